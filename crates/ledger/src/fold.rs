@@ -1,0 +1,355 @@
+//! The fold: a batch of the log changes the pages, each event at most once.
+//!
+//! Invariant: for every (task, device, route, channel, lane) the first event recorded, and no other, is
+//! added to the task's tallies and to the overall tallies of its kind, at its own event time. Own tasks obey
+//! two more rules: a device ends once on a channel (sent, or lost before sending), and delivered and clicked
+//! count only where it was planned. Imported tasks do not: each stage stands on its own evidence.
+
+use std::collections::BTreeMap;
+
+use pushtally_model::{AppId, Cell, Event, Kind, Lane, Origin, Scope, TaskKey};
+
+use crate::batch::{Batch, Control, Record, Section};
+use crate::page::{Page, PageKey};
+use crate::rows::Delta;
+use crate::task::{Counters, Days, Entry, MarksPage, SMALL_TASK_ENTRIES_MAX, TaskPage, TaskState, TotalPage};
+
+/// The state that the fold changes.
+pub trait Pages {
+    /// Why a page could not be had.
+    type Error;
+
+    /// Changes a page; one that does not exist is `Page::Gone` on the way in.
+    ///
+    /// `exists` is what the fold knows from the page that names this one: `Some(false)` spares a look-up.
+    fn change<R>(
+        &mut self,
+        key: PageKey,
+        exists: Option<bool>,
+        change: impl FnOnce(&mut Page) -> R,
+    ) -> Result<R, Self::Error>;
+}
+
+/// What a batch did, by app and kind.
+pub type Folded = BTreeMap<(AppId, Kind), Counters>;
+
+/// Folds one batch. After an error the pages are half changed and must not be used again.
+pub fn fold<P: Pages>(batch: &Batch, pages: &mut P) -> Result<Folded, P::Error> {
+    let mut folded = Folded::new();
+    let mut overall = BTreeMap::new();
+    for record in &batch.records {
+        match record {
+            Record::Events(section) => fold_section(section, pages, &mut folded, &mut overall)?,
+            Record::Control(control) => fold_control(control, pages)?,
+        }
+    }
+    for ((app, kind), counters) in &folded {
+        let deltas = sum_equal(overall.remove(&(*app, *kind)).unwrap_or_default());
+        let mut known = Vec::new();
+        pages.change(PageKey::Total(*app, *kind), None, |page| {
+            let total = total_of(page);
+            total.counters.add(counters);
+            for day in days(&deltas) {
+                known.push(total.days.contains(day[0].at.day()));
+                total.days.add(day[0].at.day(), day);
+            }
+        })?;
+        for (day, exists) in days(&deltas).zip(known) {
+            add_rows(pages, Scope::Overall(*app, *kind), exists, day)?;
+        }
+    }
+    Ok(folded)
+}
+
+type Overall = BTreeMap<(AppId, Kind), Vec<Delta>>;
+
+fn fold_section<P: Pages>(
+    section: &Section,
+    pages: &mut P,
+    folded: &mut Folded,
+    overall: &mut Overall,
+) -> Result<(), P::Error> {
+    let mut fresh = Vec::new();
+    for events in section.events().chunk_by(|a, b| (a.app, a.task) == (b.app, b.task)) {
+        let Some(first) = events.first() else { continue };
+        fresh.clear();
+        let counters = fold_task(first.app, first.task, events, pages, &mut fresh)?;
+        folded.entry((first.app, first.task.kind)).or_default().add(&counters);
+        overall.entry((first.app, first.task.kind)).or_default().append(&mut fresh);
+    }
+    Ok(())
+}
+
+/// What the task's page said the events must do next.
+enum Next {
+    /// Counted in the page itself, or too late.
+    Done,
+    /// Marks and rows are pages of their own; the shards that have some.
+    Marks(Vec<u16>),
+    /// The run has outgrown the page and must be spread over pages.
+    Grow(Vec<Entry>),
+}
+
+/// Events of one task, ordered by (cell, device). Adds the fresh ones to `fresh`.
+fn fold_task<P: Pages>(
+    app: AppId,
+    task: TaskKey,
+    events: &[Event],
+    pages: &mut P,
+    fresh: &mut Vec<Delta>,
+) -> Result<Counters, P::Error> {
+    let mut counters = Counters::default();
+    let next = pages.change(PageKey::Task(task.number), None, |page| match task_of(page, app, task) {
+        TaskState::Forgotten => {
+            counters.too_late += events.len() as u64;
+            Next::Done
+        }
+        TaskState::Large { shards, .. } => Next::Marks(shards.clone()),
+        TaskState::Small(run) => {
+            for event in events {
+                fold_small(run, event, task.origin, &mut counters, fresh);
+            }
+            if run.len() > SMALL_TASK_ENTRIES_MAX { Next::Grow(std::mem::take(run)) } else { Next::Done }
+        }
+    })?;
+    match next {
+        Next::Done => {}
+        Next::Grow(run) => grow(task, &run, pages)?,
+        Next::Marks(mut shards) => {
+            let known = shards.len();
+            fold_marks(task, events, &mut shards, pages, &mut counters, fresh)?;
+            add_to_large(task, (shards.len() > known).then_some(shards), fresh, pages)?;
+        }
+    }
+    Ok(counters)
+}
+
+fn fold_small(
+    run: &mut Vec<Entry>,
+    event: &Event,
+    origin: Origin,
+    counters: &mut Counters,
+    fresh: &mut Vec<Delta>,
+) {
+    let find = |run: &[Entry], cell: Cell| run.binary_search_by_key(&(cell, event.number), |e| (e.cell, e.number));
+    let at = match (find(run, event.cell), check_own(origin, event.cell, |cell| find(run, cell).is_ok())) {
+        (Ok(_), _) => return counters.duplicate += 1,
+        (Err(_), Some(refused)) => return refused.count(counters),
+        (Err(at), None) => at,
+    };
+    run.insert(at, Entry { cell: event.cell, number: event.number, at: event.at, loss: event.loss });
+    counters.fresh += 1;
+    fresh.push(delta(event));
+}
+
+fn fold_marks<P: Pages>(
+    task: TaskKey,
+    events: &[Event],
+    shards: &mut Vec<u16>,
+    pages: &mut P,
+    counters: &mut Counters,
+    fresh: &mut Vec<Delta>,
+) -> Result<(), P::Error> {
+    for events in events.chunk_by(|a, b| (a.cell, a.number.shard()) == (b.cell, b.number.shard())) {
+        let Some(first) = events.first() else { continue };
+        let (cell, shard) = (first.cell, first.number.shard());
+        let found = shards.binary_search(&shard);
+        if let Err(at) = found {
+            shards.insert(at, shard);
+        }
+        pages.change(PageKey::Marks(task.number, shard), Some(found.is_ok()), |page| {
+            let marks = marks_of(page);
+            for event in events {
+                let slot = event.number.slot();
+                let refused = check_own(task.origin, cell, |cell| marks.contains(cell, slot));
+                if let Some(refused) = refused.filter(|_| !marks.contains(cell, slot)) {
+                    refused.count(counters);
+                } else if marks.cell_mut(cell).insert(slot) {
+                    counters.fresh += 1;
+                    fresh.push(delta(event));
+                } else {
+                    counters.duplicate += 1;
+                }
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Why an own task's event does not count.
+enum Refused {
+    EndedBefore,
+    Unmatched,
+}
+
+impl Refused {
+    fn count(&self, counters: &mut Counters) {
+        match self {
+            Self::EndedBefore => counters.ended_before += 1,
+            Self::Unmatched => counters.unmatched += 1,
+        }
+    }
+}
+
+/// The two rules of own tasks; `marked` tells whether the same device has a mark in another lane.
+fn check_own(origin: Origin, cell: Cell, marked: impl Fn(Cell) -> bool) -> Option<Refused> {
+    if origin == Origin::Imported {
+        return None;
+    }
+    let unplanned = || !marked(cell.with_lane(Lane::Planned));
+    let refused = |lane| marked(cell.with_lane(lane)).then_some(Refused::EndedBefore);
+    match cell.lane() {
+        Lane::Planned => None,
+        Lane::Sent => refused(Lane::LostBeforeSent).or(unplanned().then_some(Refused::Unmatched)),
+        Lane::LostBeforeSent => refused(Lane::Sent).or(unplanned().then_some(Refused::Unmatched)),
+        Lane::Delivered | Lane::Clicked | Lane::LostBeforeDelivered | Lane::LostBeforeClicked => {
+            unplanned().then_some(Refused::Unmatched)
+        }
+    }
+}
+
+/// Spreads a small task's run over pages of marks and rows. Nothing is fresh: all of it is counted.
+fn grow<P: Pages>(task: TaskKey, run: &[Entry], pages: &mut P) -> Result<(), P::Error> {
+    let mut shards: Vec<u16> = Vec::new();
+    let mut deltas = Vec::with_capacity(run.len());
+    for entries in run.chunk_by(|a, b| (a.cell, a.number.shard()) == (b.cell, b.number.shard())) {
+        let Some(first) = entries.first() else { continue };
+        let shard = first.number.shard();
+        let found = shards.binary_search(&shard);
+        if let Err(at) = found {
+            shards.insert(at, shard);
+        }
+        pages.change(PageKey::Marks(task.number, shard), Some(found.is_ok()), |page| {
+            let slots = marks_of(page).cell_mut(first.cell);
+            for entry in entries {
+                slots.insert(entry.number.slot());
+            }
+        })?;
+        deltas.extend(entries.iter().map(|e| Delta { at: e.at, cell: e.cell, loss: e.loss, count: 1 }));
+    }
+    pages.change(PageKey::Task(task.number), Some(true), |page| {
+        if let Page::Task(page) = page {
+            page.state = TaskState::Large { shards: Vec::new(), days: Days::default() };
+        }
+    })?;
+    add_to_large(task, Some(shards), &deltas, pages)
+}
+
+/// Adds fresh events to a large task's days and rows, and its new list of shards if that changed.
+fn add_to_large<P: Pages>(
+    task: TaskKey,
+    shards: Option<Vec<u16>>,
+    fresh: &[Delta],
+    pages: &mut P,
+) -> Result<(), P::Error> {
+    if fresh.is_empty() && shards.is_none() {
+        return Ok(());
+    }
+    let deltas = sum_equal(fresh.to_vec());
+    let mut known = Vec::new();
+    pages.change(PageKey::Task(task.number), Some(true), |page| {
+        let Page::Task(TaskPage { state: TaskState::Large { shards: kept, days: sums }, .. }) = page else { return };
+        if let Some(shards) = shards {
+            *kept = shards;
+        }
+        for day in days(&deltas) {
+            known.push(sums.contains(day[0].at.day()));
+            sums.add(day[0].at.day(), day);
+        }
+    })?;
+    for (day, exists) in days(&deltas).zip(known) {
+        add_rows(pages, Scope::Task(task.number), exists, day)?;
+    }
+    Ok(())
+}
+
+fn add_rows<P: Pages>(pages: &mut P, scope: Scope, exists: bool, day: &[Delta]) -> Result<(), P::Error> {
+    pages.change(PageKey::rows(scope, day[0].at.day()), Some(exists), |page| {
+        if let Page::Gone = page {
+            *page = Page::Rows(Box::default());
+        }
+        if let Page::Rows(rows) = page {
+            rows.add(day);
+        }
+    })
+}
+
+fn fold_control<P: Pages>(control: &Control, pages: &mut P) -> Result<(), P::Error> {
+    let drop_page = |pages: &mut P, key| pages.change(key, Some(true), |page| *page = Page::Gone);
+    match *control {
+        Control::ForgetTask { app, task } => {
+            let state = pages.change(PageKey::Task(task.number), None, |page| {
+                std::mem::replace(task_of(page, app, task), TaskState::Forgotten)
+            })?;
+            if let TaskState::Large { shards, days } = state {
+                for shard in shards {
+                    drop_page(pages, PageKey::Marks(task.number, shard))?;
+                }
+                for (day, _) in days.iter() {
+                    drop_page(pages, PageKey::TaskRows(task.number, day))?;
+                }
+            }
+        }
+        Control::CutDays { app, before_day } => {
+            for kind in Kind::ALL {
+                let cut = pages.change(PageKey::Total(app, kind), None, |page| total_of(page).days.cut(before_day))?;
+                for day in cut {
+                    drop_page(pages, PageKey::TotalRows(app, kind, day))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn delta(event: &Event) -> Delta {
+    Delta { at: event.at, cell: event.cell, loss: event.loss, count: 1 }
+}
+
+/// Deltas ordered, with equal ones summed.
+fn sum_equal(mut deltas: Vec<Delta>) -> Vec<Delta> {
+    deltas.sort_unstable();
+    deltas.dedup_by(|later, first| {
+        let same = (later.at, later.cell, later.loss) == (first.at, first.cell, first.loss);
+        if same {
+            first.count += later.count;
+        }
+        same
+    });
+    deltas
+}
+
+/// Ordered deltas by day, none of them empty.
+fn days(deltas: &[Delta]) -> impl Iterator<Item = &[Delta]> {
+    deltas.chunk_by(|a, b| a.at.day() == b.at.day())
+}
+
+fn task_of(page: &mut Page, app: AppId, task: TaskKey) -> &mut TaskState {
+    if !matches!(page, Page::Task(_)) {
+        *page = Page::Task(TaskPage::new(app, task));
+    }
+    match page {
+        Page::Task(page) => &mut page.state,
+        Page::Total(_) | Page::Marks(_) | Page::Rows(_) | Page::Gone => unreachable!("made a task just above"),
+    }
+}
+
+fn marks_of(page: &mut Page) -> &mut MarksPage {
+    if !matches!(page, Page::Marks(_)) {
+        *page = Page::Marks(MarksPage::default());
+    }
+    match page {
+        Page::Marks(marks) => marks,
+        Page::Total(_) | Page::Task(_) | Page::Rows(_) | Page::Gone => unreachable!("made marks just above"),
+    }
+}
+
+fn total_of(page: &mut Page) -> &mut TotalPage {
+    if !matches!(page, Page::Total(_)) {
+        *page = Page::Total(TotalPage::default());
+    }
+    match page {
+        Page::Total(total) => total,
+        Page::Task(_) | Page::Marks(_) | Page::Rows(_) | Page::Gone => unreachable!("made a total just above"),
+    }
+}

@@ -1,0 +1,27 @@
+//! The ledger: one deterministic state machine over an ordered log of batches.
+//!
+//! Pure: values in, values out. It reads no clock and no configuration, does no I/O, and folding the same
+//! batches in the same order always gives the same pages. `stats` feeds it and caches its pages, engines
+//! store its batches and pages, nothing else may change a count.
+
+mod batch;
+mod codec;
+mod fold;
+mod page;
+mod query;
+mod rows;
+mod slots;
+mod task;
+mod verify;
+mod wire;
+
+pub use batch::{Batch, Control, Record, Section};
+pub use codec::{decode, encode};
+pub use fold::{Folded, Pages, fold};
+pub use page::{Page, PageKey};
+pub use query::{RowReader, Tally, sum};
+pub use rows::{DayPage, Delta};
+pub use slots::SlotSet;
+pub use task::{Counters, Days, Entry, MarksPage, SMALL_TASK_ENTRIES_MAX, TaskPage, TaskState, TotalPage};
+pub use verify::{Mismatch, check_task};
+pub use wire::DecodeError;

@@ -1,0 +1,136 @@
+//! Pages: the units in which the state is cached, snapshotted and evicted.
+
+use pushtally_model::{AppId, Kind, Scope, TaskNumber};
+
+use crate::rows::DayPage;
+use crate::task::{MarksPage, TaskPage, TotalPage};
+use crate::wire::{DecodeError, Reader};
+
+/// The newest page format this release reads and the one it writes.
+const FORMAT: u8 = 1;
+
+/// Names a page. The order is the order of storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PageKey {
+    /// Day counts and counters of an app's kind.
+    Total(AppId, Kind),
+    /// A task's head.
+    Task(TaskNumber),
+    /// The marks of a task's shard.
+    Marks(TaskNumber, u16),
+    /// The rows of an app's kind on a day.
+    TotalRows(AppId, Kind, u32),
+    /// The rows of a task on a day.
+    TaskRows(TaskNumber, u32),
+}
+
+impl PageKey {
+    /// Length of the stored form.
+    pub const LEN: usize = 9;
+
+    /// The rows of a scope on a day.
+    #[must_use]
+    pub const fn rows(scope: Scope, day: u32) -> Self {
+        match scope {
+            Scope::Overall(app, kind) => Self::TotalRows(app, kind, day),
+            Scope::Task(task) => Self::TaskRows(task, day),
+        }
+    }
+
+    /// The stored form: bytes that order as the keys do.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::LEN] {
+        let (class, a, b) = match self {
+            Self::Total(app, Kind::Push) => (0, app.0, 0),
+            Self::Total(app, Kind::Message) => (0, app.0, 1),
+            Self::Task(task) => (1, task.0, 0),
+            Self::Marks(task, shard) => (2, task.0, shard.into()),
+            Self::TotalRows(app, Kind::Push, day) => (3, app.0, day),
+            Self::TotalRows(app, Kind::Message, day) => (4, app.0, day),
+            Self::TaskRows(task, day) => (5, task.0, day),
+        };
+        let mut bytes = [0; Self::LEN];
+        bytes[0] = class;
+        bytes[1..5].copy_from_slice(&u32::to_be_bytes(a));
+        bytes[5..].copy_from_slice(&u32::to_be_bytes(b));
+        bytes
+    }
+
+    /// Reads the stored form; `None` for one that no version writes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; Self::LEN]) -> Option<Self> {
+        let [class, a0, a1, a2, a3, b0, b1, b2, b3] = bytes;
+        let (a, b) = (u32::from_be_bytes([a0, a1, a2, a3]), u32::from_be_bytes([b0, b1, b2, b3]));
+        Some(match (class, b) {
+            (0, 0) => Self::Total(AppId(a), Kind::Push),
+            (0, 1) => Self::Total(AppId(a), Kind::Message),
+            (1, 0) => Self::Task(TaskNumber(a)),
+            (2, b) => Self::Marks(TaskNumber(a), u16::try_from(b).ok()?),
+            (3, day) => Self::TotalRows(AppId(a), Kind::Push, day),
+            (4, day) => Self::TotalRows(AppId(a), Kind::Message, day),
+            (5, day) => Self::TaskRows(TaskNumber(a), day),
+            _ => return None,
+        })
+    }
+}
+
+/// A page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Page {
+    /// Of `PageKey::Total`.
+    Total(TotalPage),
+    /// Of `PageKey::Task`.
+    Task(TaskPage),
+    /// Of `PageKey::Marks`.
+    Marks(MarksPage),
+    /// Of `PageKey::TotalRows` and `PageKey::TaskRows`.
+    Rows(Box<DayPage>),
+    /// The page was dropped; a snapshot stores its absence.
+    Gone,
+}
+
+impl Page {
+    /// Approximate bytes of memory, for the cache's bound.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Total(page) => page.heap_bytes(),
+                Self::Task(page) => page.heap_bytes(),
+                Self::Marks(page) => page.heap_bytes(),
+                Self::Rows(page) => page.heap_bytes(),
+                Self::Gone => 0,
+            }
+    }
+
+    /// Appends the stored form; nothing for a page that is gone.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Gone => return,
+            Self::Total(_) | Self::Task(_) | Self::Marks(_) | Self::Rows(_) => out.push(FORMAT),
+        }
+        match self {
+            Self::Total(page) => page.encode(out),
+            Self::Task(page) => page.encode(out),
+            Self::Marks(page) => page.encode(out),
+            Self::Rows(page) => page.encode(out),
+            Self::Gone => {}
+        }
+    }
+
+    /// Reads the stored form of the page that the key names.
+    pub fn decode(key: PageKey, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let format = reader.byte()?;
+        if format > FORMAT {
+            return Err(DecodeError::Newer { found: format, known: FORMAT });
+        }
+        let page = match key {
+            PageKey::Total(..) => Self::Total(TotalPage::decode(&mut reader)?),
+            PageKey::Task(_) => Self::Task(TaskPage::decode(&mut reader)?),
+            PageKey::Marks(..) => Self::Marks(MarksPage::decode(&mut reader)?),
+            PageKey::TotalRows(..) | PageKey::TaskRows(..) => Self::Rows(Box::new(DayPage::decode(&mut reader)?)),
+        };
+        if reader.is_empty() { Ok(page) } else { Err(reader.impossible("tail")) }
+    }
+}

@@ -1,0 +1,79 @@
+//! An app (a tenant) and its settings.
+
+use std::collections::BTreeMap;
+
+use crate::{AppId, Secret};
+
+/// How often a command may be called, for one app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Calls a second; 0 means no limit.
+    pub per_second: u32,
+}
+
+/// How long an app's data is kept, in days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Counts (tasks and overall); `None` keeps them for ever.
+    pub counts_days: Option<u32>,
+    /// The log of single events, from which traces are read.
+    pub traces_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { counts_days: None, traces_days: 30 }
+    }
+}
+
+/// A tenant: who may call, with which keys, and its settings. Nothing crosses apps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    /// The SDKAppID.
+    pub id: AppId,
+    /// Keys that sign UserSigs, newest first; several while a key is rotated.
+    pub keys: Vec<Secret>,
+    /// UserIDs that may call the server API.
+    pub administrators: Vec<String>,
+    /// Token that proves webhooks (`Sign`/`RequestTime`); `None` refuses signed calls.
+    pub callback_token: Option<Secret>,
+    /// How far `RequestTime` may lie from our clock, either way, in seconds.
+    pub callback_tolerance_s: u32,
+    /// Whether the Push service is on; off answers 90045.
+    pub enabled: bool,
+    /// Host names this app may be called under; empty means any.
+    pub hosts: Vec<String>,
+    /// Quotas that differ from the documented defaults, by command (`all_member_push_statistics`).
+    pub quotas: BTreeMap<String, Quota>,
+    /// Longest window of a statistics query, in seconds.
+    pub statistics_span_s_max: u32,
+    /// How long data is kept.
+    pub retention: Retention,
+    /// Where every accepted webhook call is passed on to, byte for byte.
+    pub relay_to: Option<String>,
+}
+
+impl App {
+    /// Documented: "up to 30 days".
+    pub const STATISTICS_SPAN_S_MAX: u32 = 30 * 86_400;
+    /// Our default for webhook signatures.
+    pub const CALLBACK_TOLERANCE_S: u32 = 300;
+
+    /// An app with the documented defaults.
+    #[must_use]
+    pub fn new(id: AppId, key: Secret) -> Self {
+        Self {
+            id,
+            keys: vec![key],
+            administrators: vec!["administrator".to_owned()],
+            callback_token: None,
+            callback_tolerance_s: Self::CALLBACK_TOLERANCE_S,
+            enabled: true,
+            hosts: Vec::new(),
+            quotas: BTreeMap::new(),
+            statistics_span_s_max: Self::STATISTICS_SPAN_S_MAX,
+            retention: Retention::default(),
+            relay_to: None,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The nouns of Pushtally: apps, tasks, devices, channels, events, windows, time.
+//!
+//! One word per idea, the same in code, logs, metrics and documentation. Nothing here does I/O or knows
+//! an async runtime; every other crate depends on this one, so it stays small and slow to change.
+
+mod app;
+mod channel;
+mod entropy;
+mod event;
+mod ids;
+mod secret;
+mod time;
+mod window;
+
+pub use app::{App, Quota, Retention};
+pub use channel::{Cell, Channel, Lane, Route, Stage};
+pub use entropy::{Entropy, FixedEntropy, SystemEntropy};
+pub use event::{Event, Source, What};
+pub use ids::{AppId, Kind, LossId, Number, Origin, Scope, TaskKey, TaskNumber};
+pub use secret::Secret;
+pub use time::{Clock, ManualClock, Second, SystemClock};
+pub use window::{Window, WindowError};

@@ -1,0 +1,10 @@
+//! The heart: intake with group commit, queries, retention and verification.
+//!
+//! Events come in through `Report`, are committed to the engine's log in groups, folded into pages by one
+//! thread, and answered from those pages. Who calls: `receipt` and `http`; who is called: the engine's ports.
+
+mod options;
+mod stats;
+
+pub use options::Options;
+pub use stats::{Health, Stats};

@@ -1,0 +1,25 @@
+//! Every bound of this crate, with its reason.
+
+/// The bounds that an operator may set.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Memory the whole process should stay under, in bytes; pages get what names and buffers leave.
+    pub memory_bytes_max: usize,
+    /// Events that may wait for a commit; beyond it intake answers the documented overload.
+    pub waiting_events_max: usize,
+    /// A snapshot is started when this many events were folded since the last one.
+    pub snapshot_events: u64,
+    /// A snapshot is started when the last one is this old and anything changed, in milliseconds.
+    pub snapshot_interval_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            memory_bytes_max: 1 << 30,
+            waiting_events_max: 262_144,
+            snapshot_events: 2_000_000,
+            snapshot_interval_ms: 30_000,
+        }
+    }
+}

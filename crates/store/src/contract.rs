@@ -1,0 +1,1 @@
+//! The contract suite: what every engine must do, run against each of them.

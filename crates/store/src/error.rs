@@ -1,0 +1,53 @@
+//! What can go wrong in an engine.
+
+/// Why an engine could not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// There is no room; nothing was changed and the same act may succeed later.
+    #[error("the disk is full: {what}")]
+    Full {
+        /// What could not be written.
+        what: String,
+    },
+    /// A bounded queue is full; nothing was changed and the same act may succeed later.
+    #[error("the queue is full: {what}")]
+    Busy {
+        /// Which queue, and its bound.
+        what: String,
+    },
+    /// An earlier write failed in a way that leaves its fate unknown; the process must be restarted.
+    #[error("storage has failed and must be restarted: {what}")]
+    Failed {
+        /// What failed.
+        what: String,
+    },
+    /// Stored bytes are not what was written.
+    #[error("{what}")]
+    Corrupt {
+        /// Where, why, and what to do.
+        what: String,
+    },
+    /// Any other failure of the machine.
+    #[error("{what}")]
+    Io {
+        /// What was done and why it failed.
+        what: String,
+    },
+    /// The thing named does not exist.
+    #[error("{what} does not exist")]
+    Missing {
+        /// Which thing.
+        what: String,
+    },
+}
+
+impl StoreError {
+    /// Whether the same act may succeed later without anybody's help.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Full { .. } | Self::Busy { .. } => true,
+            Self::Failed { .. } | Self::Corrupt { .. } | Self::Io { .. } | Self::Missing { .. } => false,
+        }
+    }
+}

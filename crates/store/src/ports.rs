@@ -1,0 +1,289 @@
+//! The ports.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pushtally_ledger::{Batch, Page, PageKey};
+use pushtally_model::{App, AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Source, TaskKey, TaskNumber};
+
+use crate::StoreError;
+
+/// Places in the ordered logs of an engine, one for each log: the last batch that is included.
+///
+/// The embedded engine has one log; a cluster has one for each partition.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Position(pub Vec<u64>);
+
+impl Position {
+    /// A place in an engine with one log.
+    #[must_use]
+    pub fn single(at: u64) -> Self {
+        Self(vec![at])
+    }
+
+    /// The place in one log; 0 is before its first batch.
+    #[must_use]
+    pub fn of(&self, log: usize) -> u64 {
+        self.0.get(log).copied().unwrap_or_default()
+    }
+}
+
+/// Called for each batch, in order. `Break` ends the replay early.
+pub type BatchVisitor<'a> = dyn FnMut(Position, Batch) -> ControlFlow<()> + Send + 'a;
+
+/// Called for each page, in key order. `Break` ends the scan early.
+pub type PageVisitor<'a> = dyn FnMut(PageKey, Page) -> ControlFlow<()> + Send + 'a;
+
+/// What the log holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogReport {
+    /// The first batch that is still kept.
+    pub first: u64,
+    /// The batch that will be appended next.
+    pub next: u64,
+    /// Bytes of its batches.
+    pub bytes: u64,
+    /// Bytes of an unacknowledged batch that were cut when the log was opened.
+    pub torn_bytes_cut: u64,
+    /// Head of the hash chain over everything ever appended, in hexadecimal.
+    pub digest: String,
+}
+
+/// The durable, ordered record of batches.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// Appends one batch. Answers its place after it is durable, never whether its events are new.
+    async fn append(&self, batch: &Batch) -> Result<Position, StoreError>;
+
+    /// Visits every kept batch after a place, in the order of appending, the same batches each time.
+    async fn replay(&self, after: &Position, visit: &mut BatchVisitor<'_>) -> Result<(), StoreError>;
+
+    /// What the log holds.
+    async fn report(&self) -> Result<LogReport, StoreError>;
+
+    /// Reads everything kept and checks every checksum and link of the chain; answers the bytes read.
+    async fn verify(&self) -> Result<u64, StoreError>;
+
+    /// Drops whole segments whose every batch is at or before `included` and was recorded before this
+    /// millisecond; answers how many.
+    async fn drop_before(&self, included: &Position, recorded_before_ms: i64) -> Result<usize, StoreError>;
+}
+
+/// A device as imports know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Recipient<'a> {
+    /// `To_Account`.
+    pub account: &'a str,
+    /// `EventType`.
+    pub route: Route,
+    /// `PushPlatform`.
+    pub channel: Channel,
+}
+
+/// A task's public name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TaskName<'a> {
+    /// The family; the same id in the two families names two tasks.
+    pub kind: Kind,
+    /// Who makes it, should it be new.
+    pub origin: Origin,
+    /// The TaskId or PushID.
+    pub id: &'a str,
+}
+
+/// Why a device was lost: the code and text of whoever refused it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LossText {
+    /// The vendor's or our code.
+    pub code: i64,
+    /// Its text, at most `LossText::TEXT_LEN_MAX` bytes.
+    pub text: String,
+}
+
+impl LossText {
+    /// Longer texts are cut at a character boundary, so that one vendor's prose cannot fill the dictionary.
+    pub const TEXT_LEN_MAX: usize = 256;
+    /// Distinct reasons an app may have; further ones count as `LossId::OTHER`.
+    pub const PER_APP_MAX: u32 = 4096;
+
+    /// A reason with its text cut to the bound.
+    #[must_use]
+    pub fn new(code: i64, text: &str) -> Self {
+        let mut end = text.len().min(Self::TEXT_LEN_MAX);
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self { code, text: text[..end].to_owned() }
+    }
+}
+
+/// Names to be turned into numbers, all of one app.
+#[derive(Debug, Clone, Default)]
+pub struct Names<'a> {
+    /// Tasks.
+    pub tasks: Vec<TaskName<'a>>,
+    /// Devices.
+    pub recipients: Vec<Recipient<'a>>,
+    /// Reasons.
+    pub losses: Vec<LossText>,
+}
+
+/// The numbers, in the order of the names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// Tasks. The origin is that of the task as it is known, which may differ from the one asked with.
+    pub tasks: Vec<TaskKey>,
+    /// Devices.
+    pub numbers: Vec<Number>,
+    /// Reasons.
+    pub losses: Vec<LossId>,
+}
+
+/// Names and their dense numbers.
+#[async_trait]
+pub trait Identities: Send + Sync {
+    /// Finds or gives numbers. A new number is durable no later than the first append that follows, so an
+    /// event can never name a number that a crash forgets. The same name always gets the same number.
+    async fn resolve(&self, app: AppId, names: &Names<'_>) -> Result<Resolved, StoreError>;
+
+    /// The task of a public name, if the app knows it.
+    async fn find_task(&self, app: AppId, kind: Kind, id: &str) -> Result<Option<TaskKey>, StoreError>;
+
+    /// The reason behind a number, if the app has it.
+    async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError>;
+
+    /// Raises the next numbers above these (the highest that the ledger holds), by app.
+    async fn raise(&self, task: TaskNumber, numbers: &BTreeMap<AppId, Number>) -> Result<(), StoreError>;
+
+    /// How many tasks and devices have numbers.
+    async fn count(&self) -> Result<(u64, u64), StoreError>;
+}
+
+/// Pages changed since the last snapshot, and the place in the log up to which they are folded.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The last batch included.
+    pub included: Position,
+    /// Task numbers below this may have pages in a snapshot.
+    pub tasks_end: u32,
+    /// Ordered by key, each once. `Page::Gone` removes.
+    pub pages: Vec<(PageKey, Arc<Page>)>,
+}
+
+/// What the newest snapshot includes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Installed {
+    /// The last batch included.
+    pub included: Position,
+    /// As in the snapshot.
+    pub tasks_end: u32,
+    /// Bytes that its pages take.
+    pub bytes: u64,
+}
+
+/// The snapshotted pages.
+#[async_trait]
+pub trait Pages: Send + Sync {
+    /// Changes with every install; equal before and after a load means that the load is current.
+    fn generation(&self) -> u64;
+
+    /// The page as of the newest snapshot.
+    async fn load(&self, key: PageKey) -> Result<Option<Page>, StoreError>;
+
+    /// Installs a snapshot on top of the ones before it: all of it or, after a crash, nothing.
+    async fn install(&self, snapshot: Snapshot) -> Result<(), StoreError>;
+
+    /// What the newest snapshot includes.
+    async fn installed(&self) -> Result<Installed, StoreError>;
+
+    /// Visits every page of the newest snapshot from a key on.
+    async fn scan(&self, from: PageKey, visit: &mut PageVisitor<'_>) -> Result<(), StoreError>;
+
+    /// Reads every page and checks every checksum; answers how many.
+    async fn verify(&self) -> Result<u64, StoreError>;
+}
+
+/// Apps made at run time.
+#[async_trait]
+pub trait Apps: Send + Sync {
+    /// Every stored app, by id.
+    async fn list(&self) -> Result<Vec<App>, StoreError>;
+
+    /// Stores an app, replacing one with the same id. Durable when it answers.
+    async fn put(&self, app: &App) -> Result<(), StoreError>;
+}
+
+/// A call in a relay queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayCall {
+    /// Its place in its app's queue.
+    pub at: u64,
+    /// The bytes that were pushed.
+    pub call: Bytes,
+}
+
+/// What waits in a relay queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RelayBacklog {
+    /// Calls.
+    pub calls: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Durable queues of calls to pass on, one for each app.
+#[async_trait]
+pub trait RelayQueue: Send + Sync {
+    /// Adds a call. Durable when it answers; `Busy` when the queue is at its bound.
+    async fn push(&self, app: AppId, call: Bytes) -> Result<u64, StoreError>;
+
+    /// The next calls after a place, oldest first, at least one if there is any.
+    async fn read(
+        &self,
+        app: AppId,
+        after: u64,
+        calls_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<RelayCall>, StoreError>;
+
+    /// Marks everything up to a place as passed on. A crash may forget it: calls repeat, none is lost.
+    async fn done(&self, app: AppId, up_to: u64) -> Result<(), StoreError>;
+
+    /// The last place marked done.
+    async fn cursor(&self, app: AppId) -> Result<u64, StoreError>;
+
+    /// What waits.
+    async fn backlog(&self, app: AppId) -> Result<RelayBacklog, StoreError>;
+}
+
+/// Takes events in. `stats` implements it; what reports events knows nothing more of it.
+#[async_trait]
+pub trait Report: Send + Sync {
+    /// Records events: all of them or, on an error, possibly some; repeating the call is always harmless.
+    /// Answers when they are durable and in the next query's answer. `Busy` is the documented overload.
+    async fn report(&self, source: Source, events: Vec<Event>) -> Result<(), StoreError>;
+}
+
+/// All ports of one engine.
+#[derive(Clone)]
+pub struct Engine {
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// Names and numbers.
+    pub identities: Arc<dyn Identities>,
+    /// Snapshotted pages.
+    pub pages: Arc<dyn Pages>,
+    /// Apps.
+    pub apps: Arc<dyn Apps>,
+    /// Relay queues.
+    pub relays: Arc<dyn RelayQueue>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Engine")
+    }
+}
