@@ -1,1 +1,8 @@
-//! placeholder
+//! Imported webhooks become events: names are resolved, stages are read as evidence, one report is made.
+//!
+//! Neutral types only: whoever parses a webhook (`http`, through `wire`) hands in what it says. The importer knows
+//! neither JSON nor the ledger; it calls the `Identities` and `Report` ports.
+
+mod import;
+
+pub use import::{Imported, ImportedEvent, Importer, Refusal};

@@ -3,7 +3,14 @@
 //! Events come in through `Report`, are committed to the engine's log in groups, folded into pages by one
 //! thread, and answered from those pages. Who calls: `receipt` and `http`; who is called: the engine's ports.
 
+mod cache;
+mod commit;
+mod folder;
+mod intake;
 mod options;
+mod query;
+mod shared;
+mod snapshot;
 mod stats;
 
 pub use options::Options;

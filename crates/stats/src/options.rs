@@ -13,6 +13,14 @@ pub struct Options {
     pub snapshot_interval_ms: u64,
 }
 
+impl Options {
+    /// What pages may take. The rest is for names, buffers, and the copies that a snapshot holds while pages
+    /// it has not written yet are changed again.
+    pub(crate) fn page_bytes_max(&self) -> usize {
+        self.memory_bytes_max / 5 * 2
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

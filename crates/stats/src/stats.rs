@@ -1,13 +1,29 @@
-//! The running ledger.
+//! The running ledger: opens, answers, closes.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use pushtally_ledger::{Counters, Tally};
-use pushtally_model::{AppId, Clock, Event, Kind, Scope, Source, Window};
+use parking_lot::Mutex;
+use pushtally_ledger::{Control, Counters, Page, PageKey, Tally, TaskState};
+use pushtally_model::{AppId, Clock, Event, Kind, Scope, Source, TaskKey, TaskNumber, Window};
 use pushtally_store::{Engine, Report, StoreError};
+use tokio::runtime::Handle;
 
 use crate::Options;
+use crate::cache::{Cache, Found};
+use crate::commit;
+use crate::folder::{Folder, Work};
+use crate::intake::{Intake, Wanted};
+use crate::query;
+use crate::shared::Shared;
+use crate::snapshot;
+
+/// Batches on their way from the committer to the folder: one being folded, one ready, one to spare.
+const FOLD_AHEAD_MAX: usize = 3;
 
 /// How the ledger is doing.
 #[derive(Debug, Clone, Default)]
@@ -32,39 +48,194 @@ pub struct Health {
 
 /// The running ledger over an engine.
 #[derive(Debug)]
-pub struct Stats {}
+pub struct Stats {
+    shared: Arc<Shared>,
+    running: Mutex<Option<Running>>,
+}
+
+/// What stops when the ledger is closed.
+#[derive(Debug)]
+struct Running {
+    work: SyncSender<Work>,
+    threads: Vec<JoinHandle<()>>,
+}
 
 impl Stats {
-    /// Opens the ledger: loads what the snapshot includes, folds the log after it, starts its threads.
-    pub async fn open(_engine: Engine, _clock: Arc<dyn Clock>, _options: Options) -> Result<Arc<Self>, StoreError> {
-        Ok(Arc::new(Self {}))
+    /// Opens the ledger: folds the log after the newest snapshot, raises the identities' counters above
+    /// every number in it, then takes events in. Must be called within a multi-thread runtime.
+    pub async fn open(engine: Engine, clock: Arc<dyn Clock>, options: Options) -> Result<Arc<Self>, StoreError> {
+        let installed = engine.pages.installed().await?;
+        let cache = Cache::new(installed.tasks_end, installed.included.of(0) > 0);
+        let intake = Intake::new(options.waiting_events_max);
+        let shared = Arc::new(Shared::new(engine, cache, intake));
+        let runtime = Handle::current();
+        let mut threads = Vec::new();
+
+        let (cuts, cuts_waiting) = sync_channel(1);
+        let (done, dones) = channel();
+        let (of_snapshots, handle) = (Arc::clone(&shared), runtime.clone());
+        threads.push(spawn("snapshots", move || snapshot::run(&of_snapshots, &handle, &cuts_waiting, &done))?);
+
+        // The log after the snapshot goes the way of any batch, with the same bounds on memory.
+        let after = installed.included.clone();
+        let folder = Folder::new(Arc::clone(&shared), runtime.clone(), options, (cuts, dones), installed);
+        let (work, works) = sync_channel(FOLD_AHEAD_MAX);
+        let (ready, readied) = tokio::sync::oneshot::channel();
+        threads.push(spawn("folder", move || folder.run(&works, ready))?);
+        let replay = work.clone();
+        shared
+            .engine
+            .log
+            .replay(&after, &mut |at, batch| match replay.send(commit::replayed(at, batch)) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            })
+            .await?;
+        if work.send(Work::Recovered).is_err() {
+            shared.fail("the folder has stopped");
+        }
+        let (tasks_end, numbers_end) =
+            readied.await.map_err(|_| StoreError::Failed { what: "the folder has stopped".to_owned() })?;
+        if let Some(what) = shared.failed() {
+            return Err(StoreError::Failed { what });
+        }
+        shared.engine.identities.raise(tasks_end, &numbers_end).await?;
+
+        let (of_committer, to_folder) = (Arc::clone(&shared), work.clone());
+        threads.push(spawn("committer", move || {
+            commit::run(&of_committer, &*clock, &runtime, &to_folder);
+        })?);
+        Ok(Arc::new(Self { shared, running: Mutex::new(Some(Running { work, threads })) }))
     }
 
-    /// Stops taking events in, finishes what waits, writes a last snapshot.
+    /// Stops taking events in, finishes what waits, writes a last snapshot. A second call does nothing.
     pub async fn close(&self) -> Result<(), StoreError> {
-        Ok(())
+        self.shared.intake.close();
+        let Some(running) = self.running.lock().take() else { return Ok(()) };
+        let joined = tokio::task::spawn_blocking(move || {
+            drop(running.work);
+            running.threads.into_iter().rev().all(|thread| thread.join().is_ok())
+        });
+        match (joined.await, self.shared.failed()) {
+            (Ok(true), None) => Ok(()),
+            (_, Some(what)) => Err(StoreError::Failed { what }),
+            _ => Err(StoreError::Failed { what: "a thread of the ledger panicked".to_owned() }),
+        }
     }
 
-    /// The counts of a scope in a window. A task of another app has none.
-    pub async fn tally(&self, _app: AppId, _scope: Scope, _window: Window) -> Result<Tally, StoreError> {
-        Ok(Tally::default())
+    /// Writes a snapshot of everything acknowledged so far.
+    pub async fn snapshot(&self) -> Result<(), StoreError> {
+        let closed = || StoreError::Failed { what: "the ledger is closed".to_owned() };
+        let work = self.running.lock().as_ref().map(|running| running.work.clone()).ok_or_else(closed)?;
+        let waited = tokio::task::spawn_blocking(move || {
+            let (done, dones) = channel();
+            work.send(Work::Snapshot(done)).is_ok() && dones.recv().is_ok()
+        });
+        if !waited.await.unwrap_or(false) {
+            return Err(closed());
+        }
+        self.shared.failed().map_or(Ok(()), |what| Err(StoreError::Failed { what }))
     }
 
-    /// What became of an app's recorded events.
-    pub async fn counters(&self, _app: AppId, _kind: Kind) -> Result<Counters, StoreError> {
-        Ok(Counters::default())
+    /// The counts of a scope in a window. The scope must be the app's own.
+    pub async fn tally(&self, _app: AppId, scope: Scope, window: Window) -> Result<Tally, StoreError> {
+        query::tally(&self.shared, scope, window).await
+    }
+
+    /// What became of an app's recorded events of a kind.
+    pub async fn counters(&self, app: AppId, kind: Kind) -> Result<Counters, StoreError> {
+        let page = match self.shared.cache.find(PageKey::Total(app, kind)) {
+            Found::Page(page) => Some(page),
+            Found::Nothing => None,
+            Found::Cold => query::fetch(&self.shared, PageKey::Total(app, kind)).await?,
+        };
+        Ok(match page.as_deref() {
+            Some(Page::Total(total)) => total.counters,
+            _ => Counters::default(),
+        })
+    }
+
+    /// Drops a task's marks and tallies for ever; overall counts stay, later events are too late.
+    pub async fn forget_task(&self, app: AppId, task: TaskKey) -> Result<(), StoreError> {
+        self.record(Wanted::Control(Control::ForgetTask { app, task })).await
+    }
+
+    /// Drops an app's overall counts of the days before this one (days since 1970 UTC).
+    pub async fn cut_days(&self, app: AppId, before_day: u32) -> Result<(), StoreError> {
+        self.record(Wanted::Control(Control::CutDays { app, before_day })).await
     }
 
     /// How it is doing.
     #[must_use]
     pub fn health(&self) -> Health {
-        Health::default()
+        let Shared { cache, counters, intake, .. } = &*self.shared;
+        Health {
+            failed: self.shared.failed(),
+            events_recorded: counters.events.load(Ordering::Relaxed),
+            commits: counters.commits.load(Ordering::Relaxed),
+            waiting_events: intake.waiting_events() as u64,
+            page_bytes: cache.bytes() as u64,
+            pages: cache.pages() as u64,
+            cold_loads: cache.cold_loads(),
+            snapshots: counters.snapshots.load(Ordering::Relaxed),
+        }
     }
+
+    /// The engine underneath.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
+
+    async fn record(&self, wanted: Wanted) -> Result<(), StoreError> {
+        if let Some(what) = self.shared.failed() {
+            return Err(StoreError::Failed { what });
+        }
+        let answered = self.shared.intake.put(wanted)?;
+        answered.await.unwrap_or_else(|_| Err(StoreError::Failed { what: "the ledger has stopped".to_owned() }))
+    }
+
+    /// Brings cold pages that the events need into memory before they are queued, so that the folder, which
+    /// everybody shares, does not wait for a disk. Only advice: what is missing then, the folder loads.
+    async fn warm(&self, events: &[Event]) -> Result<(), StoreError> {
+        if !self.shared.cache.may_be_cold() {
+            return Ok(());
+        }
+        let mut wanted: Vec<(TaskNumber, u16)> =
+            events.iter().map(|event| (event.task.number, event.number.shard())).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        for shards in wanted.chunk_by(|a, b| a.0 == b.0) {
+            let Some((task, _)) = shards.first() else { continue };
+            let page = match self.shared.cache.find(PageKey::Task(*task)) {
+                Found::Page(page) => Some(page),
+                Found::Nothing => None,
+                Found::Cold => query::fetch(&self.shared, PageKey::Task(*task)).await?,
+            };
+            let Some(Page::Task(page)) = page.as_deref() else { continue };
+            let TaskState::Large { shards: kept, .. } = &page.state else { continue };
+            for (task, shard) in shards.iter().filter(|(_, shard)| kept.binary_search(shard).is_ok()) {
+                if let Found::Cold = self.shared.cache.find(PageKey::Marks(*task, *shard)) {
+                    self.shared.fetch(PageKey::Marks(*task, *shard)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let builder = std::thread::Builder::new().name(format!("pushtally-{name}"));
+    builder.spawn(run).map_err(|error| StoreError::Io { what: format!("cannot start a thread: {error}") })
 }
 
 #[async_trait]
 impl Report for Stats {
-    async fn report(&self, _source: Source, _events: Vec<Event>) -> Result<(), StoreError> {
-        Ok(())
+    async fn report(&self, source: Source, events: Vec<Event>) -> Result<(), StoreError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.warm(&events).await?;
+        self.record(Wanted::Events(source, events)).await
     }
 }

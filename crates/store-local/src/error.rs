@@ -49,7 +49,9 @@ pub enum LocalError {
         known: u32,
     },
     /// An earlier fsync failed, so nobody knows what the disk holds until it is read anew.
-    #[error("an earlier fsync failed, nothing more is accepted: check the disk and restart the process")]
+    #[error(
+        "an earlier fsync failed, nothing more is accepted: check the disk and restart the process"
+    )]
     Poisoned,
     /// A record is longer than its bound.
     #[error("a record of `{len}` bytes exceeds the bound of `{max}`")]
@@ -79,15 +81,46 @@ impl LocalError {
     /// What an act on a path failed with: a full disk or quota is told from everything else.
     pub(crate) fn of_io(act: &str, path: &Path, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::DiskFull { path: path.to_path_buf() }
-            }
-            _ => Self::Io { what: format!("{act} `{}`", path.display()), source },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull {
+                path: path.to_path_buf(),
+            },
+            _ => Self::Io {
+                what: format!("{act} `{}`", path.display()),
+                source,
+            },
         }
     }
 
     /// A contradiction found in a file.
     pub(crate) fn corrupt(path: &Path, offset: u64, why: impl Into<String>) -> Self {
-        Self::Corrupt { path: path.to_path_buf(), offset, why: why.into() }
+        Self::Corrupt {
+            path: path.to_path_buf(),
+            offset,
+            why: why.into(),
+        }
+    }
+}
+
+impl From<LocalError> for pushtally_store::StoreError {
+    fn from(error: LocalError) -> Self {
+        let what = match &error {
+            LocalError::Io { source, .. } => format!("{error}: {source}"),
+            LocalError::DiskFull { .. }
+            | LocalError::Corrupt { .. }
+            | LocalError::NewerVersion { .. }
+            | LocalError::Poisoned
+            | LocalError::TooLarge { .. }
+            | LocalError::QueueFull { .. }
+            | LocalError::Locked { .. } => error.to_string(),
+        };
+        match error {
+            LocalError::DiskFull { .. } => Self::Full { what },
+            LocalError::QueueFull { .. } => Self::Busy { what },
+            LocalError::Corrupt { .. } | LocalError::NewerVersion { .. } => Self::Corrupt { what },
+            LocalError::Poisoned => Self::Failed { what },
+            LocalError::Io { .. } | LocalError::TooLarge { .. } | LocalError::Locked { .. } => {
+                Self::Io { what }
+            }
+        }
     }
 }

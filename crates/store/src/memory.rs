@@ -123,12 +123,12 @@ impl Identities for MemoryIdentities {
         Ok(known.and_then(|(known, at)| known.get(at as usize).cloned()))
     }
 
-    async fn raise(&self, task: TaskNumber, numbers: &BTreeMap<AppId, Number>) -> Result<(), StoreError> {
+    async fn raise(&self, tasks_end: u32, numbers_end: &BTreeMap<AppId, u32>) -> Result<(), StoreError> {
         let mut named = self.0.lock();
-        named.next_task = named.next_task.max(task.0.saturating_add(1));
-        for (app, number) in numbers {
+        named.next_task = named.next_task.max(tasks_end);
+        for (app, end) in numbers_end {
             let next = named.next_number.entry(*app).or_default();
-            *next = (*next).max(number.0.saturating_add(1));
+            *next = (*next).max(*end);
         }
         Ok(())
     }
@@ -165,7 +165,12 @@ impl Pages for MemoryPages {
                 pages.insert(key, page);
             }
         }
-        *installed = Installed { included: snapshot.included, tasks_end: snapshot.tasks_end, bytes: 0 };
+        *installed = Installed {
+            included: snapshot.included,
+            tasks_end: snapshot.tasks_end,
+            numbers_end: snapshot.numbers_end,
+            bytes: 0,
+        };
         self.generation.fetch_add(1, Ordering::Release);
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pushtally_ledger::{Batch, Page, PageKey};
-use pushtally_model::{App, AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Source, TaskKey, TaskNumber};
+use pushtally_model::{App, AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Source, TaskKey};
 
 use crate::StoreError;
 
@@ -155,8 +155,8 @@ pub trait Identities: Send + Sync {
     /// The reason behind a number, if the app has it.
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError>;
 
-    /// Raises the next numbers above these (the highest that the ledger holds), by app.
-    async fn raise(&self, task: TaskNumber, numbers: &BTreeMap<AppId, Number>) -> Result<(), StoreError>;
+    /// Raises the next numbers to at least these: one above the highest that the ledger holds, by app.
+    async fn raise(&self, tasks_end: u32, numbers_end: &BTreeMap<AppId, u32>) -> Result<(), StoreError>;
 
     /// How many tasks and devices have numbers.
     async fn count(&self) -> Result<(u64, u64), StoreError>;
@@ -169,6 +169,8 @@ pub struct Snapshot {
     pub included: Position,
     /// Task numbers below this may have pages in a snapshot.
     pub tasks_end: u32,
+    /// Device numbers below this may occur in the ledger, by app.
+    pub numbers_end: BTreeMap<AppId, u32>,
     /// Ordered by key, each once. `Page::Gone` removes.
     pub pages: Vec<(PageKey, Arc<Page>)>,
 }
@@ -180,6 +182,8 @@ pub struct Installed {
     pub included: Position,
     /// As in the snapshot.
     pub tasks_end: u32,
+    /// As in the snapshot.
+    pub numbers_end: BTreeMap<AppId, u32>,
     /// Bytes that its pages take.
     pub bytes: u64,
 }

@@ -89,7 +89,7 @@ pub(crate) fn inflate(deflated: &[u8]) -> Result<String, Illegality> {
         match status {
             Status::StreamEnd => break,
             Status::Ok | Status::BufError if inflated.len() == full_at => {
-                inflated.reserve_exact(INFLATED_LEN_MAX + 1)
+                inflated.reserve_exact(INFLATED_LEN_MAX + 1);
             }
             Status::Ok | Status::BufError => return Err(Illegality::Truncated { bytes }),
         }
@@ -135,7 +135,7 @@ pub(crate) mod tests {
         check("*-A_*-A_", Illegality::Character { offset: 3 });
         check("____", Illegality::Cut { characters: 4 });
         check("*-A\n", Illegality::Character { offset: 3 });
-        check("AAAé", Illegality::Character { offset: 3 });
+        check("AAAAéAA", Illegality::Character { offset: 4 });
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl fmt::Debug for Claims {
 
 /// Makes a UserSig: `claims` signed with `key`, which is used as text, not decoded from hexadecimal.
 ///
-/// Nothing is refused here; see [`validate_identifier`]. A userbuf of some 4 KiB or more makes a UserSig that
+/// Nothing is refused here; see [`validate_identifier`]. A userbuf of more than some 5 KiB makes a UserSig that
 /// [`crate::check`] finds too long.
 #[must_use]
 pub fn make(key: &str, claims: &Claims) -> String {

@@ -137,7 +137,7 @@ pub enum Illegality {
         /// The key.
         key: String,
     },
-    /// A required key is missing or null.
+    /// A required key is missing.
     #[error("JSON key `{key}` is missing")]
     Missing {
         /// The key.

@@ -19,7 +19,7 @@ pub use explain::{Explanation, Outcome, Step, explain};
 // The bounds of this crate. A UserSig is read before anything about its sender is known, so each bound is also
 // what a stranger can make us spend.
 
-/// Longest UserSig that is read, in characters. Usual ones have 150 to 400; this leaves room for a userbuf of 2 KiB
+/// Longest UserSig that is read, in characters. Usual ones have 150 to 400; this leaves room for a userbuf of 4 KiB
 /// made by a library that stores without compressing.
 pub const USERSIG_LEN_MAX: usize = 8 * 1024;
 

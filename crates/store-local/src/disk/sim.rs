@@ -33,7 +33,9 @@ impl SimDisk {
     /// An empty disk whose choices follow from the seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { state: Arc::new(Mutex::new(State::new(seed))) }
+        Self {
+            state: Arc::new(Mutex::new(State::new(seed))),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -43,7 +45,9 @@ impl SimDisk {
     /// A second disk that holds now what this one holds, unsynced writes and pending faults included.
     #[must_use]
     pub fn fork(&self) -> Self {
-        Self { state: Arc::new(Mutex::new(self.state().clone())) }
+        Self {
+            state: Arc::new(Mutex::new(self.state().clone())),
+        }
     }
 
     /// The power fails and comes back: of everything unsynced a subset chosen by the seed survives. Open files
@@ -102,7 +106,11 @@ impl SimDisk {
     }
 
     fn file(&self, inode: u64, epoch: u64) -> Box<dyn DiskFile> {
-        Box::new(SimFile { disk: self.clone(), inode, epoch })
+        Box::new(SimFile {
+            disk: self.clone(),
+            inode,
+            epoch,
+        })
     }
 }
 

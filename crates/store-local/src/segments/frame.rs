@@ -70,7 +70,12 @@ pub(super) fn encode(
     position: u64,
     payload: &[u8],
 ) {
-    let mut head = Head { len: payload.len(), crc: 0, position, partitions: identity.partitions };
+    let mut head = Head {
+        len: payload.len(),
+        crc: 0,
+        position,
+        partitions: identity.partitions,
+    };
     head.crc = crc32c::crc32c_append(head.checksum(identity, offset), payload);
     buffer.clear();
     buffer.reserve(HEAD_LEN + payload.len());
@@ -87,7 +92,10 @@ mod tests {
 
     #[test]
     fn a_frame_is_valid_only_where_it_was_written_and_only_unchanged() {
-        let identity = Identity { seed: 5, partitions: 64 };
+        let identity = Identity {
+            seed: 5,
+            partitions: 64,
+        };
         let mut frame = Vec::new();
         encode(&mut frame, identity, 1024, 3, b"payload");
         let holds = |bytes: &[u8], identity, offset| {
@@ -96,7 +104,14 @@ mod tests {
         };
         assert!(holds(&frame, identity, 1024));
         assert!(!holds(&frame, identity, 1025));
-        assert!(!holds(&frame, Identity { seed: 6, partitions: 64 }, 1024));
+        assert!(!holds(
+            &frame,
+            Identity {
+                seed: 6,
+                partitions: 64
+            },
+            1024
+        ));
         for bit in 0..frame.len() * 8 {
             let mut bad = frame.clone();
             bad[bit / 8] ^= 1 << (bit % 8);

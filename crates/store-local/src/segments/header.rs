@@ -65,7 +65,9 @@ struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
     fn take<const N: usize>(&mut self) -> [u8; N] {
-        let Some((taken, rest)) = self.0.split_first_chunk::<N>() else { return [0; N] };
+        let Some((taken, rest)) = self.0.split_first_chunk::<N>() else {
+            return [0; N];
+        };
         self.0 = rest;
         *taken
     }
@@ -115,7 +117,9 @@ impl Header {
         magic: [u8; 8],
         format_known: u32,
     ) -> Result<Option<Self>, LocalError> {
-        let Some(body) = checked_body(sector) else { return Ok(None) };
+        let Some(body) = checked_body(sector) else {
+            return Ok(None);
+        };
         let mut fields = Fields(body);
         if fields.take::<8>() != magic {
             return Err(LocalError::corrupt(path, 0, "it is a file of another kind"));
@@ -123,7 +127,11 @@ impl Header {
         let format = fields.u32();
         if format > format_known {
             let path = path.to_path_buf();
-            return Err(LocalError::NewerVersion { path, found: format, known: format_known });
+            return Err(LocalError::NewerVersion {
+                path,
+                found: format,
+                known: format_known,
+            });
         }
         let partitions = u16::from_le_bytes(fields.take());
         fields.take::<2>();
@@ -168,11 +176,19 @@ impl Mark {
         }
         let mut fields = Fields(checked_body(sector).unwrap_or_default());
         let kind = fields.u64();
-        let end = End { len: fields.u64(), next: fields.u64(), link: fields.take() };
+        let end = End {
+            len: fields.u64(),
+            next: fields.u64(),
+            link: fields.take(),
+        };
         match kind {
             Self::CLOSED => Ok(Self::Closed(end)),
             Self::SEALED => Ok(Self::Sealed(end)),
-            _ => Err(LocalError::corrupt(path, MARK_AT, "the mark that ends the segment is invalid")),
+            _ => Err(LocalError::corrupt(
+                path,
+                MARK_AT,
+                "the mark that ends the segment is invalid",
+            )),
         }
     }
 }
@@ -198,9 +214,16 @@ mod tests {
     fn headers_and_marks_survive_encoding() {
         let path = Path::new("x");
         let sector = header().encode(MAGIC);
-        assert_eq!(Header::decode(path, &sector, MAGIC, 3).unwrap(), Some(header()));
+        assert_eq!(
+            Header::decode(path, &sector, MAGIC, 3).unwrap(),
+            Some(header())
+        );
         assert_eq!(seed_of(&sector), crc32c::crc32c(&sector[..BODY_LEN]));
-        let end = End { len: 1, next: 2, link: [3; 32] };
+        let end = End {
+            len: 1,
+            next: 2,
+            link: [3; 32],
+        };
         for mark in [Mark::Open, Mark::Closed(end), Mark::Sealed(end)] {
             assert_eq!(Mark::decode(path, &mark.encode()).unwrap(), mark);
         }
@@ -213,7 +236,14 @@ mod tests {
         let other = Header::decode(path, &sector, *b"otherlog", 3);
         assert!(matches!(other, Err(LocalError::Corrupt { .. })));
         let newer = Header::decode(path, &sector, MAGIC, 2);
-        assert!(matches!(newer, Err(LocalError::NewerVersion { found: 3, known: 2, .. })));
+        assert!(matches!(
+            newer,
+            Err(LocalError::NewerVersion {
+                found: 3,
+                known: 2,
+                ..
+            })
+        ));
         for at in 0..SECTOR_LEN {
             let mut bad = sector;
             bad[at] ^= 1;
@@ -222,6 +252,9 @@ mod tests {
             bad[at] ^= 1;
             Mark::decode(path, &bad).unwrap_err();
         }
-        assert_eq!(Header::decode(path, &sector[..100], MAGIC, 3).unwrap(), None);
+        assert_eq!(
+            Header::decode(path, &sector[..100], MAGIC, 3).unwrap(),
+            None
+        );
     }
 }

@@ -68,7 +68,9 @@ impl<'a> Scan<'a> {
             return Ok(Step::End);
         }
         self.fill(HEAD_LEN)?;
-        let Some(head) = Head::decode(self.rest()) else { return Ok(Step::Invalid) };
+        let Some(head) = Head::decode(self.rest()) else {
+            return Ok(Step::Invalid);
+        };
         let expected = head.position == position && head.partitions == self.identity.partitions;
         if !expected || head.len > FRAME_LEN_MAX || head.end(self.offset) > self.limit {
             return Ok(Step::Invalid);
@@ -88,7 +90,9 @@ impl<'a> Scan<'a> {
     }
 
     fn rest(&self) -> &[u8] {
-        self.buffer.get((self.offset - self.base) as usize..).unwrap_or_default()
+        self.buffer
+            .get((self.offset - self.base) as usize..)
+            .unwrap_or_default()
     }
 
     /// Reads until the buffer holds this many bytes from the offset on, or all up to the limit.
@@ -163,7 +167,9 @@ pub(super) fn search(
         let read = file.read_at(base, window.get_mut(..len).unwrap_or_default())?;
         let bytes = window.get(..read).unwrap_or_default();
         for (at, head) in bytes.windows(HEAD_LEN).enumerate().take(CHUNK_LEN) {
-            let Some(head) = Head::decode(head) else { continue };
+            let Some(head) = Head::decode(head) else {
+                continue;
+            };
             let offset = base + at as u64;
             if head.partitions != identity.partitions
                 || !positions.contains(&head.position)
@@ -195,7 +201,10 @@ mod tests {
     use crate::disk::sim::SimDisk;
     use std::path::Path;
 
-    const IDENTITY: Identity = Identity { seed: 77, partitions: 4 };
+    const IDENTITY: Identity = Identity {
+        seed: 77,
+        partitions: 4,
+    };
 
     fn file() -> Box<dyn DiskFile> {
         let disk = SimDisk::new(0);
@@ -205,8 +214,14 @@ mod tests {
 
     #[test]
     fn a_search_finds_a_frame_at_any_offset_and_across_windows() {
-        for at in [0_u64, 1, 511, (CHUNK_LEN - 5) as u64, CHUNK_LEN as u64, 2 * CHUNK_LEN as u64 - 1]
-        {
+        for at in [
+            0_u64,
+            1,
+            511,
+            (CHUNK_LEN - 5) as u64,
+            CHUNK_LEN as u64,
+            2 * CHUNK_LEN as u64 - 1,
+        ] {
             let file = file();
             let mut frame = Vec::new();
             encode(&mut frame, IDENTITY, at, 9, &[5; 100]);
@@ -214,9 +229,18 @@ mod tests {
             file.set_len(3 * CHUNK_LEN as u64).unwrap();
             let end = end_of_content(&*file, 0..3 * CHUNK_LEN as u64).unwrap();
             assert_eq!(end, at + frame.len() as u64);
-            assert_eq!(search(&*file, IDENTITY, 0..end, 1, 8).unwrap(), Found::Frame(at));
-            assert_eq!(search(&*file, IDENTITY, 0..end, 10, 10).unwrap(), Found::Nothing);
-            assert_eq!(search(&*file, IDENTITY, at + 1..end, 1, 8).unwrap(), Found::Nothing);
+            assert_eq!(
+                search(&*file, IDENTITY, 0..end, 1, 8).unwrap(),
+                Found::Frame(at)
+            );
+            assert_eq!(
+                search(&*file, IDENTITY, 0..end, 10, 10).unwrap(),
+                Found::Nothing
+            );
+            assert_eq!(
+                search(&*file, IDENTITY, at + 1..end, 1, 8).unwrap(),
+                Found::Nothing
+            );
         }
     }
 
@@ -227,7 +251,13 @@ mod tests {
         let mut frame = Vec::new();
         let lens = [0, 1, CHUNK_LEN_FIRST, 10, 3 * CHUNK_LEN, 5, CHUNK_LEN];
         for (index, len) in lens.into_iter().enumerate() {
-            encode(&mut frame, IDENTITY, offset, index as u64 + 1, &vec![index as u8; len]);
+            encode(
+                &mut frame,
+                IDENTITY,
+                offset,
+                index as u64 + 1,
+                &vec![index as u8; len],
+            );
             file.write_at(offset, &frame).unwrap();
             offset += frame.len() as u64;
         }

@@ -220,7 +220,11 @@ impl State {
     }
 
     pub(super) fn powered(&self) -> io::Result<()> {
-        if self.faults.power_is_off { Err(no_power()) } else { Ok(()) }
+        if self.faults.power_is_off {
+            Err(no_power())
+        } else {
+            Ok(())
+        }
     }
 
     /// Counts a change that is about to be made.
@@ -253,11 +257,16 @@ impl State {
     }
 
     pub(super) fn find(&self, path: &Path) -> io::Result<u64> {
-        self.names.get(path).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.names
+            .get(path)
+            .copied()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn file(&mut self, inode: u64) -> io::Result<&mut FileState> {
-        self.files.get_mut(&inode).ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.files
+            .get_mut(&inode)
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     pub(super) fn create(&mut self, path: &Path) -> io::Result<u64> {
@@ -270,7 +279,8 @@ impl State {
         let inode = self.files.last_key_value().map_or(1, |(last, _)| last + 1);
         self.files.insert(inode, FileState::default());
         self.names.insert(path.to_path_buf(), inode);
-        self.name_changes.push(NameChange::Create(path.to_path_buf(), inode));
+        self.name_changes
+            .push(NameChange::Create(path.to_path_buf(), inode));
         Ok(inode)
     }
 
@@ -287,7 +297,8 @@ impl State {
         let len = self.file(inode)?.cache.len() as u64;
         self.faults.space = self.faults.space.map(|space| space + len);
         self.names.remove(path);
-        self.name_changes.push(NameChange::Remove(path.to_path_buf()));
+        self.name_changes
+            .push(NameChange::Remove(path.to_path_buf()));
         Ok(())
     }
 
@@ -317,9 +328,14 @@ impl State {
         if !self.dirs.contains(dir) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let paths = self.names.keys().chain(&self.dirs).filter(|path| path.parent() == Some(dir));
-        let mut names: Vec<String> =
-            paths.filter_map(|path| path.file_name()?.to_str().map(String::from)).collect();
+        let paths = self
+            .names
+            .keys()
+            .chain(&self.dirs)
+            .filter(|path| path.parent() == Some(dir));
+        let mut names: Vec<String> = paths
+            .filter_map(|path| path.file_name()?.to_str().map(String::from))
+            .collect();
         names.sort_unstable();
         Ok(names)
     }
@@ -345,7 +361,9 @@ impl State {
         let mut room = bytes.len();
         let mut failure = None;
         if due(&mut self.faults.write_fails_in) {
-            room = self.dice.below(bytes.len() as u64) as usize;
+            // A kernel takes pages, so a write ends between sectors even when it fails.
+            let end = offset + self.dice.below(bytes.len() as u64) as usize;
+            room = (end / SECTOR_LEN * SECTOR_LEN).saturating_sub(offset);
             failure = Some(io::Error::other("simulated failure of a write"));
         }
         let growth = (offset + room).saturating_sub(len) as u64;
@@ -389,7 +407,9 @@ impl State {
     }
 
     pub(super) fn flip_bit(&mut self, path: &Path, bit: u64) {
-        let Ok(file) = self.find(path).and_then(|inode| self.file(inode)) else { return };
+        let Ok(file) = self.find(path).and_then(|inode| self.file(inode)) else {
+            return;
+        };
         let Ok(at) = index(bit / 8) else { return };
         for bytes in [&mut file.cache, &mut file.medium] {
             if let Some(byte) = bytes.get_mut(at) {
@@ -399,7 +419,9 @@ impl State {
     }
 
     pub(super) fn contents(&self, path: &Path) -> Option<Vec<u8>> {
-        self.files.get(self.names.get(path)?).map(|file| file.cache.clone())
+        self.files
+            .get(self.names.get(path)?)
+            .map(|file| file.cache.clone())
     }
 
     pub(super) fn put(&mut self, path: &Path, bytes: &[u8]) {

@@ -25,8 +25,16 @@ fn a_crash_keeps_any_subset_of_unsynced_sectors_and_all_that_was_synced() {
         assert!(bytes[..512].iter().all(|byte| *byte == 1));
         seen.insert((bytes.len(), bytes[512], bytes.get(1024).copied()));
     }
-    let all = [(1024, 1, None), (1024, 2, None), (1536, 1, Some(0)), (1536, 1, Some(2))];
-    for case in all.into_iter().chain([(1536, 2, Some(0)), (1536, 2, Some(2))]) {
+    let all = [
+        (1024, 1, None),
+        (1024, 2, None),
+        (1536, 1, Some(0)),
+        (1536, 1, Some(2)),
+    ];
+    for case in all
+        .into_iter()
+        .chain([(1536, 2, Some(0)), (1536, 2, Some(2))])
+    {
         assert!(seen.contains(&case), "{case:?} was never seen");
     }
 }
@@ -49,7 +57,9 @@ fn what_a_failed_sync_lost_stays_lost_however_often_one_syncs() {
     let mut lost = 0;
     for seed in 0..50 {
         let (disk, _) = disk_with_synced_file();
-        let disk = SimDisk { state: Arc::new(Mutex::new(disk.state().clone())) };
+        let disk = SimDisk {
+            state: Arc::new(Mutex::new(disk.state().clone())),
+        };
         disk.state().dice = Dice::new(seed);
         let file = disk.open(Path::new("/d/a")).unwrap();
         file.write_at(0, &[3; 512]).unwrap();
@@ -86,5 +96,8 @@ fn the_power_goes_at_the_nth_change() {
     file.sync().unwrap_err();
     file.read_at(0, &mut [0]).unwrap_err();
     disk.crash(0);
-    disk.open(Path::new("/d/a")).unwrap().write_at(0, &[7]).unwrap();
+    disk.open(Path::new("/d/a"))
+        .unwrap()
+        .write_at(0, &[7])
+        .unwrap();
 }

@@ -1,0 +1,128 @@
+//! The `[[app]]` entries: each an app that the configuration owns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pushtally_model::{App, AppId, Quota, Retention, Secret};
+use pushtally_webhook::Target;
+
+use super::reader::{Problems, Reader};
+use super::secret;
+use super::tree::{Node, Origin, Table, Value};
+
+/// Days that a statistics window or traces may be set to: ten years.
+const DAYS_MAX: u32 = 3660;
+/// Days that counts may be kept, short of for ever: a hundred years.
+const COUNTS_DAYS_MAX: u32 = 36_500;
+
+/// An app and where it was declared.
+#[derive(Debug, Clone)]
+pub(crate) struct Declared {
+    pub(crate) app: App,
+    pub(crate) origin: Origin,
+}
+
+/// Reads all entries; an SDKAppID declared twice is a problem.
+pub(crate) fn read(root: &mut Reader<'_>, problems: &Problems, notes: &mut Vec<String>) -> Vec<Declared> {
+    let entries = match root.take("app") {
+        Some(Node { value: Value::List(entries), .. }) => entries,
+        Some(node) => {
+            problems.add(format!("{}: `app` is not a list, write `[[app]]`", node.origin));
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    let mut apps = Vec::new();
+    let mut seen: BTreeMap<AppId, Origin> = BTreeMap::new();
+    for Node { origin, value, .. } in entries {
+        let Value::Table(table) = value else {
+            problems.add(format!("{origin}: `app` holds something that is no section"));
+            continue;
+        };
+        let Some(app) = read_one(table, &origin, problems, notes) else { continue };
+        if let Some(first) = seen.insert(app.id, origin.clone()) {
+            problems.add(format!("{origin}: app `{}` is declared a second time, first at {first}", app.id));
+        }
+        apps.push(Declared { app, origin });
+    }
+    apps
+}
+
+fn read_one(table: Table, origin: &Origin, problems: &Problems, notes: &mut Vec<String>) -> Option<App> {
+    let mut reader = Reader::of("app".to_owned(), table, problems);
+    let id = reader.integer_if_any("sdkappid", 1..=u32::MAX, "SDKAppID");
+    if id.is_none() {
+        problems.add(format!("{origin}: `app.sdkappid` is missing"));
+    }
+    let open_file = |reader: &Reader<'_>, key: &str, notes: &mut Vec<String>| {
+        let Some((path, origin)) = reader.peek_text(key) else { return };
+        if secret::is_open_to_all(&origin, &path) {
+            notes.push(format!("{origin}: `{path}` can be read by everybody, `chmod 600` is better"));
+        }
+    };
+    open_file(&reader, "key_file", notes);
+    open_file(&reader, "callback_token_file", notes);
+    let keys = secret::take(&mut reader, "key", "key_file");
+    if keys.is_none() {
+        problems.add(format!("{origin}: app `{}` has no usable `key` or `key_file`", id.unwrap_or_default()));
+    }
+    let mut app = App::new(AppId(id.unwrap_or_default()), Secret::new(""));
+    app.keys = keys.unwrap_or_default();
+    app.callback_token =
+        secret::take(&mut reader, "callback_token", "callback_token_file").and_then(|tokens| tokens.into_iter().next());
+    read_settings(&mut reader, &mut app);
+    read_relay(&mut reader, &mut app, notes);
+    reader.finish();
+    id.map(|_| app)
+}
+
+fn read_settings(reader: &mut Reader<'_>, app: &mut App) {
+    if let Some(administrators) = reader.texts_if_any("administrators") {
+        for name in &administrators {
+            if let Err(error) = pushtally_usersig::validate_identifier(name) {
+                reader.refuse(&Origin::Default, "administrators", name, &format!("a list of UserIDs: {error}"));
+            }
+        }
+        app.administrators = BTreeSet::from_iter(administrators).into_iter().collect();
+    }
+    if let Some(tolerance_s) = reader.integer_if_any("callback_tolerance_s", 1..=86_400, "seconds") {
+        app.callback_tolerance_s = tolerance_s;
+    }
+    app.enabled = reader.flag_if_any("enabled").unwrap_or(true);
+    app.hosts = reader.texts_if_any("hosts").unwrap_or_default();
+    if let Some(days) = reader.integer_if_any("statistics_span_days", 1..=DAYS_MAX, "days") {
+        app.statistics_span_s_max = days * 86_400;
+    }
+    let counts_days = reader.integer_if_any("counts_days", 1..=COUNTS_DAYS_MAX, "days");
+    let traces_days = reader.integer_if_any("traces_days", 1..=DAYS_MAX, "days");
+    app.retention = Retention { counts_days, traces_days: traces_days.unwrap_or(Retention::default().traces_days) };
+    app.quotas = read_quotas(reader);
+}
+
+fn read_quotas(reader: &mut Reader<'_>) -> BTreeMap<String, Quota> {
+    let table = match reader.take("quotas") {
+        Some(Node { value: Value::Table(table), .. }) => table,
+        Some(node) => {
+            reader.refuse(&node.origin, "quotas", "no table", "a table of commands and calls a second");
+            return BTreeMap::new();
+        }
+        None => return BTreeMap::new(),
+    };
+    let quota = |(command, node): (String, Node)| {
+        let key = format!("quotas.{command}");
+        let per_second = reader.check_integer(&key, &node, 0..=1_000_000, "calls a second");
+        (command, Quota { per_second })
+    };
+    table.into_iter().map(quota).collect()
+}
+
+fn read_relay(reader: &mut Reader<'_>, app: &mut App, notes: &mut Vec<String>) {
+    let Some((url, origin)) = reader.text_if_any("relay_to") else { return };
+    match Target::parse(&url) {
+        Ok(target) if !target.is_secure() => {
+            notes.push(format!("{origin}: `app.relay_to` of app `{}` is not encrypted", app.id));
+        }
+        Ok(_) => {}
+        Err(error) => reader.refuse(&origin, "relay_to", "(hidden)", &format!("a URL: {error}")),
+    }
+    app.relay_to = Some(url);
+}

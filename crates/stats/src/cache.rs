@@ -1,0 +1,255 @@
+//! The pages in memory, bounded in bytes.
+//!
+//! Invariant: a page that is not here is exactly what the newest installed snapshot says. Only the folder
+//! changes and evicts pages; anybody may bring one in. A page is evicted only when a snapshot that includes
+//! its last change is installed, and one read from an older generation is never let in.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use parking_lot::Mutex;
+use pushtally_ledger::{Page, PageKey};
+
+/// Enough that readers and the folder rarely meet; a power of two.
+const SHARDS: usize = 64;
+/// Pages looked at in one shard before eviction moves on, so that a lock is held for microseconds.
+const EVICT_LOOKS_MAX: usize = 64;
+/// What a page costs beside its own bytes: its slot, key, queue place and `Arc`.
+const SLOT_BYTES: usize = 96;
+
+#[derive(Debug)]
+struct Slot {
+    page: Arc<Page>,
+    bytes: u32,
+    /// The epoch of the last change; 0 for a page as loaded.
+    epoch: u32,
+    /// Used since eviction last looked.
+    hot: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    slots: HashMap<PageKey, Slot>,
+    /// Every resident key once, in the order in which eviction looks.
+    queue: VecDeque<PageKey>,
+    /// Keys changed in the current epoch.
+    dirty: Vec<PageKey>,
+}
+
+/// The cache.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    shards: Box<[Mutex<Shard>]>,
+    /// Changes belong to this epoch; a cut ends it. Starts at 1.
+    epoch: AtomicU32,
+    /// Changes up to this epoch are in the installed snapshot.
+    installed: AtomicU32,
+    /// Tasks below this may have pages in the installed snapshot.
+    tasks_end: AtomicU32,
+    bytes: AtomicUsize,
+    pages: AtomicUsize,
+    hand: AtomicUsize,
+    cold_loads: AtomicU64,
+    /// Whether any page may exist that is not resident.
+    cold: AtomicBool,
+}
+
+/// What a look-up found.
+pub(crate) enum Found {
+    /// It is here.
+    Page(Arc<Page>),
+    /// It cannot exist.
+    Nothing,
+    /// The snapshot must be asked.
+    Cold,
+}
+
+impl Cache {
+    pub(crate) fn new(tasks_end: u32, cold: bool) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            epoch: AtomicU32::new(1),
+            installed: AtomicU32::new(0),
+            tasks_end: AtomicU32::new(tasks_end),
+            bytes: AtomicUsize::new(0),
+            pages: AtomicUsize::new(0),
+            hand: AtomicUsize::new(0),
+            cold_loads: AtomicU64::new(0),
+            cold: AtomicBool::new(cold),
+        }
+    }
+
+    fn shard(&self, key: PageKey) -> &Mutex<Shard> {
+        let (a, b) = match key {
+            PageKey::Total(app, kind) => (app.0, kind as u32),
+            PageKey::Task(task) => (task.0, 2),
+            PageKey::Marks(task, shard) => (task.0, 3 + u32::from(shard)),
+            PageKey::TotalRows(app, kind, day) => (app.0, day * 2 + kind as u32),
+            PageKey::TaskRows(task, day) => (task.0, day),
+        };
+        let mixed = (u64::from(a) << 32 | u64::from(b)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        &self.shards[(mixed >> 58) as usize % SHARDS]
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn pages(&self) -> usize {
+        self.pages.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn cold_loads(&self) -> u64 {
+        self.cold_loads.load(Ordering::Relaxed)
+    }
+
+    /// Whether a look-up can find anything cold at all.
+    pub(crate) fn may_be_cold(&self) -> bool {
+        self.cold.load(Ordering::Relaxed)
+    }
+
+    fn may_exist(&self, key: PageKey) -> bool {
+        match key {
+            PageKey::Task(task) | PageKey::Marks(task, _) | PageKey::TaskRows(task, _) => {
+                self.may_be_cold() && task.0 < self.tasks_end.load(Ordering::Acquire)
+            }
+            PageKey::Total(..) | PageKey::TotalRows(..) => self.may_be_cold(),
+        }
+    }
+
+    /// Looks a page up without asking the snapshot.
+    pub(crate) fn find(&self, key: PageKey) -> Found {
+        let mut shard = self.shard(key).lock();
+        match shard.slots.get_mut(&key) {
+            Some(slot) => {
+                slot.hot = true;
+                match *slot.page {
+                    Page::Gone => Found::Nothing,
+                    Page::Total(_) | Page::Task(_) | Page::Marks(_) | Page::Rows(_) => {
+                        Found::Page(Arc::clone(&slot.page))
+                    }
+                }
+            }
+            None => {
+                drop(shard);
+                if self.may_exist(key) { Found::Cold } else { Found::Nothing }
+            }
+        }
+    }
+
+    /// Lets a page in that was loaded while `current()` held; `false` when it must be loaded again.
+    pub(crate) fn admit(&self, key: PageKey, page: Option<Page>, current: impl FnOnce() -> bool) -> bool {
+        self.cold_loads.fetch_add(1, Ordering::Relaxed);
+        let mut shard = self.shard(key).lock();
+        if shard.slots.contains_key(&key) {
+            return true;
+        }
+        if !current() {
+            return false;
+        }
+        if let Some(page) = page {
+            self.insert(&mut shard, key, page, 0);
+        }
+        true
+    }
+
+    fn insert(&self, shard: &mut Shard, key: PageKey, page: Page, epoch: u32) {
+        let bytes = slot_bytes(&page);
+        self.bytes.fetch_add(bytes as usize, Ordering::Relaxed);
+        self.pages.fetch_add(1, Ordering::Relaxed);
+        shard.queue.push_back(key);
+        shard.slots.insert(key, Slot { page: Arc::new(page), bytes, epoch, hot: true });
+    }
+
+    /// Changes a resident page, or one known not to exist; `Err` hands the change back when it must be
+    /// loaded first. For the folder only.
+    pub(crate) fn change<R, F: FnOnce(&mut Page) -> R>(
+        &self,
+        key: PageKey,
+        exists: Option<bool>,
+        change: F,
+    ) -> Result<R, F> {
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        let mut guard = self.shard(key).lock();
+        let shard = &mut *guard;
+        if let Entry::Vacant(_) = shard.slots.entry(key) {
+            if exists != Some(false) && self.may_exist(key) {
+                return Err(change);
+            }
+            self.insert(shard, key, Page::Gone, 0);
+        }
+        let Some(slot) = shard.slots.get_mut(&key) else { return Err(change) };
+        if slot.epoch != epoch {
+            slot.epoch = epoch;
+            shard.dirty.push(key);
+        }
+        slot.hot = true;
+        let answer = change(Arc::make_mut(&mut slot.page));
+        let bytes = slot_bytes(&slot.page);
+        self.bytes.fetch_add(bytes as usize, Ordering::Relaxed);
+        self.bytes.fetch_sub(slot.bytes as usize, Ordering::Relaxed);
+        slot.bytes = bytes;
+        Ok(answer)
+    }
+
+    /// For a page that turned out not to exist: makes it resident as gone, so that it can be changed.
+    pub(crate) fn admit_nothing(&self, key: PageKey) {
+        let mut shard = self.shard(key).lock();
+        if !shard.slots.contains_key(&key) {
+            self.insert(&mut shard, key, Page::Gone, 0);
+        }
+    }
+
+    /// Ends the epoch: everything changed in it, ordered by key, and the epoch's number.
+    pub(crate) fn cut(&self) -> (u32, Vec<(PageKey, Arc<Page>)>) {
+        let epoch = self.epoch.fetch_add(1, Ordering::Relaxed);
+        let mut pages = Vec::new();
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let dirty = std::mem::take(&mut shard.dirty);
+            pages.extend(dirty.iter().filter_map(|key| Some((*key, Arc::clone(&shard.slots.get(key)?.page)))));
+        }
+        (epoch, pages)
+    }
+
+    /// Tells that the snapshot of an epoch is installed: its pages may go.
+    pub(crate) fn installed(&self, epoch: u32, tasks_end: u32) {
+        self.cold.store(true, Ordering::Release);
+        self.tasks_end.store(tasks_end, Ordering::Release);
+        self.installed.store(epoch, Ordering::Release);
+    }
+
+    /// Evicts clean pages not used lately until at most this many bytes are held or all have been looked at.
+    pub(crate) fn evict(&self, bytes_max: usize) {
+        let installed = self.installed.load(Ordering::Acquire);
+        // Twice round: the first look takes the `hot` flag, the second the page.
+        let mut looks = 2 * self.pages();
+        while self.bytes() > bytes_max && looks > 0 {
+            let hand = self.hand.fetch_add(1, Ordering::Relaxed);
+            let mut guard = self.shards[hand % SHARDS].lock();
+            let shard = &mut *guard;
+            let len = shard.queue.len().min(EVICT_LOOKS_MAX);
+            looks = looks.saturating_sub(len.max(1));
+            for _ in 0..len {
+                let Some(key) = shard.queue.pop_front() else { break };
+                let Entry::Occupied(mut slot) = shard.slots.entry(key) else { continue };
+                let keep = slot.get().epoch > installed || slot.get().hot;
+                slot.get_mut().hot = false;
+                if keep {
+                    shard.queue.push_back(key);
+                } else {
+                    let slot = slot.remove();
+                    self.bytes.fetch_sub(slot.bytes as usize, Ordering::Relaxed);
+                    self.pages.fetch_sub(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+fn slot_bytes(page: &Page) -> u32 {
+    u32::try_from(page.bytes() + SLOT_BYTES).unwrap_or(u32::MAX)
+}

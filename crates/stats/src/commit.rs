@@ -1,0 +1,76 @@
+//! The committer: takes what waits, makes it durable as one batch, hands it to the folder.
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use pushtally_ledger::{Batch, Record, Section};
+use pushtally_model::{Clock, Event, Source};
+use pushtally_store::{Position, StoreError};
+use tokio::runtime::Handle;
+
+use crate::folder::Work;
+use crate::intake::{Answer, Wanted};
+use crate::shared::Shared;
+
+/// Events in one batch: large enough to pay for an fsync, small enough to fold in milliseconds.
+const BATCH_EVENTS_MAX: usize = 16_384;
+
+/// Runs until the intake is closed and drained, or storage fails.
+pub(crate) fn run(shared: &Arc<Shared>, clock: &dyn Clock, runtime: &Handle, folder: &SyncSender<Work>) {
+    while let Some(taken) = shared.intake.take(BATCH_EVENTS_MAX) {
+        let (batch, answers) = gather(taken, clock.now_ms());
+        let appended = match shared.failed() {
+            Some(what) => Err(StoreError::Failed { what }),
+            None => runtime.block_on(shared.engine.log.append(&batch)),
+        };
+        match appended {
+            Ok(at) => {
+                if folder.send(Work::Batch { at, batch, answers }).is_err() {
+                    shared.fail("the folder has stopped");
+                }
+            }
+            Err(error) => refuse(shared, &error, answers),
+        }
+    }
+}
+
+fn refuse(shared: &Shared, error: &StoreError, answers: Vec<Answer>) {
+    if !error.may_pass() {
+        shared.fail(&error.to_string());
+    }
+    for answer in answers {
+        // A caller that has gone away needs no answer.
+        let _ = answer.send(Err(error.clone()));
+    }
+}
+
+/// One section for each source, in order of arrival; a control record ends the sections before it.
+fn gather(taken: Vec<(Wanted, Answer)>, recorded_ms: i64) -> (Batch, Vec<Answer>) {
+    let mut batch = Batch { recorded_ms, records: Vec::new() };
+    let mut answers = Vec::with_capacity(taken.len());
+    let mut open: Vec<(Source, Vec<Event>)> = Vec::new();
+    for (wanted, answer) in taken {
+        answers.push(answer);
+        match wanted {
+            Wanted::Events(source, mut events) => match open.iter_mut().find(|(known, _)| *known == source) {
+                Some((_, gathered)) => gathered.append(&mut events),
+                None => open.push((source, events)),
+            },
+            Wanted::Control(control) => {
+                batch.records.extend(open.drain(..).map(section));
+                batch.records.push(Record::Control(control));
+            }
+        }
+    }
+    batch.records.extend(open.into_iter().map(section));
+    (batch, answers)
+}
+
+fn section((source, events): (Source, Vec<Event>)) -> Record {
+    Record::Events(Section::new(source, events))
+}
+
+/// A batch read back from the log, for the folder.
+pub(crate) fn replayed(at: Position, batch: Batch) -> Work {
+    Work::Batch { at, batch, answers: Vec::new() }
+}

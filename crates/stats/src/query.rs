@@ -1,0 +1,59 @@
+//! Queries over the cached pages. What is cold is fetched, kept for the query, and asked for again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use pushtally_ledger::{Page, PageKey, RowReader, Tally, sum};
+use pushtally_model::{Scope, Window};
+use pushtally_store::StoreError;
+
+use crate::cache::Found;
+use crate::shared::Shared;
+
+/// A page that must be fetched before the query can go on.
+struct Cold(PageKey);
+
+struct CacheReader<'a> {
+    shared: &'a Shared,
+    /// Pages fetched for this query: eviction cannot take them away again.
+    fetched: HashMap<PageKey, Option<Arc<Page>>>,
+}
+
+impl RowReader for CacheReader<'_> {
+    type Error = Cold;
+
+    fn read(&mut self, key: PageKey) -> Result<Option<Arc<Page>>, Cold> {
+        match self.shared.cache.find(key) {
+            Found::Page(page) => Ok(Some(page)),
+            Found::Nothing => Ok(None),
+            Found::Cold => self.fetched.get(&key).cloned().ok_or(Cold(key)),
+        }
+    }
+}
+
+/// Sums a scope in a window.
+pub(crate) async fn tally(shared: &Shared, scope: Scope, window: Window) -> Result<Tally, StoreError> {
+    let mut reader = CacheReader { shared, fetched: HashMap::new() };
+    loop {
+        match sum(scope, window, &mut reader) {
+            Ok(tally) => return Ok(tally),
+            Err(Cold(key)) => {
+                let page = fetch(shared, key).await?;
+                reader.fetched.insert(key, page);
+            }
+        }
+    }
+}
+
+/// Brings a page in and answers it. Evicted again in between, it is fetched again.
+pub(crate) async fn fetch(shared: &Shared, key: PageKey) -> Result<Option<Arc<Page>>, StoreError> {
+    loop {
+        let exists = shared.fetch(key).await?;
+        match shared.cache.find(key) {
+            Found::Page(page) => return Ok(Some(page)),
+            Found::Nothing => return Ok(None),
+            Found::Cold if !exists => return Ok(None),
+            Found::Cold => {}
+        }
+    }
+}

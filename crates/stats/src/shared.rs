@@ -1,0 +1,83 @@
+//! What the threads and callers of one ledger share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use pushtally_ledger::PageKey;
+use pushtally_store::{Engine, StoreError};
+use tokio::sync::Semaphore;
+
+use crate::cache::Cache;
+use crate::intake::Intake;
+
+/// Pages read from snapshots at once for callers: enough to hide a disk's latency, too few to crowd it.
+const COLD_READS_MAX: usize = 16;
+
+/// The shared parts.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) cache: Cache,
+    pub(crate) intake: Intake,
+    pub(crate) counters: Counters,
+    cold_reads: Semaphore,
+    failed: Mutex<Option<String>>,
+}
+
+/// Counted since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) events: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) snapshots: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(engine: Engine, cache: Cache, intake: Intake) -> Self {
+        Self {
+            engine,
+            cache,
+            intake,
+            counters: Counters::default(),
+            cold_reads: Semaphore::new(COLD_READS_MAX),
+            failed: Mutex::default(),
+        }
+    }
+
+    /// Why nothing more is accepted, if so.
+    pub(crate) fn failed(&self) -> Option<String> {
+        self.failed.lock().clone()
+    }
+
+    /// Accepts nothing more. The first reason stays.
+    pub(crate) fn fail(&self, why: &str) {
+        let mut failed = self.failed.lock();
+        if failed.is_none() {
+            tracing::error!(why, "the ledger has failed and accepts nothing more; restart the process");
+            *failed = Some(why.to_owned());
+        }
+    }
+
+    /// Brings a page into the cache from the snapshot, in the bounded lane; answers whether it exists.
+    pub(crate) async fn fetch(&self, key: PageKey) -> Result<bool, StoreError> {
+        let _permit = self.cold_reads.acquire().await;
+        self.load(key).await
+    }
+
+    /// The same without the lane; answers whether the page exists.
+    pub(crate) async fn load(&self, key: PageKey) -> Result<bool, StoreError> {
+        loop {
+            let generation = self.engine.pages.generation();
+            let page = self.engine.pages.load(key).await?;
+            let exists = page.is_some();
+            if self.cache.admit(key, page, || self.engine.pages.generation() == generation) {
+                return Ok(exists);
+            }
+        }
+    }
+
+    pub(crate) fn count_commit(&self, events: usize) {
+        self.counters.events.fetch_add(events as u64, Ordering::Relaxed);
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,134 @@
+//! Apps made at run time, in redb.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use async_trait::async_trait;
+use pushtally_model::{App, AppId, Quota, Retention, Secret};
+use pushtally_store::{Apps, StoreError};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::{Deserialize, Serialize};
+
+use crate::error::LocalError;
+
+const APPS: TableDefinition<'_, u32, &str> = TableDefinition::new("apps");
+
+/// The stored form. Fields are only ever added, with a default.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredApp {
+    keys: Vec<String>,
+    administrators: Vec<String>,
+    #[serde(default)]
+    callback_token: Option<String>,
+    callback_tolerance_s: u32,
+    enabled: bool,
+    #[serde(default)]
+    hosts: Vec<String>,
+    #[serde(default)]
+    quotas: BTreeMap<String, u32>,
+    statistics_span_s_max: u32,
+    #[serde(default)]
+    counts_days: Option<u32>,
+    traces_days: u32,
+    #[serde(default)]
+    relay_to: Option<String>,
+}
+
+/// The store of apps.
+#[derive(Debug)]
+pub(crate) struct LocalApps(Database);
+
+impl LocalApps {
+    pub(crate) fn open(path: &Path) -> Result<Self, LocalError> {
+        Self::create(path).map_err(|error| broken(&error))
+    }
+
+    /// A table must exist before it can be read.
+    fn create(path: &Path) -> Result<Self, redb::Error> {
+        let database = Database::create(path)?;
+        let write = database.begin_write()?;
+        write.open_table(APPS)?;
+        write.commit()?;
+        Ok(Self(database))
+    }
+
+    pub(crate) fn read(&self) -> Result<Vec<App>, LocalError> {
+        self.read_all().map_err(|error| broken(&error))
+    }
+
+    pub(crate) fn write(&self, app: &App) -> Result<(), LocalError> {
+        self.write_one(app).map_err(|error| broken(&error))
+    }
+
+    fn read_all(&self) -> Result<Vec<App>, redb::Error> {
+        let read = self.0.begin_read()?;
+        let table = read.open_table(APPS)?;
+        let mut apps = Vec::new();
+        for row in table.iter()? {
+            let (id, json) = row?;
+            let stored: StoredApp = serde_json::from_str(json.value())
+                .map_err(|error| redb::Error::Corrupted(format!("app {}: {error}", id.value())))?;
+            apps.push(stored.into_app(AppId(id.value())));
+        }
+        Ok(apps)
+    }
+
+    fn write_one(&self, app: &App) -> Result<(), redb::Error> {
+        let json = serde_json::to_string(&StoredApp::of(app))
+            .map_err(|error| redb::Error::Corrupted(format!("app {}: {error}", app.id)))?;
+        let write = self.0.begin_write()?;
+        write.open_table(APPS)?.insert(app.id.0, json.as_str())?;
+        write.commit()?;
+        Ok(())
+    }
+}
+
+fn broken(error: &redb::Error) -> LocalError {
+    LocalError::Io { what: format!("use the store of apps: {error}"), source: std::io::ErrorKind::Other.into() }
+}
+
+#[async_trait]
+impl Apps for LocalApps {
+    async fn list(&self) -> Result<Vec<App>, StoreError> {
+        Ok(self.read()?)
+    }
+
+    async fn put(&self, app: &App) -> Result<(), StoreError> {
+        Ok(self.write(app)?)
+    }
+}
+
+impl StoredApp {
+    fn of(app: &App) -> Self {
+        Self {
+            keys: app.keys.iter().map(|key| key.expose().to_owned()).collect(),
+            administrators: app.administrators.clone(),
+            callback_token: app.callback_token.as_ref().map(|token| token.expose().to_owned()),
+            callback_tolerance_s: app.callback_tolerance_s,
+            enabled: app.enabled,
+            hosts: app.hosts.clone(),
+            quotas: app.quotas.iter().map(|(command, quota)| (command.clone(), quota.per_second)).collect(),
+            statistics_span_s_max: app.statistics_span_s_max,
+            counts_days: app.retention.counts_days,
+            traces_days: app.retention.traces_days,
+            relay_to: app.relay_to.clone(),
+        }
+    }
+
+    fn into_app(self, id: AppId) -> App {
+        let quota = |(command, per_second)| (command, Quota { per_second });
+        App {
+            id,
+            keys: self.keys.into_iter().map(Secret::new).collect(),
+            administrators: self.administrators,
+            callback_token: self.callback_token.map(Secret::new),
+            callback_tolerance_s: self.callback_tolerance_s,
+            enabled: self.enabled,
+            hosts: self.hosts,
+            quotas: self.quotas.into_iter().map(quota).collect(),
+            statistics_span_s_max: self.statistics_span_s_max,
+            retention: Retention { counts_days: self.counts_days, traces_days: self.traces_days },
+            relay_to: self.relay_to,
+        }
+    }
+}

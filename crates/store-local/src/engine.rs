@@ -1,0 +1,304 @@
+//! The engine of one directory: opens its parts in the order in which they depend on one another.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use pushtally_ledger::{Page, PageKey};
+use pushtally_model::{AppId, Entropy, Kind, LossId, TaskKey};
+use pushtally_store::{
+    Engine, Identities, Installed, LossText, Names, PageVisitor, Pages, RelayBacklog, RelayCall, RelayQueue, Resolved,
+    Snapshot, StoreError,
+};
+use std::collections::BTreeMap;
+
+use crate::apps::LocalApps;
+use crate::backup::{APPS, EVENTS, NAMES, PAGES, RELAYS};
+use crate::disk::{Disk, RealDisk};
+use crate::error::LocalError;
+use crate::format::{Format, Lock};
+use crate::identities::LocalIdentities;
+use crate::log::LocalLog;
+use crate::relay_queue;
+use crate::segments::{SegmentLog, SegmentOptions};
+use crate::tables::Tables;
+
+const EVENTS_MAGIC: [u8; 8] = *b"PTEVENTS";
+const NAMES_MAGIC: [u8; 8] = *b"PTNAMES\0";
+const LOG_FORMAT: u32 = 1;
+
+/// The settings of an engine.
+#[derive(Debug, Clone, Copy)]
+pub struct LocalOptions {
+    /// Partitions that events are hashed to, fixed when the directory is made.
+    pub partitions: u16,
+    /// Bytes of a log segment at which the next one is begun.
+    pub segment_len_max: u64,
+    /// Bytes of calls that may wait in one app's relay queue.
+    pub relay_bytes_max: u64,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        Self { partitions: 64, segment_len_max: 64 << 20, relay_bytes_max: 4 << 30 }
+    }
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub struct LocalEngine {
+    pub(crate) dir: PathBuf,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) log: Arc<LocalLog>,
+    pub(crate) tables: Arc<Tables>,
+    pub(crate) apps: Arc<LocalApps>,
+    identities: Arc<LocalIdentities>,
+    relays: Arc<relay_queue::RelayQueue>,
+    pub(crate) partitions: u16,
+    merger: Merger,
+    _lock: Lock,
+}
+
+impl LocalEngine {
+    /// Opens a directory, making it when it is missing. Refuses one that another process works in, one of a
+    /// newer release, and one whose bytes are not what was acknowledged.
+    pub fn open(dir: &Path, options: LocalOptions, entropy: &dyn Entropy) -> Result<Self, LocalError> {
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        disk.create_dir_all(dir).map_err(|e| LocalError::of_io("create", dir, e))?;
+        keep_private(dir)?;
+        let lock = Lock::take(dir)?;
+        let format = Format::open(&*disk, dir, options.partitions)?;
+        let tables = Arc::new(Tables::open(Arc::clone(&disk), &dir.join(PAGES))?);
+
+        let log_options = |magic| SegmentOptions {
+            segment_len_max: options.segment_len_max,
+            ..SegmentOptions::new(magic, LOG_FORMAT, format.partitions)
+        };
+        let names = SegmentLog::open(Arc::clone(&disk), &dir.join(NAMES), log_options(NAMES_MAGIC))?;
+        let events = SegmentLog::open(Arc::clone(&disk), &dir.join(EVENTS), log_options(EVENTS_MAGIC))?;
+        for (log, report) in [("names", names.report), ("events", events.report)] {
+            if report.torn_bytes_cut > 0 {
+                let bytes = report.torn_bytes_cut;
+                tracing::warn!(log, bytes, "cut a write that was never acknowledged off the end");
+            }
+        }
+        let included = tables.installed().included.of(0);
+        if included >= events.report.next || included + 1 < events.report.first {
+            let (first, next) = (events.report.first, events.report.next);
+            let why = format!("it holds batches `{first}` to before `{next}`, the snapshot includes `{included}`");
+            return Err(LocalError::corrupt(&dir.join(EVENTS), 0, why));
+        }
+
+        let identities = Arc::new(LocalIdentities::open(&names.log, entropy)?);
+        let torn = names.report.torn_bytes_cut + events.report.torn_bytes_cut;
+        let log = Arc::new(LocalLog::new(events.log, names.log, Arc::clone(&identities), torn));
+        let apps = Arc::new(LocalApps::open(&dir.join(APPS))?);
+        let relays = relay_queue::RelayQueue::open(Arc::clone(&disk), &dir.join(RELAYS), options.relay_bytes_max)?;
+        let merger = Merger::start(Arc::clone(&tables))?;
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            disk,
+            log,
+            tables,
+            apps,
+            identities,
+            relays: Arc::new(relays),
+            partitions: format.partitions,
+            merger,
+            _lock: lock,
+        })
+    }
+
+    /// Its ports.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        let pages = LocalPages { tables: Arc::clone(&self.tables), merge: self.merger.wake.lock().clone() };
+        Engine {
+            log: Arc::clone(&self.log) as _,
+            identities: Arc::new(LocalNames(Arc::clone(&self.identities))),
+            pages: Arc::new(pages),
+            apps: Arc::clone(&self.apps) as _,
+            relays: Arc::new(LocalRelays(Arc::clone(&self.relays))),
+        }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Closes in order: whatever is damaged afterwards is noticed at the next start.
+    pub fn close(&self) -> Result<(), LocalError> {
+        self.merger.stop();
+        self.relays.close()?;
+        self.log.seal()
+    }
+
+    /// Merges all snapshots into one table, the smallest form on disk. Intake and queries go on.
+    pub fn compact(&self) -> Result<(), LocalError> {
+        self.tables.merge_all()
+    }
+}
+
+/// The directory holds keys: nobody else on the machine may look.
+fn keep_private(dir: &Path) -> Result<(), LocalError> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
+        .map_err(|e| LocalError::of_io("restrict", dir, e))
+}
+
+/// The thread that merges tables.
+#[derive(Debug)]
+struct Merger {
+    wake: Mutex<Option<SyncSender<()>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Merger {
+    fn start(tables: Arc<Tables>) -> Result<Self, LocalError> {
+        // One waiting wake-up says all that any number could.
+        let (wake, woken) = sync_channel(1);
+        let run = move || {
+            while woken.recv().is_ok() {
+                loop {
+                    match tables.merge_like() {
+                        Ok(true) => {}
+                        Ok(false) => break,
+                        Err(error) => {
+                            tracing::warn!(%error, "tables were not merged; the next snapshot tries again");
+                            break;
+                        }
+                    }
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("pushtally-merge".to_owned()).spawn(run);
+        let thread = thread.map_err(|source| LocalError::Io { what: "start a thread".to_owned(), source })?;
+        Ok(Self { wake: Mutex::new(Some(wake)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Ends the thread when nobody can wake it any more: the ports must be gone, or it ends with the process.
+    fn stop(&self) {
+        self.wake.lock().take();
+        if let Some(thread) = self.thread.lock().take()
+            && thread.is_finished()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct LocalPages {
+    tables: Arc<Tables>,
+    merge: Option<SyncSender<()>>,
+}
+
+#[async_trait]
+impl Pages for LocalPages {
+    fn generation(&self) -> u64 {
+        self.tables.generation()
+    }
+
+    async fn load(&self, key: PageKey) -> Result<Option<Page>, StoreError> {
+        Ok(self.tables.load(key)?)
+    }
+
+    async fn install(&self, snapshot: Snapshot) -> Result<(), StoreError> {
+        self.tables.install(&snapshot)?;
+        if let Some(merge) = &self.merge {
+            // Full means that it is awake already.
+            let _ = merge.try_send(());
+        }
+        Ok(())
+    }
+
+    async fn installed(&self) -> Result<Installed, StoreError> {
+        Ok(self.tables.installed())
+    }
+
+    async fn scan(&self, from: PageKey, visit: &mut PageVisitor<'_>) -> Result<(), StoreError> {
+        Ok(self.tables.scan(from, visit)?)
+    }
+
+    async fn verify(&self) -> Result<u64, StoreError> {
+        Ok(self.tables.verify()?)
+    }
+}
+
+struct LocalNames(Arc<LocalIdentities>);
+
+#[async_trait]
+impl Identities for LocalNames {
+    async fn resolve(&self, app: AppId, names: &Names<'_>) -> Result<Resolved, StoreError> {
+        Ok(self.0.resolve(app, names))
+    }
+
+    async fn find_task(&self, app: AppId, kind: Kind, id: &str) -> Result<Option<TaskKey>, StoreError> {
+        Ok(self.0.find_task(app, kind, id))
+    }
+
+    async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError> {
+        Ok(self.0.find_loss(app, loss))
+    }
+
+    async fn raise(&self, tasks_end: u32, numbers_end: &BTreeMap<AppId, u32>) -> Result<(), StoreError> {
+        self.0.raise(tasks_end, numbers_end);
+        Ok(())
+    }
+
+    async fn count(&self) -> Result<(u64, u64), StoreError> {
+        Ok(self.0.count())
+    }
+}
+
+/// Queues block for an fsync, so their acts run where blocking is allowed.
+struct LocalRelays(Arc<relay_queue::RelayQueue>);
+
+impl LocalRelays {
+    async fn run<R: Send + 'static>(
+        &self,
+        act: impl FnOnce(&relay_queue::RelayQueue) -> Result<R, LocalError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let queue = Arc::clone(&self.0);
+        match tokio::task::spawn_blocking(move || act(&queue)).await {
+            Ok(answer) => Ok(answer?),
+            Err(error) => Err(StoreError::Io { what: format!("a relay queue stopped: {error}") }),
+        }
+    }
+}
+
+#[async_trait]
+impl RelayQueue for LocalRelays {
+    async fn push(&self, app: AppId, call: Bytes) -> Result<u64, StoreError> {
+        self.run(move |queue| queue.push(app, &call)).await
+    }
+
+    async fn read(
+        &self,
+        app: AppId,
+        after: u64,
+        calls_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<RelayCall>, StoreError> {
+        let calls = self.run(move |queue| queue.read(app, after, calls_max, bytes_max)).await?;
+        Ok(calls.into_iter().map(|(at, call)| RelayCall { at, call: call.into() }).collect())
+    }
+
+    async fn done(&self, app: AppId, up_to: u64) -> Result<(), StoreError> {
+        self.run(move |queue| queue.done(app, up_to)).await
+    }
+
+    async fn cursor(&self, app: AppId) -> Result<u64, StoreError> {
+        self.run(move |queue| queue.cursor(app)).await
+    }
+
+    async fn backlog(&self, app: AppId) -> Result<RelayBacklog, StoreError> {
+        let backlog = self.run(move |queue| queue.backlog(app)).await?;
+        Ok(RelayBacklog { calls: backlog.calls, bytes: backlog.bytes })
+    }
+}

@@ -1,0 +1,204 @@
+//! Names and their dense numbers: an append-only log and the index in memory that is rebuilt from it.
+//!
+//! Invariant: a number given out is in `pending` or in the log, and `flush` writes `pending` before the batch
+//! that uses it is appended; so no durable event names a number that a crash can forget. Numbers of an app
+//! are given in the order of the log, which therefore does not store them.
+
+mod index;
+mod record;
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+use pushtally_model::{AppId, Entropy, Kind, LossId, Number, TaskKey, TaskNumber};
+use pushtally_store::{LossText, Names, Recipient, Resolved, TaskName};
+
+use index::Index;
+use record::{Record, Writer};
+
+use crate::error::LocalError;
+use crate::segments::SegmentLog;
+
+/// Pending bytes after which a new chunk is begun: well below the bound of a frame.
+const CHUNK_LEN_MAX: usize = 4 * 1024 * 1024;
+
+#[derive(Debug, Default)]
+struct Losses {
+    texts: Vec<LossText>,
+    ids: BTreeMap<(i64, String), LossId>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    recipients: Index,
+    tasks: Index,
+    losses: BTreeMap<AppId, Losses>,
+    next_task: u32,
+    next_number: BTreeMap<AppId, u32>,
+    /// Records not yet in the log, in order; each chunk is a frame of its own.
+    pending: Vec<Writer>,
+}
+
+/// The identities of a directory.
+#[derive(Debug)]
+pub(crate) struct LocalIdentities(Mutex<Inner>);
+
+impl LocalIdentities {
+    /// Rebuilds the index from the log.
+    pub(crate) fn open(log: &SegmentLog, entropy: &dyn Entropy) -> Result<Self, LocalError> {
+        let mut key = [0; 16];
+        entropy.fill(&mut key).map_err(|source| LocalError::Io { what: "draw a hash key".to_owned(), source })?;
+        let mut inner = Inner {
+            recipients: Index::new(key),
+            tasks: Index::new(key),
+            losses: BTreeMap::new(),
+            next_task: 0,
+            next_number: BTreeMap::new(),
+            pending: Vec::new(),
+        };
+        log.replay(log.first_position(), &mut |position, bytes| {
+            let mut records = record::Reader::new(bytes);
+            while let Some(record) = records.next().map_err(|why| LocalError::Io {
+                what: format!("read names of frame `{position}`: {why}"),
+                source: std::io::ErrorKind::InvalidData.into(),
+            })? {
+                inner.apply(&record);
+            }
+            Ok(())
+        })?;
+        Ok(Self(Mutex::new(inner)))
+    }
+
+    /// Finds or gives numbers.
+    pub(crate) fn resolve(&self, app: AppId, names: &Names<'_>) -> Resolved {
+        let inner = &mut *self.0.lock();
+        Resolved {
+            tasks: names.tasks.iter().map(|task| inner.task(app, *task)).collect(),
+            numbers: names.recipients.iter().map(|recipient| inner.recipient(app, *recipient)).collect(),
+            losses: names.losses.iter().map(|loss| inner.loss(app, loss)).collect(),
+        }
+    }
+
+    pub(crate) fn find_task(&self, app: AppId, kind: Kind, id: &str) -> Option<TaskKey> {
+        let inner = self.0.lock();
+        let (number, origin) = inner.tasks.find(inner.tasks.hash(app, kind as u8, id))?;
+        Some(TaskKey { number: TaskNumber(number), kind, origin: record::origin(origin) })
+    }
+
+    pub(crate) fn find_loss(&self, app: AppId, loss: LossId) -> Option<LossText> {
+        let inner = self.0.lock();
+        let at = loss.0.checked_sub(LossId::OTHER.0 + 1)?;
+        inner.losses.get(&app)?.texts.get(at as usize).cloned()
+    }
+
+    pub(crate) fn raise(&self, tasks_end: u32, numbers_end: &BTreeMap<AppId, u32>) {
+        let inner = &mut *self.0.lock();
+        if inner.next_task < tasks_end {
+            inner.put(&Record::RaiseTasks(tasks_end));
+        }
+        for (app, end) in numbers_end {
+            if inner.next_number.get(app).copied().unwrap_or_default() < *end {
+                inner.put(&Record::RaiseNumbers(*app, *end));
+            }
+        }
+    }
+
+    pub(crate) fn count(&self) -> (u64, u64) {
+        let inner = self.0.lock();
+        (inner.tasks.len() as u64, inner.recipients.len() as u64)
+    }
+
+    /// Writes what is pending to the log. What could not be written stays pending, in order.
+    pub(crate) fn flush(&self, log: &mut SegmentLog) -> Result<(), LocalError> {
+        loop {
+            let Some(chunk) = self.take_oldest() else { return Ok(()) };
+            if let Err(error) = log.append(chunk.bytes()) {
+                self.0.lock().pending.insert(0, chunk);
+                return Err(error);
+            }
+        }
+    }
+
+    /// Takes the oldest chunk; what is given out from now on goes into later ones.
+    fn take_oldest(&self) -> Option<Writer> {
+        let mut inner = self.0.lock();
+        (!inner.pending.is_empty()).then(|| inner.pending.remove(0))
+    }
+}
+
+impl Inner {
+    fn task(&mut self, app: AppId, task: TaskName<'_>) -> TaskKey {
+        let key = |number, origin| TaskKey { number: TaskNumber(number), kind: task.kind, origin };
+        match self.tasks.find(self.tasks.hash(app, task.kind as u8, task.id)) {
+            Some((number, origin)) => key(number, record::origin(origin)),
+            None => {
+                let number = self.next_task;
+                self.put(&Record::Task { app, kind: task.kind, origin: task.origin, id: task.id });
+                key(number, task.origin)
+            }
+        }
+    }
+
+    fn recipient(&mut self, app: AppId, recipient: Recipient<'_>) -> Number {
+        let class = record::class(recipient.route, recipient.channel);
+        match self.recipients.find(self.recipients.hash(app, class, recipient.account)) {
+            Some((number, _)) => Number(number),
+            None => {
+                let number = self.next_number.get(&app).copied().unwrap_or_default();
+                self.put(&Record::Recipient { app, class, account: recipient.account });
+                Number(number)
+            }
+        }
+    }
+
+    fn loss(&mut self, app: AppId, loss: &LossText) -> LossId {
+        let known = self.losses.entry(app).or_default();
+        if let Some(id) = known.ids.get(&(loss.code, loss.text.clone())) {
+            return *id;
+        }
+        if known.texts.len() >= LossText::PER_APP_MAX as usize {
+            return LossId::OTHER;
+        }
+        let id = LossId(known.texts.len() as u32 + LossId::OTHER.0 + 1);
+        self.put(&Record::Loss { app, code: loss.code, text: &loss.text });
+        id
+    }
+
+    /// Records and applies a new name.
+    fn put(&mut self, record: &Record<'_>) {
+        if self.pending.last().is_none_or(|chunk| chunk.bytes().len() >= CHUNK_LEN_MAX) {
+            self.pending.push(Writer::default());
+        }
+        if let Some(chunk) = self.pending.last_mut() {
+            chunk.put(record);
+        }
+        self.apply(record);
+    }
+
+    /// Applies a record, whether new or read back.
+    fn apply(&mut self, record: &Record<'_>) {
+        match *record {
+            Record::Recipient { app, class, account } => {
+                let next = self.next_number.entry(app).or_default();
+                self.recipients.insert(self.recipients.hash(app, class, account), *next, 0);
+                *next += 1;
+            }
+            Record::Task { app, kind, origin, id } => {
+                let hash = self.tasks.hash(app, kind as u8, id);
+                self.tasks.insert(hash, self.next_task, record::origin_byte(origin));
+                self.next_task += 1;
+            }
+            Record::Loss { app, code, text } => {
+                let known = self.losses.entry(app).or_default();
+                let id = LossId(known.texts.len() as u32 + LossId::OTHER.0 + 1);
+                known.texts.push(LossText { code, text: text.to_owned() });
+                known.ids.insert((code, text.to_owned()), id);
+            }
+            Record::RaiseTasks(end) => self.next_task = self.next_task.max(end),
+            Record::RaiseNumbers(app, end) => {
+                let next = self.next_number.entry(app).or_default();
+                *next = (*next).max(end);
+            }
+        }
+    }
+}

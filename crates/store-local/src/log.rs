@@ -1,0 +1,174 @@
+//! The event log and the identity log under one group commit.
+//!
+//! Invariant: names are flushed before the batch that may use their numbers, under one lock; so whatever a
+//! durable event names is durable too.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use pushtally_ledger::{Batch, decode, encode};
+use pushtally_store::{BatchVisitor, Log, LogReport, Position, StoreError};
+
+use crate::error::LocalError;
+use crate::identities::LocalIdentities;
+use crate::segments::{SegmentLog, SegmentReader};
+
+#[derive(Debug)]
+struct Logs {
+    names: SegmentLog,
+    events: SegmentLog,
+    buffer: Vec<u8>,
+}
+
+/// The log of a directory.
+#[derive(Debug)]
+pub(crate) struct LocalLog {
+    logs: Mutex<Logs>,
+    identities: Arc<LocalIdentities>,
+    events: SegmentReader,
+    names: SegmentReader,
+    torn_bytes_cut: u64,
+    /// Held for reading by whoever copies files, for writing by whoever removes some.
+    removing: RwLock<()>,
+}
+
+/// A moment of both logs: files and how many of their bytes belong to it.
+#[derive(Debug)]
+pub(crate) struct Moment {
+    pub(crate) events: Vec<(std::path::PathBuf, u64)>,
+    pub(crate) names: Vec<(std::path::PathBuf, u64)>,
+}
+
+impl LocalLog {
+    pub(crate) fn new(
+        events: SegmentLog,
+        names: SegmentLog,
+        identities: Arc<LocalIdentities>,
+        torn_bytes_cut: u64,
+    ) -> Self {
+        let (reader, names_reader) = (events.reader(), names.reader());
+        Self {
+            logs: Mutex::new(Logs { names, events, buffer: Vec::new() }),
+            identities,
+            events: reader,
+            names: names_reader,
+            torn_bytes_cut,
+            removing: RwLock::new(()),
+        }
+    }
+
+    /// Marks the end of both logs, names first.
+    pub(crate) fn seal(&self) -> Result<(), LocalError> {
+        let logs = &mut *self.logs.lock();
+        self.identities.flush(&mut logs.names)?;
+        logs.names.seal()?;
+        logs.events.seal()
+    }
+
+    /// Keeps segments from being removed while the guard lives.
+    pub(crate) fn keep(&self) -> RwLockReadGuard<'_, ()> {
+        self.removing.read()
+    }
+
+    /// Both logs between two commits; `during` runs in that pause.
+    pub(crate) fn pause<R>(&self, during: impl FnOnce() -> R) -> Result<(Moment, R), LocalError> {
+        let logs = &mut *self.logs.lock();
+        self.identities.flush(&mut logs.names)?;
+        Ok((Moment { events: logs.events.files(), names: logs.names.files() }, during()))
+    }
+
+    pub(crate) fn readers(&self) -> (&SegmentReader, &SegmentReader) {
+        (&self.events, &self.names)
+    }
+
+    /// Reads both logs whole; answers their bytes.
+    pub(crate) fn check(&self) -> Result<u64, LocalError> {
+        let _kept = self.keep();
+        let mut bytes = 0;
+        self.events.replay(0, &mut |position, frame| {
+            decode(frame).map_err(|error| undecodable(position, &error))?;
+            bytes += frame.len() as u64;
+            Ok(())
+        })?;
+        self.names.replay(0, &mut |_, frame| {
+            bytes += frame.len() as u64;
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+
+    fn replay_from(&self, from: u64, visit: &mut BatchVisitor<'_>) -> Result<(), LocalError> {
+        let mut ended = false;
+        self.events.replay(from, &mut |position, bytes| {
+            if !ended {
+                let batch = decode(bytes).map_err(|error| undecodable(position, &error))?;
+                ended = visit(Position::single(position), batch).is_break();
+            }
+            Ok(())
+        })
+    }
+
+    /// The first frame of the newest segment before which everything is included and old enough.
+    fn droppable(&self, included: u64, recorded_before_ms: i64) -> Result<u64, LocalError> {
+        let mut droppable = self.events.first_position();
+        for (path, _) in self.events.files() {
+            let first = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<u64>().ok());
+            let Some(first) = first.filter(|first| *first <= included + 1) else { continue };
+            let mut recorded_ms = i64::MAX;
+            self.events.read(first, None, &mut |place, bytes| {
+                recorded_ms = decode(bytes).map_err(|error| undecodable(place.position, &error))?.recorded_ms;
+                Ok(ControlFlow::Break(()))
+            })?;
+            if recorded_ms < recorded_before_ms {
+                droppable = first;
+            }
+        }
+        Ok(droppable)
+    }
+}
+
+fn undecodable(position: u64, error: &pushtally_ledger::DecodeError) -> LocalError {
+    LocalError::Io {
+        what: format!("read batch `{position}` of the log: {error}"),
+        source: std::io::ErrorKind::InvalidData.into(),
+    }
+}
+
+#[async_trait]
+impl Log for LocalLog {
+    /// Blocks the calling thread for one or two fsyncs: callers have a thread for that.
+    async fn append(&self, batch: &Batch) -> Result<Position, StoreError> {
+        let logs = &mut *self.logs.lock();
+        logs.buffer.clear();
+        encode(batch, &mut logs.buffer);
+        self.identities.flush(&mut logs.names)?;
+        Ok(Position::single(logs.events.append(&logs.buffer)?))
+    }
+
+    async fn replay(&self, after: &Position, visit: &mut BatchVisitor<'_>) -> Result<(), StoreError> {
+        Ok(self.replay_from(after.of(0) + 1, visit)?)
+    }
+
+    async fn report(&self) -> Result<LogReport, StoreError> {
+        let logs = self.logs.lock();
+        Ok(LogReport {
+            first: logs.events.first_position(),
+            next: logs.events.next_position(),
+            bytes: logs.events.bytes() + logs.names.bytes(),
+            torn_bytes_cut: self.torn_bytes_cut,
+            digest: logs.events.digest().iter().map(|byte| format!("{byte:02x}")).collect(),
+        })
+    }
+
+    async fn verify(&self) -> Result<u64, StoreError> {
+        Ok(self.check()?)
+    }
+
+    async fn drop_before(&self, included: &Position, recorded_before_ms: i64) -> Result<usize, StoreError> {
+        let before = self.droppable(included.of(0), recorded_before_ms)?;
+        let _nobody_copies = self.removing.write();
+        Ok(self.logs.lock().events.drop_before(before)?)
+    }
+}

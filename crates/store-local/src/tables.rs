@@ -1,0 +1,188 @@
+//! Snapshots: immutable tables of pages, stacked newest first, and the manifest that names them.
+//!
+//! Invariant: the manifest names a set of complete, synced tables and the place in the log that they include.
+//! It is replaced by rename, so a crash leaves the old set or the new one; files that it does not name are
+//! remains of a crash and are removed at the next start. A page's newest version is in the newest table that
+//! has its key. Tables are merged in the background, which changes no page.
+
+mod manifest;
+mod merge;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use pushtally_ledger::{Page, PageKey};
+use pushtally_store::{Installed, Snapshot};
+
+pub(crate) use manifest::Manifest;
+use manifest::TableEntry;
+use table::{Table, TableWriter};
+
+use crate::disk::Disk;
+use crate::error::LocalError;
+
+/// A key as stored.
+type KeyBytes = [u8; PageKey::LEN];
+
+/// The newest set of tables, newest first.
+#[derive(Debug, Default)]
+pub(crate) struct TableSet {
+    pub(crate) manifest: Manifest,
+    pub(crate) tables: Vec<Arc<Table>>,
+}
+
+/// The snapshotted pages of a directory.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    set: ArcSwap<TableSet>,
+    generation: AtomicU64,
+    /// Held while the set is replaced.
+    changing: Mutex<()>,
+    next_id: AtomicU64,
+    /// Held by the one merge that may run.
+    merging: Mutex<()>,
+}
+
+impl Tables {
+    /// Opens the set that the manifest names and removes what it does not name.
+    pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, LocalError> {
+        disk.create_dir_all(dir).map_err(|e| LocalError::of_io("create", dir, e))?;
+        let manifest = Manifest::read(&*disk, dir)?;
+        let mut tables = Vec::new();
+        for entry in &manifest.tables {
+            tables.push(Arc::new(Table::open(&*disk, &table_path(dir, entry.id), entry)?));
+        }
+        for name in disk.list(dir).map_err(|e| LocalError::of_io("list", dir, e))? {
+            let named = manifest.tables.iter().any(|entry| name == table_name(entry.id));
+            if !named && (name.ends_with(".table") || name.ends_with(".new")) {
+                let path = dir.join(name);
+                disk.remove(&path).map_err(|e| LocalError::of_io("remove", &path, e))?;
+            }
+        }
+        let next_id = manifest.tables.iter().map(|entry| entry.id + 1).max().unwrap_or(1);
+        Ok(Self {
+            disk,
+            dir: dir.to_path_buf(),
+            set: ArcSwap::from_pointee(TableSet { manifest, tables }),
+            generation: AtomicU64::new(1),
+            changing: Mutex::new(()),
+            next_id: AtomicU64::new(next_id),
+            merging: Mutex::new(()),
+        })
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set(&self) -> Arc<TableSet> {
+        self.set.load_full()
+    }
+
+    /// Reads one page.
+    pub(crate) fn load(&self, key: PageKey) -> Result<Option<Page>, LocalError> {
+        let bytes = key.to_bytes();
+        for table in &self.set.load().tables {
+            if let Some(stored) = table.get(&bytes)? {
+                return if stored.is_empty() { Ok(None) } else { table.decode(key, &stored).map(Some) };
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the newest snapshot includes.
+    pub(crate) fn installed(&self) -> Installed {
+        let set = self.set.load();
+        let bytes = set.manifest.tables.iter().map(|entry| entry.bytes).sum();
+        let Manifest { included, tasks_end, numbers_end, .. } = &set.manifest;
+        Installed {
+            included: included.clone(),
+            tasks_end: *tasks_end,
+            numbers_end: numbers_end.clone(),
+            bytes,
+        }
+    }
+
+    /// Writes a table of the snapshot's pages, then a manifest that names it.
+    pub(crate) fn install(&self, snapshot: &Snapshot) -> Result<(), LocalError> {
+        let mut writer = TableWriter::create(&*self.disk, &self.dir, self.next_id())?;
+        let mut bytes = Vec::new();
+        for (key, page) in &snapshot.pages {
+            bytes.clear();
+            page.encode(&mut bytes);
+            writer.put(key.to_bytes(), &bytes)?;
+        }
+        let (table, entry) = writer.finish()?;
+        self.replace(|set| {
+            let mut manifest = set.manifest.clone();
+            manifest.included = snapshot.included.clone();
+            manifest.tasks_end = snapshot.tasks_end;
+            manifest.numbers_end = snapshot.numbers_end.clone();
+            let mut tables = set.tables.clone();
+            if entry.entries > 0 {
+                manifest.tables.insert(0, entry.clone());
+                tables.insert(0, Arc::new(table));
+            }
+            TableSet { manifest, tables }
+        })?;
+        self.generation.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+
+    fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Makes a new set durable, then current.
+    fn replace(&self, change: impl FnOnce(&TableSet) -> TableSet) -> Result<(), LocalError> {
+        let _one_at_a_time = self.changing.lock();
+        let set = change(&self.set.load());
+        set.manifest.write(&*self.disk, &self.dir)?;
+        self.set.store(Arc::new(set));
+        Ok(())
+    }
+
+    /// Visits every page from a key on, in order.
+    pub(crate) fn scan(
+        &self,
+        from: PageKey,
+        visit: &mut dyn FnMut(PageKey, Page) -> std::ops::ControlFlow<()>,
+    ) -> Result<(), LocalError> {
+        let set = self.set();
+        let mut merged = merge::Merged::new(&set.tables, from.to_bytes())?;
+        while let Some((key, value, table)) = merged.next()? {
+            if value.is_empty() {
+                continue;
+            }
+            let named = table.key(key)?;
+            if visit(named, table.decode(named, &value)?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every block of every table and every page; answers how many pages.
+    pub(crate) fn verify(&self) -> Result<u64, LocalError> {
+        let mut pages = 0;
+        self.scan(PageKey::Total(pushtally_model::AppId(0), pushtally_model::Kind::Push), &mut |_, _| {
+            pages += 1;
+            std::ops::ControlFlow::Continue(())
+        })?;
+        Ok(pages)
+    }
+}
+
+fn table_name(id: u64) -> String {
+    format!("{id:020}.table")
+}
+
+fn table_path(dir: &Path, id: u64) -> PathBuf {
+    dir.join(table_name(id))
+}

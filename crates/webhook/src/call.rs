@@ -1,0 +1,196 @@
+//! A call as it was accepted, in the form in which it waits to be passed on.
+//!
+//! `http` encodes one and pushes it to the relay queue; a relay decodes it and sends it. Encoded calls outlive
+//! versions: a queue written by an older release must be read by every later one.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+/// The first byte of every encoded call.
+const VERSION: u8 = 1;
+
+/// Marks in the second byte that a content type follows the query.
+const HAS_CONTENT_TYPE: u8 = 1;
+
+/// Version, marks, and the lengths of query and content type.
+const HEAD_LEN: usize = 2 + 4 + 4;
+
+/// An accepted call: what the relay must repeat byte for byte.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The query of its URL as received, without the `?`.
+    pub query: String,
+    /// Its `Content-Type` as received.
+    pub content_type: Option<String>,
+    /// Its body as received.
+    pub body: Bytes,
+}
+
+/// Why bytes are no call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The bytes end early.
+    #[error("call of `{len}` bytes is cut")]
+    Cut {
+        /// How many bytes there are.
+        len: usize,
+    },
+    /// Written by a version that this one does not know.
+    #[error("call has format version `{version}`, known is `{VERSION}`")]
+    Version {
+        /// The version found.
+        version: u8,
+    },
+    /// Query or content type is not UTF-8.
+    #[error("call is not UTF-8 in its `{part}`")]
+    Utf8 {
+        /// `query` or `content type`.
+        part: &'static str,
+    },
+}
+
+impl Call {
+    /// The bytes that wait in the queue.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let content_type = self.content_type.as_deref().unwrap_or_default();
+        let mut bytes = BytesMut::with_capacity(
+            HEAD_LEN + self.query.len() + content_type.len() + self.body.len(),
+        );
+        bytes.put_u8(VERSION);
+        bytes.put_u8(if self.content_type.is_some() {
+            HAS_CONTENT_TYPE
+        } else {
+            0
+        });
+        bytes.put_u32_le(length(&self.query));
+        bytes.put_u32_le(length(content_type));
+        bytes.put_slice(self.query.as_bytes());
+        bytes.put_slice(content_type.as_bytes());
+        bytes.put_slice(&self.body);
+        bytes.freeze()
+    }
+
+    /// Reads what [`Call::encode`] of this or an earlier version wrote. The body shares the buffer.
+    pub fn decode(mut bytes: Bytes) -> Result<Self, CallError> {
+        let len = bytes.len();
+        let version = bytes.first().copied().ok_or(CallError::Cut { len })?;
+        if version != VERSION {
+            return Err(CallError::Version { version });
+        }
+        if len < HEAD_LEN {
+            return Err(CallError::Cut { len });
+        }
+        bytes.advance(1);
+        let marks = bytes.get_u8();
+        let query_len = bytes.get_u32_le() as usize;
+        let content_type_len = bytes.get_u32_le() as usize;
+        if bytes.len() < query_len.saturating_add(content_type_len) {
+            return Err(CallError::Cut { len });
+        }
+        let query = text(bytes.split_to(query_len), "query")?;
+        let content_type = text(bytes.split_to(content_type_len), "content type")?;
+        let content_type = (marks & HAS_CONTENT_TYPE != 0).then_some(content_type);
+        Ok(Self {
+            query,
+            content_type,
+            body: bytes,
+        })
+    }
+}
+
+/// The query holds a signature and the body is the customer's: neither belongs in a log.
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call")
+            .field("query_len", &self.query.len())
+            .field("content_type", &self.content_type)
+            .field("body_len", &self.body.len())
+            .finish()
+    }
+}
+
+/// Both texts come from a request head, which is bounded far below 4 GiB.
+fn length(text: &str) -> u32 {
+    u32::try_from(text.len()).unwrap_or(u32::MAX)
+}
+
+fn text(bytes: Bytes, part: &'static str) -> Result<String, CallError> {
+    String::from_utf8(bytes.into()).map_err(|_| CallError::Utf8 { part })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(query: &str, content_type: Option<&str>, body: &'static [u8]) -> Call {
+        Call {
+            query: query.to_owned(),
+            content_type: content_type.map(str::to_owned),
+            body: Bytes::from_static(body),
+        }
+    }
+
+    #[test]
+    fn calls_survive_their_encoding() {
+        let check = |call: Call| assert_eq!(Call::decode(call.encode()), Ok(call));
+        check(call("", None, b""));
+        check(call("", Some(""), b""));
+        check(call(
+            "SdkAppid=1&Sign=%2B+x",
+            Some("application/json; charset=utf-8"),
+            b"{\"Events\":[]}",
+        ));
+        check(call("q=\u{e9}", None, &[0, 0xFF, 0x80]));
+    }
+
+    #[test]
+    fn version_one_is_read_for_ever() {
+        let bytes = b"\x01\x01\x03\0\0\0\x01\0\0\0a=bt{}";
+        assert_eq!(
+            Call::decode(Bytes::from_static(bytes)),
+            Ok(call("a=b", Some("t"), b"{}"))
+        );
+    }
+
+    #[test]
+    fn every_cut_is_told() {
+        let whole = call("a=b", Some("text"), b"").encode();
+        for len in 0..whole.len() {
+            assert_eq!(
+                Call::decode(whole.slice(..len)),
+                Err(CallError::Cut { len })
+            );
+        }
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused() {
+        let check = |bytes: &'static [u8], error| {
+            assert_eq!(Call::decode(Bytes::from_static(bytes)), Err(error));
+        };
+        check(b"\x02", CallError::Version { version: 2 });
+        check(
+            b"\x01\0\x01\0\0\0\0\0\0\0\xFF",
+            CallError::Utf8 { part: "query" },
+        );
+        check(
+            b"\x01\x01\0\0\0\0\x01\0\0\0\xFF",
+            CallError::Utf8 {
+                part: "content type",
+            },
+        );
+        check(
+            b"\x01\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
+            CallError::Cut { len: 10 },
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_signature() {
+        let shown = format!("{:?}", call("Sign=5ec2e7", None, b"secret"));
+        assert!(
+            !shown.contains("5ec2e7") && !shown.contains("secret"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! The reply that every command shares: `ActionStatus`, `ErrorCode`, `ErrorInfo`, in the order of the samples.
+
+use serde::Serialize;
+
+use crate::Code;
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Failure<'a> {
+    action_status: &'static str,
+    error_code: u32,
+    error_info: &'a str,
+}
+
+/// The reply to a refused request.
+#[must_use]
+pub fn failure(code: Code, info: &str) -> Vec<u8> {
+    let reply = Failure { action_status: "FAIL", error_code: code.number(), error_info: info };
+    to_json(&reply)
+}
+
+/// Writes a reply. Ours are trees of structures, numbers and texts, none of which can fail to be written.
+pub(crate) fn to_json<T: Serialize>(reply: &T) -> Vec<u8> {
+    serde_json::to_vec(reply).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_have_the_documented_fields_in_order() {
+        let json = failure(Code::UnknownCommand, "no command `a\"b`");
+        let expected = r#"{"ActionStatus":"FAIL","ErrorCode":60009,"ErrorInfo":"no command `a\"b`"}"#;
+        assert_eq!(String::from_utf8(json).unwrap(), expected);
+    }
+}
