@@ -106,9 +106,7 @@ fn fold_task<P: Pages>(
         }
         TaskState::Large { shards, .. } => Next::Marks(shards.clone()),
         TaskState::Small(run) => {
-            for event in events {
-                fold_small(run, event, task.origin, &mut counters, fresh);
-            }
+            fold_small(run, events, task.origin, &mut counters, fresh);
             if run.len() > SMALL_TASK_ENTRIES_MAX { Next::Grow(std::mem::take(run)) } else { Next::Done }
         }
     })?;
@@ -126,20 +124,41 @@ fn fold_task<P: Pages>(
 
 fn fold_small(
     run: &mut Vec<Entry>,
-    event: &Event,
+    events: &[Event],
     origin: Origin,
     counters: &mut Counters,
     fresh: &mut Vec<Delta>,
 ) {
-    let find = |run: &[Entry], cell: Cell| run.binary_search_by_key(&(cell, event.number), |e| (e.cell, e.number));
-    let at = match (find(run, event.cell), check_own(origin, event.cell, |cell| find(run, cell).is_ok())) {
-        (Ok(_), _) => return counters.duplicate += 1,
-        (Err(_), Some(refused)) => return refused.count(counters),
-        (Err(at), None) => at,
+    let has = |entries: &[Entry], cell: Cell, number| {
+        entries.binary_search_by_key(&(cell, number), |entry| (entry.cell, entry.number)).is_ok()
     };
-    run.insert(at, Entry { cell: event.cell, number: event.number, at: event.at, loss: event.loss });
-    counters.fresh += 1;
-    fresh.push(delta(event));
+    let mut new: Vec<Entry> = Vec::new();
+    for event in events {
+        let marked = |cell| has(run, cell, event.number) || has(&new, cell, event.number);
+        if marked(event.cell) {
+            counters.duplicate += 1;
+        } else if let Some(refused) = check_own(origin, event.cell, marked) {
+            refused.count(counters);
+        } else {
+            new.push(Entry { cell: event.cell, number: event.number, at: event.at, loss: event.loss });
+            counters.fresh += 1;
+            fresh.push(delta(event));
+        }
+    }
+    merge_run(run, &new);
+}
+
+/// Merges ordered new entries into an ordered run, from the end, moving each old entry at most once.
+fn merge_run(run: &mut Vec<Entry>, new: &[Entry]) {
+    let order = |entry: &Entry| (entry.cell, entry.number);
+    let mut old = run.len();
+    run.extend_from_slice(new);
+    for (ahead, entry) in new.iter().enumerate().rev() {
+        let from = run[..old].partition_point(|known| order(known) < order(entry));
+        run.copy_within(from..old, from + ahead + 1);
+        run[from + ahead] = *entry;
+        old = from;
+    }
 }
 
 fn fold_marks<P: Pages>(

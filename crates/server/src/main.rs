@@ -1,1 +1,3 @@
+//! The binary `pushtally`.
+mod config;
 fn main() {}

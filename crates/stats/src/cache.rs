@@ -140,7 +140,8 @@ impl Cache {
         }
     }
 
-    /// Lets a page in that was loaded while `current()` held; `false` when it must be loaded again.
+    /// Lets a page in that was loaded while `current()` held, or the knowledge that there is none; `false` when it
+    /// must be loaded again.
     pub(crate) fn admit(&self, key: PageKey, page: Option<Page>, current: impl FnOnce() -> bool) -> bool {
         self.cold_loads.fetch_add(1, Ordering::Relaxed);
         let mut shard = self.shard(key).lock();
@@ -150,9 +151,7 @@ impl Cache {
         if !current() {
             return false;
         }
-        if let Some(page) = page {
-            self.insert(&mut shard, key, page, 0);
-        }
+        self.insert(&mut shard, key, page.unwrap_or(Page::Gone), 0);
         true
     }
 
@@ -193,14 +192,6 @@ impl Cache {
         self.bytes.fetch_sub(slot.bytes as usize, Ordering::Relaxed);
         slot.bytes = bytes;
         Ok(answer)
-    }
-
-    /// For a page that turned out not to exist: makes it resident as gone, so that it can be changed.
-    pub(crate) fn admit_nothing(&self, key: PageKey) {
-        let mut shard = self.shard(key).lock();
-        if !shard.slots.contains_key(&key) {
-            self.insert(&mut shard, key, Page::Gone, 0);
-        }
     }
 
     /// Ends the epoch: everything changed in it, ordered by key, and the epoch's number.

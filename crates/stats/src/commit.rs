@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 
 use pushtally_ledger::{Batch, Record, Section};
 use pushtally_model::{Clock, Event, Source};
-use pushtally_store::{Position, StoreError};
+use pushtally_store::StoreError;
 use tokio::runtime::Handle;
 
 use crate::folder::Work;
@@ -68,9 +68,4 @@ fn gather(taken: Vec<(Wanted, Answer)>, recorded_ms: i64) -> (Batch, Vec<Answer>
 
 fn section((source, events): (Source, Vec<Event>)) -> Record {
     Record::Events(Section::new(source, events))
-}
-
-/// A batch read back from the log, for the folder.
-pub(crate) fn replayed(at: Position, batch: Batch) -> Work {
-    Work::Batch { at, batch, answers: Vec::new() }
 }

@@ -243,11 +243,9 @@ impl Pages for CachedPages<'_> {
             Ok(answer) => return Ok(answer),
             Err(change) => change,
         };
-        // Only this thread evicts, so one load is enough; the loop is for a reader's page let in between.
+        // Only this thread evicts, so the second try finds what was loaded.
         loop {
-            if !self.runtime.block_on(self.shared.load(key))? {
-                self.shared.cache.admit_nothing(key);
-            }
+            self.runtime.block_on(self.shared.load(&[key]))?;
             change = match self.shared.cache.change(key, exists, change) {
                 Ok(answer) => return Ok(answer),
                 Err(change) => change,

@@ -9,9 +9,11 @@ mod folder;
 mod intake;
 mod options;
 mod query;
+mod recover;
 mod shared;
 mod snapshot;
 mod stats;
+mod warm;
 
 pub use options::Options;
 pub use stats::{Health, Stats};

@@ -48,11 +48,10 @@ pub(crate) async fn tally(shared: &Shared, scope: Scope, window: Window) -> Resu
 /// Brings a page in and answers it. Evicted again in between, it is fetched again.
 pub(crate) async fn fetch(shared: &Shared, key: PageKey) -> Result<Option<Arc<Page>>, StoreError> {
     loop {
-        let exists = shared.fetch(key).await?;
+        shared.fetch(&[key]).await?;
         match shared.cache.find(key) {
             Found::Page(page) => return Ok(Some(page)),
             Found::Nothing => return Ok(None),
-            Found::Cold if !exists => return Ok(None),
             Found::Cold => {}
         }
     }

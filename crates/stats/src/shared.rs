@@ -58,22 +58,25 @@ impl Shared {
         }
     }
 
-    /// Brings a page into the cache from the snapshot, in the bounded lane; answers whether it exists.
-    pub(crate) async fn fetch(&self, key: PageKey) -> Result<bool, StoreError> {
+    /// Brings pages into the cache from the newest snapshot, in the bounded lane of callers.
+    pub(crate) async fn fetch(&self, keys: &[PageKey]) -> Result<(), StoreError> {
         let _permit = self.cold_reads.acquire().await;
-        self.load(key).await
+        self.load(keys).await
     }
 
-    /// The same without the lane; answers whether the page exists.
-    pub(crate) async fn load(&self, key: PageKey) -> Result<bool, StoreError> {
-        loop {
+    /// The same without the lane.
+    pub(crate) async fn load(&self, keys: &[PageKey]) -> Result<(), StoreError> {
+        let mut left = keys.to_vec();
+        while !left.is_empty() {
             let generation = self.engine.pages.generation();
-            let page = self.engine.pages.load(key).await?;
-            let exists = page.is_some();
-            if self.cache.admit(key, page, || self.engine.pages.generation() == generation) {
-                return Ok(exists);
-            }
+            let pages = self.engine.pages.load_many(&left).await?;
+            let current = || self.engine.pages.generation() == generation;
+            let refused = left.iter().zip(pages).filter_map(|(key, page)| {
+                (!self.cache.admit(*key, page, current)).then_some(*key)
+            });
+            left = refused.collect();
         }
+        Ok(())
     }
 
     pub(crate) fn count_commit(&self, events: usize) {

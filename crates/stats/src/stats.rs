@@ -1,6 +1,5 @@
 //! The running ledger: opens, answers, closes.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, channel, sync_channel};
@@ -8,10 +7,11 @@ use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use pushtally_ledger::{Control, Counters, Page, PageKey, Tally, TaskState};
-use pushtally_model::{AppId, Clock, Event, Kind, Scope, Source, TaskKey, TaskNumber, Window};
+use pushtally_ledger::{Control, Counters, Page, PageKey, Tally};
+use pushtally_model::{AppId, Clock, Event, Kind, Scope, Source, TaskKey, Window};
 use pushtally_store::{Engine, Report, StoreError};
 use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use crate::Options;
 use crate::cache::{Cache, Found};
@@ -19,8 +19,10 @@ use crate::commit;
 use crate::folder::{Folder, Work};
 use crate::intake::{Intake, Wanted};
 use crate::query;
+use crate::recover::recover;
 use crate::shared::Shared;
 use crate::snapshot;
+use crate::warm::warm;
 
 /// Batches on their way from the committer to the folder: one being folded, one ready, one to spare.
 const FOLD_AHEAD_MAX: usize = 3;
@@ -82,18 +84,9 @@ impl Stats {
         let (work, works) = sync_channel(FOLD_AHEAD_MAX);
         let (ready, readied) = tokio::sync::oneshot::channel();
         threads.push(spawn("folder", move || folder.run(&works, ready))?);
-        let replay = work.clone();
-        shared
-            .engine
-            .log
-            .replay(&after, &mut |at, batch| match replay.send(commit::replayed(at, batch)) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            })
-            .await?;
-        if work.send(Work::Recovered).is_err() {
-            shared.fail("the folder has stopped");
-        }
+        let (of_recovery, handle, to_folder) = (Arc::clone(&shared), runtime.clone(), work.clone());
+        let recovery = spawn_blocking(move || recover(&of_recovery, &handle, &after, &to_folder));
+        recovery.await.map_err(|error| StoreError::Failed { what: format!("recovery stopped: {error}") })??;
         let (tasks_end, numbers_end) =
             readied.await.map_err(|_| StoreError::Failed { what: "the folder has stopped".to_owned() })?;
         if let Some(what) = shared.failed() {
@@ -112,7 +105,7 @@ impl Stats {
     pub async fn close(&self) -> Result<(), StoreError> {
         self.shared.intake.close();
         let Some(running) = self.running.lock().take() else { return Ok(()) };
-        let joined = tokio::task::spawn_blocking(move || {
+        let joined = spawn_blocking(move || {
             drop(running.work);
             running.threads.into_iter().rev().all(|thread| thread.join().is_ok())
         });
@@ -127,7 +120,7 @@ impl Stats {
     pub async fn snapshot(&self) -> Result<(), StoreError> {
         let closed = || StoreError::Failed { what: "the ledger is closed".to_owned() };
         let work = self.running.lock().as_ref().map(|running| running.work.clone()).ok_or_else(closed)?;
-        let waited = tokio::task::spawn_blocking(move || {
+        let waited = spawn_blocking(move || {
             let (done, dones) = channel();
             work.send(Work::Snapshot(done)).is_ok() && dones.recv().is_ok()
         });
@@ -194,33 +187,12 @@ impl Stats {
         let answered = self.shared.intake.put(wanted)?;
         answered.await.unwrap_or_else(|_| Err(StoreError::Failed { what: "the ledger has stopped".to_owned() }))
     }
+}
 
-    /// Brings cold pages that the events need into memory before they are queued, so that the folder, which
-    /// everybody shares, does not wait for a disk. Only advice: what is missing then, the folder loads.
-    async fn warm(&self, events: &[Event]) -> Result<(), StoreError> {
-        if !self.shared.cache.may_be_cold() {
-            return Ok(());
-        }
-        let mut wanted: Vec<(TaskNumber, u16)> =
-            events.iter().map(|event| (event.task.number, event.number.shard())).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        for shards in wanted.chunk_by(|a, b| a.0 == b.0) {
-            let Some((task, _)) = shards.first() else { continue };
-            let page = match self.shared.cache.find(PageKey::Task(*task)) {
-                Found::Page(page) => Some(page),
-                Found::Nothing => None,
-                Found::Cold => query::fetch(&self.shared, PageKey::Task(*task)).await?,
-            };
-            let Some(Page::Task(page)) = page.as_deref() else { continue };
-            let TaskState::Large { shards: kept, .. } = &page.state else { continue };
-            for (task, shard) in shards.iter().filter(|(_, shard)| kept.binary_search(shard).is_ok()) {
-                if let Found::Cold = self.shared.cache.find(PageKey::Marks(*task, *shard)) {
-                    self.shared.fetch(PageKey::Marks(*task, *shard)).await?;
-                }
-            }
-        }
-        Ok(())
+impl Drop for Stats {
+    /// Without `close`, what waits is still committed, then the threads end on their own.
+    fn drop(&mut self) {
+        self.shared.intake.close();
     }
 }
 
@@ -235,7 +207,7 @@ impl Report for Stats {
         if events.is_empty() {
             return Ok(());
         }
-        self.warm(&events).await?;
+        warm(&self.shared, &events).await?;
         self.record(Wanted::Events(source, events)).await
     }
 }

@@ -204,8 +204,8 @@ impl Pages for LocalPages {
         self.tables.generation()
     }
 
-    async fn load(&self, key: PageKey) -> Result<Option<Page>, StoreError> {
-        Ok(self.tables.load(key)?)
+    async fn load_many(&self, keys: &[PageKey]) -> Result<Vec<Option<Page>>, StoreError> {
+        Ok(self.tables.load_many(keys)?)
     }
 
     async fn install(&self, snapshot: Snapshot) -> Result<(), StoreError> {

@@ -205,6 +205,23 @@ impl SegmentLog {
         self.reader.first_position()
     }
 
+    /// Where the last frame begins, if the segment that is written has one.
+    #[must_use]
+    pub fn last_place(&self) -> Option<Place> {
+        let Active {
+            segment,
+            next,
+            last_frame_at,
+            ..
+        } = &self.active;
+        let place = Place {
+            position: next - 1,
+            segment: segment.first,
+            offset: *last_frame_at,
+        };
+        (*next > segment.first).then_some(place)
+    }
+
     /// The bytes of all frames that are kept, without headers and room made in advance.
     #[must_use]
     pub fn bytes(&self) -> u64 {

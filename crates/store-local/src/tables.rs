@@ -20,7 +20,7 @@ use pushtally_store::{Installed, Snapshot};
 
 pub(crate) use manifest::Manifest;
 use manifest::TableEntry;
-use table::{Table, TableWriter};
+use table::{Lookup, Table, TableWriter};
 
 use crate::disk::Disk;
 use crate::error::LocalError;
@@ -85,15 +85,24 @@ impl Tables {
         self.set.load_full()
     }
 
-    /// Reads one page.
-    pub(crate) fn load(&self, key: PageKey) -> Result<Option<Page>, LocalError> {
-        let bytes = key.to_bytes();
-        for table in &self.set.load().tables {
-            if let Some(stored) = table.get(&bytes)? {
-                return if stored.is_empty() { Ok(None) } else { table.decode(key, &stored).map(Some) };
+    /// Reads pages of one set. Ascending keys read each block once.
+    pub(crate) fn load_many(&self, keys: &[PageKey]) -> Result<Vec<Option<Page>>, LocalError> {
+        let set = self.set.load();
+        let mut lookups: Vec<(&Table, Lookup<'_>)> =
+            set.tables.iter().map(|table| (&**table, Lookup::new(table))).collect();
+        let mut pages = Vec::with_capacity(keys.len());
+        for key in keys {
+            let bytes = key.to_bytes();
+            let mut page = None;
+            for (table, lookup) in &mut lookups {
+                if let Some(stored) = lookup.get(&bytes)? {
+                    page = (!stored.is_empty()).then(|| table.decode(*key, stored)).transpose()?;
+                    break;
+                }
             }
+            pages.push(page);
         }
-        Ok(None)
+        Ok(pages)
     }
 
     /// What the newest snapshot includes.

@@ -1,6 +1,8 @@
 //! Random histories of a segment log on a disk that loses power, space and syncs: everything acknowledged is there
 //! after opening it again, in order, once, and nothing that was not appended.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 use pushtally_store_local::LocalError;
 use pushtally_store_local::disk::Disk;
 use pushtally_store_local::disk::sim::{Dice, SimDisk};

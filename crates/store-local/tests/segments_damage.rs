@@ -1,5 +1,7 @@
 //! What was acknowledged and then damaged is noticed: single bits, cuts at every length, missing and foreign files.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 use pushtally_store_local::LocalError;
 use pushtally_store_local::disk::Disk;
 use pushtally_store_local::disk::sim::SimDisk;

@@ -1,5 +1,7 @@
 //! The segment log when nothing goes wrong: positions, segments, dropping, the chain, readers and copies.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
 use pushtally_store_local::LocalError;
 use pushtally_store_local::disk::sim::SimDisk;
 use pushtally_store_local::disk::{Disk, RealDisk};

@@ -151,8 +151,9 @@ impl Pages for MemoryPages {
         self.generation.load(Ordering::Acquire)
     }
 
-    async fn load(&self, key: PageKey) -> Result<Option<Page>, StoreError> {
-        Ok(self.pages.lock().0.get(&key).map(|page| Page::clone(page)))
+    async fn load_many(&self, keys: &[PageKey]) -> Result<Vec<Option<Page>>, StoreError> {
+        let pages = self.pages.lock();
+        Ok(keys.iter().map(|key| pages.0.get(key).map(|page| Page::clone(page))).collect())
     }
 
     async fn install(&self, snapshot: Snapshot) -> Result<(), StoreError> {

@@ -194,8 +194,8 @@ pub trait Pages: Send + Sync {
     /// Changes with every install; equal before and after a load means that the load is current.
     fn generation(&self) -> u64;
 
-    /// The page as of the newest snapshot.
-    async fn load(&self, key: PageKey) -> Result<Option<Page>, StoreError>;
+    /// The pages of these keys as of one snapshot, in their order. Ascending keys read each place once.
+    async fn load_many(&self, keys: &[PageKey]) -> Result<Vec<Option<Page>>, StoreError>;
 
     /// Installs a snapshot on top of the ones before it: all of it or, after a crash, nothing.
     async fn install(&self, snapshot: Snapshot) -> Result<(), StoreError>;

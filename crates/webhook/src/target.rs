@@ -9,55 +9,41 @@ pub struct Target {
     secure: bool,
 }
 
-/// Why a text is no receiver's URL.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why a text is no receiver's URL. The text itself is not repeated: it may hold a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// It cannot be read as a URL.
-    #[error("`{url}` is not a URL")]
-    Malformed {
-        /// The text.
-        url: String,
-    },
+    /// It cannot be read as a URL with a host.
+    #[error("not a URL")]
+    Malformed,
     /// It is something other than `http://` or `https://`.
-    #[error("`{url}` does not start with `http://` or `https://`")]
-    Scheme {
-        /// The text.
-        url: String,
-    },
+    #[error("does not start with `http://` or `https://`")]
+    Scheme,
     /// It has a user name, which would end up in logs.
-    #[error("the URL has a user name or password; put a token into its path or query instead")]
+    #[error("has a user name or password; put a token into its path or query instead")]
     Credentials,
     /// It has a fragment, which is never sent.
-    #[error("`{url}` has a `#`, which is never sent")]
-    Fragment {
-        /// The text.
-        url: String,
-    },
+    #[error("has a `#`, which is never sent")]
+    Fragment,
 }
 
 impl Target {
     /// Checks a URL.
     pub fn parse(url: &str) -> Result<Self, TargetError> {
-        let told = || url.to_owned();
         if url.contains('#') {
-            return Err(TargetError::Fragment { url: told() });
+            return Err(TargetError::Fragment);
         }
-        let uri: Uri = url
-            .parse()
-            .map_err(|_| TargetError::Malformed { url: told() })?;
+        let uri: Uri = url.parse().map_err(|_| TargetError::Malformed)?;
         let secure = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
-            _ => return Err(TargetError::Scheme { url: told() }),
+            _ => return Err(TargetError::Scheme),
         };
-        let authority = uri
-            .authority()
-            .ok_or_else(|| TargetError::Malformed { url: told() })?;
+        let authority = uri.authority().ok_or_else(|| TargetError::Malformed)?;
         if authority.as_str().contains('@') {
             return Err(TargetError::Credentials);
         }
         if authority.host().is_empty() {
-            return Err(TargetError::Malformed { url: told() });
+            return Err(TargetError::Malformed);
         }
         // The parsed form always has a path, which the query needs before it.
         Ok(Self {
@@ -105,22 +91,15 @@ mod tests {
 
     #[test]
     fn what_is_no_receiver_is_refused_with_the_reason() {
-        let check = |url: &str, expected: &str| {
-            let told = Target::parse(url).unwrap_err().to_string();
-            assert!(told.contains(expected), "{url}: {told}");
+        let check = |url: &str, expected: TargetError| {
+            assert_eq!(Target::parse(url), Err(expected), "{url}")
         };
-        check("ftp://a/", "does not start with");
-        check("/callback", "does not start with");
-        check("localhost:80", "does not start with");
-        check("http://a b/", "is not a URL");
-        check("http://", "is not a URL");
-        check("http://me:pass@a/", "user name");
-        check("http://a/#top", "#");
-        assert!(
-            !Target::parse("http://me:pass@a/")
-                .unwrap_err()
-                .to_string()
-                .contains("pass@")
-        );
+        check("ftp://a/", TargetError::Scheme);
+        check("/callback", TargetError::Scheme);
+        check("localhost:80", TargetError::Scheme);
+        check("http://a b/", TargetError::Malformed);
+        check("http://", TargetError::Malformed);
+        check("http://me:pass@a/", TargetError::Credentials);
+        check("http://a/#top", TargetError::Fragment);
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use pushtally_model::{Cell, Lane};
-use pushtally_store::Resolved;
 use pushtally_store::memory;
 
 use super::*;
@@ -146,41 +145,4 @@ async fn events_of_a_task_created_here_are_refused_by_index() {
     fixture.importer.import(APP, &[mine]).await.unwrap();
     fixture.importer.import(APP, &[]).await.unwrap();
     assert_eq!(fixture.recorder.0.lock().unwrap().len(), 1, "nothing to report is not reported");
-}
-
-/// Answers nothing, whatever is asked.
-struct Mute;
-
-#[async_trait]
-impl Identities for Mute {
-    async fn resolve(&self, _: AppId, _: &Names<'_>) -> Result<Resolved, StoreError> {
-        Ok(Resolved::default())
-    }
-
-    async fn find_task(&self, _: AppId, _: Kind, _: &str) -> Result<Option<TaskKey>, StoreError> {
-        Ok(None)
-    }
-
-    async fn find_loss(&self, _: AppId, _: LossId) -> Result<Option<LossText>, StoreError> {
-        Ok(None)
-    }
-
-    async fn raise(
-        &self,
-        _: pushtally_model::TaskNumber,
-        _: &std::collections::BTreeMap<AppId, Number>,
-    ) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn count(&self) -> Result<(u64, u64), StoreError> {
-        Ok((0, 0))
-    }
-}
-
-#[tokio::test]
-async fn an_engine_that_forgets_names_is_a_failure_not_a_guess() {
-    let importer = Importer::new(Arc::new(Mute), Arc::<Recorder>::default());
-    let error = importer.import(APP, &[event(Stage::Sent, 0)]).await.unwrap_err();
-    assert!(matches!(error, StoreError::Failed { .. }));
 }

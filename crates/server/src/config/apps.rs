@@ -1,6 +1,6 @@
 //! The `[[app]]` entries: each an app that the configuration owns.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use pushtally_model::{App, AppId, Quota, Retention, Secret};
 use pushtally_webhook::Target;
@@ -76,19 +76,19 @@ fn read_one(table: Table, origin: &Origin, problems: &Problems, notes: &mut Vec<
 }
 
 fn read_settings(reader: &mut Reader<'_>, app: &mut App) {
-    if let Some(administrators) = reader.texts_if_any("administrators") {
+    if let Some((administrators, origin)) = reader.texts_if_any("administrators") {
         for name in &administrators {
             if let Err(error) = pushtally_usersig::validate_identifier(name) {
-                reader.refuse(&Origin::Default, "administrators", name, &format!("a list of UserIDs: {error}"));
+                reader.refuse(&origin, "administrators", name, &format!("a list of UserIDs: {error}"));
             }
         }
-        app.administrators = BTreeSet::from_iter(administrators).into_iter().collect();
+        app.administrators = administrators;
     }
     if let Some(tolerance_s) = reader.integer_if_any("callback_tolerance_s", 1..=86_400, "seconds") {
         app.callback_tolerance_s = tolerance_s;
     }
     app.enabled = reader.flag_if_any("enabled").unwrap_or(true);
-    app.hosts = reader.texts_if_any("hosts").unwrap_or_default();
+    app.hosts = reader.texts_if_any("hosts").map(|(hosts, _)| hosts).unwrap_or_default();
     if let Some(days) = reader.integer_if_any("statistics_span_days", 1..=DAYS_MAX, "days") {
         app.statistics_span_s_max = days * 86_400;
     }

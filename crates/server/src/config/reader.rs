@@ -186,7 +186,7 @@ impl<'p> Reader<'p> {
     }
 
     /// A list of texts, if the key has one; a single text is a list of one.
-    pub(crate) fn texts_if_any(&mut self, key: &'static str) -> Option<Vec<String>> {
+    pub(crate) fn texts_if_any(&mut self, key: &'static str) -> Option<(Vec<String>, Origin)> {
         let node = self.take(key)?;
         let texts = match &node.value {
             Value::List(items) => items.iter().map(text_of).collect(),
@@ -195,7 +195,7 @@ impl<'p> Reader<'p> {
         if texts.is_none() {
             self.refuse(&node.origin, key, &show(&node), "a list of texts");
         }
-        texts
+        Some((texts?, node.origin))
     }
 
     /// Refuses what nobody asked for.

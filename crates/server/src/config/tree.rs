@@ -43,7 +43,7 @@ impl Origin {
 }
 
 /// A value and where it was written.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Node {
     pub(crate) origin: Origin,
     pub(crate) value: Value,
@@ -57,8 +57,15 @@ impl Node {
     }
 }
 
+/// Any value may be a secret, so only the origin is shown.
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Node({})", self.origin)
+    }
+}
+
 /// What TOML can say, as far as configuration needs it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Value {
     Text(String),
     Integer(i64),

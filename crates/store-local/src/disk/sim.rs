@@ -5,6 +5,7 @@
 //! to fail, space to run out, bits to flip. Not a model of speed.
 
 mod dice;
+mod file;
 mod state;
 
 pub use dice::Dice;

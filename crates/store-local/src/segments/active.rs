@@ -30,6 +30,8 @@ pub(super) struct Active {
     pub(super) end: u64,
     /// The position it gets.
     pub(super) next: u64,
+    /// Where the last frame begins, once there is one.
+    pub(super) last_frame_at: u64,
     /// How far the file reaches durably: zeros from `end` on.
     pub(super) allocated: u64,
     /// The mark on disk says that nothing follows; it goes before something does.
@@ -107,6 +109,7 @@ impl Active {
             hasher,
             end: FRAMES_AT,
             next: header.first,
+            last_frame_at: FRAMES_AT,
             allocated: FRAMES_AT,
             is_closed: false,
         })
@@ -152,6 +155,7 @@ impl Active {
         self.sync()?;
         self.hasher.update(&buffer);
         let position = self.next;
+        self.last_frame_at = self.end;
         self.end = end;
         self.next += 1;
         self.allocated = self.allocated.max(end);

@@ -93,8 +93,8 @@ impl Shared {
 pub struct Place {
     /// The position of the frame.
     pub position: u64,
-    segment: u64,
-    offset: u64,
+    pub(super) segment: u64,
+    pub(super) offset: u64,
 }
 
 /// A handle that reads independently of the writer and sees everything acknowledged before the call.
@@ -136,6 +136,15 @@ impl SegmentReader {
             .segments()
             .last()
             .map_or(1, |last| last.next.load(Ordering::Acquire))
+    }
+
+    /// Whether [`super::SegmentLog::drop_before`] would find something to drop.
+    #[must_use]
+    pub fn can_drop_before(&self, position: u64) -> bool {
+        let segments = self.shared.segments();
+        segments
+            .get(1)
+            .is_some_and(|second| second.first <= position)
     }
 
     /// The bytes of all frames that are kept, without headers and room made in advance.

@@ -111,6 +111,7 @@ pub(super) fn recover(
         hasher,
         end,
         next,
+        last_frame_at,
         ..
     } = tail;
     let active = Active {
@@ -119,6 +120,7 @@ pub(super) fn recover(
         hasher,
         end,
         next,
+        last_frame_at,
         allocated,
         is_closed,
     };

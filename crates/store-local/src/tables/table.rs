@@ -78,14 +78,6 @@ impl Table {
         (&self.path, &*self.file)
     }
 
-    /// The value of a key, if this table has one; empty for a removal.
-    pub(super) fn get(&self, key: &KeyBytes) -> Result<Option<Vec<u8>>, LocalError> {
-        let Some(at) = self.block_of(key) else { return Ok(None) };
-        let block = self.read(at)?;
-        let found = Entries(&block).find(|(found, _)| found >= key);
-        Ok(found.filter(|(found, _)| found == key).map(|(_, value)| value.to_vec()))
-    }
-
     /// The last block whose first key is not above this one.
     pub(super) fn block_of(&self, key: &KeyBytes) -> Option<usize> {
         self.blocks.partition_point(|block| block.first <= *key).checked_sub(1)
@@ -115,6 +107,29 @@ impl Table {
     /// The key behind its bytes.
     pub(super) fn key(&self, key: KeyBytes) -> Result<PageKey, LocalError> {
         PageKey::from_bytes(key).ok_or_else(|| LocalError::corrupt(&self.path, 0, format!("key {key:?} is unknown")))
+    }
+}
+
+/// Looks keys up in one table, keeping the last block it read.
+pub(super) struct Lookup<'a> {
+    table: &'a Table,
+    block: Option<(usize, Vec<u8>)>,
+}
+
+impl<'a> Lookup<'a> {
+    pub(super) fn new(table: &'a Table) -> Self {
+        Self { table, block: None }
+    }
+
+    /// The value of a key, if the table has one; empty for a removal.
+    pub(super) fn get(&mut self, key: &KeyBytes) -> Result<Option<&[u8]>, LocalError> {
+        let Some(at) = self.table.block_of(key) else { return Ok(None) };
+        if self.block.as_ref().is_none_or(|(kept, _)| *kept != at) {
+            self.block = Some((at, self.table.read(at)?));
+        }
+        let block = self.block.as_ref().map_or(&[][..], |(_, bytes)| bytes);
+        let found = Entries(block).find(|(found, _)| found >= key);
+        Ok(found.filter(|(found, _)| found == key).map(|(_, value)| value))
     }
 }
 

@@ -1,0 +1,309 @@
+//! The configuration: the compiled-in defaults, over them the file, over it the environment, checked as a whole.
+//!
+//! `config.default.toml` is the reference manual. What is here only gives it types; every message names the line
+//! (or variable), the key, the value received and what is allowed.
+
+mod apps;
+mod env;
+mod print;
+mod reader;
+mod secret;
+mod size;
+mod tree;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use apps::Declared;
+pub(crate) use secret::read_file as read_secret_file;
+pub(crate) use tree::Origin;
+
+use reader::{Problems, Reader};
+use tree::Table;
+
+/// The annotated default file.
+pub(crate) const DEFAULT: &str = include_str!("config.default.toml");
+
+/// The variable that names the configuration file.
+const PATH_VARIABLE: &str = "PUSHTALLY_CONFIG";
+/// The file that is read when nothing names one.
+const PATH_DEFAULT: &str = "pushtally.toml";
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const TIB: u64 = 1 << 40;
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("configuration `{}` cannot be read", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{}:{line}: {message}", path.display())]
+    Malformed { path: PathBuf, line: usize, message: String },
+    #[error("{}", problems.join("\n"))]
+    Wrong { problems: Vec<String> },
+}
+
+/// Which engine keeps everything, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Storage {
+    /// The embedded engine in a folder.
+    Local(PathBuf),
+    /// Nothing survives the process.
+    Memory,
+}
+
+impl Storage {
+    /// The folder, if there is one.
+    pub(crate) fn dir(&self) -> Option<&Path> {
+        match self {
+            Self::Local(dir) => Some(dir),
+            Self::Memory => None,
+        }
+    }
+}
+
+/// Where the server listens.
+#[derive(Debug, Clone)]
+pub(crate) struct Listen {
+    pub(crate) public: SocketAddr,
+    pub(crate) operator: SocketAddr,
+    /// `None` only when nothing is stored and no path is set.
+    pub(crate) control_socket: Option<PathBuf>,
+    pub(crate) tls: Option<TlsFiles>,
+}
+
+/// PEM files of the public listener.
+#[derive(Debug, Clone)]
+pub(crate) struct TlsFiles {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// Bounds of the public listener.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub(crate) connections_max: usize,
+    pub(crate) body_len_max: usize,
+    pub(crate) header_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+}
+
+/// Bounds of the relays.
+#[derive(Debug, Clone)]
+pub(crate) struct Relay {
+    pub(crate) queue_bytes_max: usize,
+    pub(crate) in_flight_max: usize,
+    pub(crate) timeout: Duration,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    pub(crate) format: LogFormat,
+    pub(crate) level: tracing::Level,
+}
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The file that was read, if any.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) storage: Storage,
+    pub(crate) memory_bytes_max: usize,
+    pub(crate) listen: Listen,
+    pub(crate) limits: Limits,
+    pub(crate) waiting_events_max: usize,
+    pub(crate) snapshot_events: u64,
+    pub(crate) snapshot_interval_ms: u64,
+    pub(crate) relay: Relay,
+    pub(crate) log: Log,
+    /// 0 is one for each processor.
+    pub(crate) workers: usize,
+    pub(crate) stop_grace: Duration,
+    pub(crate) apps: Vec<Declared>,
+    /// Advice that is no error.
+    pub(crate) notes: Vec<String>,
+    tree: Table,
+}
+
+impl Config {
+    /// Finds and reads the configuration: `path`, else the file that `PUSHTALLY_CONFIG` names, else
+    /// `./pushtally.toml` if it is there, else the defaults; over it `PUSHTALLY__…` of the variables.
+    pub(crate) fn load(path: Option<&Path>, variables: Vec<(String, String)>) -> Result<Self, ConfigError> {
+        let named = variables.iter().find(|(name, _)| name == PATH_VARIABLE).map(|(_, path)| PathBuf::from(path));
+        let path = match path.map(Path::to_owned).or(named) {
+            Some(path) => Some(path),
+            None => Some(PathBuf::from(PATH_DEFAULT)).filter(|path| path.exists()),
+        };
+        let text = match &path {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?,
+            None => String::new(),
+        };
+        Self::from_text(path, &text, variables)
+    }
+
+    /// The compiled-in defaults alone.
+    pub(crate) fn defaults() -> Result<Self, ConfigError> {
+        Self::from_text(None, "", Vec::new())
+    }
+
+    fn from_text(
+        path: Option<PathBuf>,
+        text: &str,
+        variables: Vec<(String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let shown = path.clone().unwrap_or_default();
+        let mut tree = parse(Path::new("config.default.toml"), DEFAULT, |_| Origin::Default)?;
+        let shared: Arc<Path> = shown.as_path().into();
+        let over = parse(&shown, text, |line| Origin::File { path: Arc::clone(&shared), line })?;
+        tree::overlay(&mut tree, over);
+        let mut over = env::tree(variables);
+        env::overlay_apps(&mut tree, &mut over);
+        tree::overlay(&mut tree, over);
+        let problems = Problems::default();
+        let config = read(path, tree, &problems);
+        match problems.into_inner() {
+            problems if problems.is_empty() => Ok(config),
+            problems => Err(ConfigError::Wrong { problems }),
+        }
+    }
+
+    /// Every value with where it comes from, secrets hidden.
+    pub(crate) fn print(&self) -> String {
+        print::print(&self.tree)
+    }
+}
+
+fn parse(path: &Path, text: &str, origin: impl Fn(usize) -> Origin) -> Result<Table, ConfigError> {
+    tree::parse(text, &origin).map_err(|malformed| ConfigError::Malformed {
+        path: path.to_owned(),
+        line: malformed.line,
+        message: malformed.message,
+    })
+}
+
+fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
+    let mut root = Reader::root(tree.clone(), problems);
+    let mut notes = Vec::new();
+    let (storage, memory_bytes_max) = read_storage(root.section("storage"));
+    let listen = read_listen(root.section("listen"), &storage);
+    let limits = read_limits(root.section("limits"));
+    let waiting_events_max = within(root.section("intake"), |intake| {
+        intake.integer("waiting_events_max", 1_000..=10_000_000, "events") as usize
+    });
+    let (snapshot_events, interval_s) = within(root.section("snapshot"), |snapshot| {
+        let events = snapshot.integer("events", 10_000..=100_000_000, "events");
+        (u64::from(events), snapshot.integer("interval_s", 1..=3_600, "seconds"))
+    });
+    let relay = within(root.section("relay"), |relay| Relay {
+        queue_bytes_max: relay.size("queue_max", MIB..=TIB),
+        in_flight_max: relay.integer("in_flight_max", 1..=256, "calls") as usize,
+        timeout: seconds(relay, "timeout_s", 60),
+    });
+    let log = read_log(root.section("log"));
+    let workers = within(root.section("runtime"), |runtime| runtime.integer("workers", 0..=256, "threads") as usize);
+    let stop_grace = within(root.section("stop"), |stop| {
+        Duration::from_secs(stop.integer("grace_s", 0..=600, "seconds").into())
+    });
+    let apps = apps::read(&mut root, problems, &mut notes);
+    root.finish();
+    Config {
+        file,
+        storage,
+        memory_bytes_max,
+        listen,
+        limits,
+        waiting_events_max,
+        snapshot_events,
+        snapshot_interval_ms: u64::from(interval_s) * 1_000,
+        relay,
+        log,
+        workers,
+        stop_grace,
+        apps,
+        notes,
+        tree,
+    }
+}
+
+/// Reads a section and refuses what is left of it.
+fn within<T>(mut section: Reader<'_>, read: impl FnOnce(&mut Reader<'_>) -> T) -> T {
+    let value = read(&mut section);
+    section.finish();
+    value
+}
+
+fn seconds(section: &mut Reader<'_>, key: &'static str, most: u32) -> Duration {
+    Duration::from_secs(section.integer(key, 1..=most, "seconds").into())
+}
+
+fn read_storage(section: Reader<'_>) -> (Storage, usize) {
+    within(section, |storage| {
+        let (url, origin) = storage.text("url");
+        let engine = match url.split_once(':') {
+            Some(("local", dir)) if !dir.is_empty() => Storage::Local(origin.resolve(dir)),
+            Some(("memory", "")) => Storage::Memory,
+            _ => {
+                storage.refuse(&origin, "url", &url, "`local:DIRECTORY` or `memory:`");
+                Storage::Memory
+            }
+        };
+        (engine, storage.size("memory_max", 64 * MIB..=TIB))
+    })
+}
+
+fn read_listen(section: Reader<'_>, storage: &Storage) -> Listen {
+    within(section, |listen| {
+        let (public, operator) = (listen.address("public"), listen.address("operator"));
+        let set = listen.text_if_any("control_socket").map(|(path, origin)| origin.resolve(&path));
+        let control_socket = set.or_else(|| storage.dir().map(|dir| dir.join("control.sock")));
+        let tls = within(listen.section("tls"), |tls| match (tls.text_if_any("cert_file"), tls.text_if_any("key_file")) {
+            (Some((cert, at)), Some((key, key_at))) => Some(TlsFiles { cert: at.resolve(&cert), key: key_at.resolve(&key) }),
+            (None, None) => None,
+            (Some((path, at)), None) | (None, Some((path, at))) => {
+                tls.refuse(&at, "cert_file", &path, "both `cert_file` and `key_file`, or neither");
+                None
+            }
+        });
+        Listen { public, operator, control_socket, tls }
+    })
+}
+
+fn read_limits(section: Reader<'_>) -> Limits {
+    within(section, |limits| Limits {
+        connections_max: limits.integer("connections_max", 1..=1_000_000, "connections") as usize,
+        body_len_max: limits.size("body_max", 16 * KIB..=64 * MIB),
+        header_timeout: seconds(limits, "header_timeout_s", 600),
+        request_timeout: seconds(limits, "request_timeout_s", 600),
+    })
+}
+
+fn read_log(section: Reader<'_>) -> Log {
+    use tracing::Level;
+    let levels = [
+        ("error", Level::ERROR),
+        ("warn", Level::WARN),
+        ("info", Level::INFO),
+        ("debug", Level::DEBUG),
+        ("trace", Level::TRACE),
+    ];
+    within(section, |log| Log {
+        format: log
+            .choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+            .unwrap_or(LogFormat::Text),
+        level: log.choice("level", &levels).unwrap_or(Level::INFO),
+    })
+}
+
+#[cfg(test)]
+mod tests;
