@@ -1,1 +1,30 @@
-//! placeholder
+//! The listeners: connections, routing, admission, one file per endpoint.
+//!
+//! `public_router` answers backends (`/v4`, `/v1/events`), `operator_router` answers health and metrics, `serve`
+//! runs either on sockets. Parsing and writing of the compatible JSON is `wire`'s, counting is `stats`'.
+
+mod admission;
+mod body;
+mod command;
+mod events;
+mod health;
+mod limits;
+mod listen;
+mod metrics;
+mod quota;
+mod refusal;
+mod reply;
+mod router;
+mod state;
+mod statistics;
+mod tls;
+mod unknown;
+
+pub use command::Command;
+pub use limits::Limits;
+pub use listen::serve;
+pub use metrics::Metrics;
+pub use quota::Quotas;
+pub use router::{operator_router, public_router};
+pub use state::{Readiness, State};
+pub use tls::{TlsError, load_tls, tls_config};

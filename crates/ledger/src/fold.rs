@@ -129,18 +129,21 @@ fn fold_small(
     counters: &mut Counters,
     fresh: &mut Vec<Delta>,
 ) {
-    let has = |entries: &[Entry], cell: Cell, number| {
-        entries.binary_search_by_key(&(cell, number), |entry| (entry.cell, entry.number)).is_ok()
-    };
-    let mut new: Vec<Entry> = Vec::new();
+    // Each with its place in the run, which does not change until all are found.
+    let mut new: Vec<(usize, Entry)> = Vec::new();
     for event in events {
-        let marked = |cell| has(run, cell, event.number) || has(&new, cell, event.number);
-        if marked(event.cell) {
+        let find = |cell| run.binary_search_by_key(&(cell, event.number), |entry| (entry.cell, entry.number));
+        let is_new = |cell| new.binary_search_by_key(&(cell, event.number), |(_, e)| (e.cell, e.number)).is_ok();
+        let Err(at) = find(event.cell) else {
             counters.duplicate += 1;
-        } else if let Some(refused) = check_own(origin, event.cell, marked) {
+            continue;
+        };
+        if is_new(event.cell) {
+            counters.duplicate += 1;
+        } else if let Some(refused) = check_own(origin, event.cell, |cell| find(cell).is_ok() || is_new(cell)) {
             refused.count(counters);
         } else {
-            new.push(Entry { cell: event.cell, number: event.number, at: event.at, loss: event.loss });
+            new.push((at, Entry { cell: event.cell, number: event.number, at: event.at, loss: event.loss }));
             counters.fresh += 1;
             fresh.push(delta(event));
         }
@@ -149,15 +152,13 @@ fn fold_small(
 }
 
 /// Merges ordered new entries into an ordered run, from the end, moving each old entry at most once.
-fn merge_run(run: &mut Vec<Entry>, new: &[Entry]) {
-    let order = |entry: &Entry| (entry.cell, entry.number);
+fn merge_run(run: &mut Vec<Entry>, new: &[(usize, Entry)]) {
     let mut old = run.len();
-    run.extend_from_slice(new);
-    for (ahead, entry) in new.iter().enumerate().rev() {
-        let from = run[..old].partition_point(|known| order(known) < order(entry));
-        run.copy_within(from..old, from + ahead + 1);
+    run.extend(new.iter().map(|(_, entry)| *entry));
+    for (ahead, (from, entry)) in new.iter().enumerate().rev() {
+        run.copy_within(*from..old, from + ahead + 1);
         run[from + ahead] = *entry;
-        old = from;
+        old = *from;
     }
 }
 
@@ -183,7 +184,7 @@ fn fold_marks<P: Pages>(
                 let refused = check_own(task.origin, cell, |cell| marks.contains(cell, slot));
                 if let Some(refused) = refused.filter(|_| !marks.contains(cell, slot)) {
                     refused.count(counters);
-                } else if marks.cell_mut(cell).insert(slot) {
+                } else if marks.insert(cell, slot) {
                     counters.fresh += 1;
                     fresh.push(delta(event));
                 } else {
@@ -239,9 +240,9 @@ fn grow<P: Pages>(task: TaskKey, run: &[Entry], pages: &mut P) -> Result<(), P::
             shards.insert(at, shard);
         }
         pages.change(PageKey::Marks(task.number, shard), Some(found.is_ok()), |page| {
-            let slots = marks_of(page).cell_mut(first.cell);
+            let marks = marks_of(page);
             for entry in entries {
-                slots.insert(entry.number.slot());
+                marks.insert(first.cell, entry.number.slot());
             }
         })?;
         deltas.extend(entries.iter().map(|e| Delta { at: e.at, cell: e.cell, loss: e.loss, count: 1 }));

@@ -38,9 +38,16 @@ const TIB: u64 = 1 << 40;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     #[error("configuration `{}` cannot be read", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{}:{line}: {message}", path.display())]
-    Malformed { path: PathBuf, line: usize, message: String },
+    Malformed {
+        path: PathBuf,
+        line: usize,
+        message: String,
+    },
     #[error("{}", problems.join("\n"))]
     Wrong { problems: Vec<String> },
 }
@@ -138,15 +145,25 @@ pub(crate) struct Config {
 impl Config {
     /// Finds and reads the configuration: `path`, else the file that `PUSHTALLY_CONFIG` names, else
     /// `./pushtally.toml` if it is there, else the defaults; over it `PUSHTALLY__…` of the variables.
-    pub(crate) fn load(path: Option<&Path>, variables: Vec<(String, String)>) -> Result<Self, ConfigError> {
-        let named = variables.iter().find(|(name, _)| name == PATH_VARIABLE).map(|(_, path)| PathBuf::from(path));
+    pub(crate) fn load(
+        path: Option<&Path>,
+        variables: Vec<(String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let named = variables
+            .iter()
+            .find(|(name, _)| name == PATH_VARIABLE)
+            .map(|(_, path)| PathBuf::from(path));
         let path = match path.map(Path::to_owned).or(named) {
             Some(path) => Some(path),
             None => Some(PathBuf::from(PATH_DEFAULT)).filter(|path| path.exists()),
         };
         let text = match &path {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?,
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+                    path: path.clone(),
+                    source,
+                })?
+            }
             None => String::new(),
         };
         Self::from_text(path, &text, variables)
@@ -163,9 +180,14 @@ impl Config {
         variables: Vec<(String, String)>,
     ) -> Result<Self, ConfigError> {
         let shown = path.clone().unwrap_or_default();
-        let mut tree = parse(Path::new("config.default.toml"), DEFAULT, |_| Origin::Default)?;
+        let mut tree = parse(Path::new("config.default.toml"), DEFAULT, |_| {
+            Origin::Default
+        })?;
         let shared: Arc<Path> = shown.as_path().into();
-        let over = parse(&shown, text, |line| Origin::File { path: Arc::clone(&shared), line })?;
+        let over = parse(&shown, text, |line| Origin::File {
+            path: Arc::clone(&shared),
+            line,
+        })?;
         tree::overlay(&mut tree, over);
         let mut over = env::tree(variables);
         env::overlay_apps(&mut tree, &mut over);
@@ -203,7 +225,10 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
     });
     let (snapshot_events, interval_s) = within(root.section("snapshot"), |snapshot| {
         let events = snapshot.integer("events", 10_000..=100_000_000, "events");
-        (u64::from(events), snapshot.integer("interval_s", 1..=3_600, "seconds"))
+        (
+            u64::from(events),
+            snapshot.integer("interval_s", 1..=3_600, "seconds"),
+        )
     });
     let relay = within(root.section("relay"), |relay| Relay {
         queue_bytes_max: relay.size("queue_max", MIB..=TIB),
@@ -211,7 +236,9 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
         timeout: seconds(relay, "timeout_s", 60),
     });
     let log = read_log(root.section("log"));
-    let workers = within(root.section("runtime"), |runtime| runtime.integer("workers", 0..=256, "threads") as usize);
+    let workers = within(root.section("runtime"), |runtime| {
+        runtime.integer("workers", 0..=256, "threads") as usize
+    });
     let stop_grace = within(root.section("stop"), |stop| {
         Duration::from_secs(stop.integer("grace_s", 0..=600, "seconds").into())
     });
@@ -265,17 +292,34 @@ fn read_storage(section: Reader<'_>) -> (Storage, usize) {
 fn read_listen(section: Reader<'_>, storage: &Storage) -> Listen {
     within(section, |listen| {
         let (public, operator) = (listen.address("public"), listen.address("operator"));
-        let set = listen.text_if_any("control_socket").map(|(path, origin)| origin.resolve(&path));
+        let set = listen
+            .text_if_any("control_socket")
+            .map(|(path, origin)| origin.resolve(&path));
         let control_socket = set.or_else(|| storage.dir().map(|dir| dir.join("control.sock")));
-        let tls = within(listen.section("tls"), |tls| match (tls.text_if_any("cert_file"), tls.text_if_any("key_file")) {
-            (Some((cert, at)), Some((key, key_at))) => Some(TlsFiles { cert: at.resolve(&cert), key: key_at.resolve(&key) }),
-            (None, None) => None,
-            (Some((path, at)), None) | (None, Some((path, at))) => {
-                tls.refuse(&at, "cert_file", &path, "both `cert_file` and `key_file`, or neither");
-                None
+        let tls = within(listen.section("tls"), |tls| {
+            match (tls.text_if_any("cert_file"), tls.text_if_any("key_file")) {
+                (Some((cert, at)), Some((key, key_at))) => Some(TlsFiles {
+                    cert: at.resolve(&cert),
+                    key: key_at.resolve(&key),
+                }),
+                (None, None) => None,
+                (Some((path, at)), None) | (None, Some((path, at))) => {
+                    tls.refuse(
+                        &at,
+                        "cert_file",
+                        &path,
+                        "both `cert_file` and `key_file`, or neither",
+                    );
+                    None
+                }
             }
         });
-        Listen { public, operator, control_socket, tls }
+        Listen {
+            public,
+            operator,
+            control_socket,
+            tls,
+        }
     })
 }
 
@@ -299,7 +343,10 @@ fn read_log(section: Reader<'_>) -> Log {
     ];
     within(section, |log| Log {
         format: log
-            .choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+            .choice(
+                "format",
+                &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+            )
             .unwrap_or(LogFormat::Text),
         level: log.choice("level", &levels).unwrap_or(Level::INFO),
     })

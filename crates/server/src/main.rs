@@ -1,3 +1,30 @@
-//! The binary `pushtally`.
+//! The binary `pushtally`: reads the command line, runs one command, answers with an exit code.
+//!
+//! 0 means done, 1 that it failed, 2 that the command line or the configuration is wrong. What a command says goes to
+//! standard output, everything else to standard error.
+
+mod acts;
+mod cli;
 mod config;
-fn main() {}
+mod control;
+mod demo;
+mod engine;
+mod logs;
+mod retention;
+mod serve;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // Before anything else: with two providers in one process, whoever comes first decides.
+    if rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .is_err()
+    {
+        tracing::debug!("a tls provider is already installed");
+    }
+    cli::run()
+}

@@ -56,7 +56,7 @@ impl RelayQueue {
             .map_err(|error| LocalError::of_io("list", dir, error))?;
         let mut apps = BTreeMap::new();
         // Whatever else an operator's file system puts here is none of ours.
-        for app in names.iter().filter_map(|name| name.parse().ok().map(AppId)) {
+        for app in names.iter().filter_map(|name| app_of(name)) {
             let queue = AppQueue::open(&disk, &dir.join(app.to_string()), bytes_max)?;
             apps.insert(app, Arc::new(queue));
         }
@@ -159,4 +159,10 @@ impl RelayQueue {
         map.insert(app, Arc::clone(&queue));
         Ok(queue)
     }
+}
+
+/// The app whose directory has this name.
+fn app_of(name: &str) -> Option<AppId> {
+    let app = AppId(name.parse().ok()?);
+    (app.to_string() == name).then_some(app)
 }

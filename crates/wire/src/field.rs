@@ -26,7 +26,11 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, WireEr
 
 /// Reads the wanted fields of an object. All that can be wrong with a sound object of raw values is a repetition.
 pub(crate) fn fields<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, WireError> {
-    serde_json::from_str(raw.get()).map_err(|error| WireError::FieldRepeated { what: error.to_string() })
+    serde_json::from_str(raw.get()).map_err(|error| {
+        let text = error.to_string();
+        let what = text.split_once(" at line").map_or(text.as_str(), |(what, _)| what);
+        WireError::FieldRepeated { what: what.to_owned() }
+    })
 }
 
 pub(crate) type Raw<'a> = Option<&'a RawValue>;

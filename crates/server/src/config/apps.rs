@@ -22,11 +22,21 @@ pub(crate) struct Declared {
 }
 
 /// Reads all entries; an SDKAppID declared twice is a problem.
-pub(crate) fn read(root: &mut Reader<'_>, problems: &Problems, notes: &mut Vec<String>) -> Vec<Declared> {
+pub(crate) fn read(
+    root: &mut Reader<'_>,
+    problems: &Problems,
+    notes: &mut Vec<String>,
+) -> Vec<Declared> {
     let entries = match root.take("app") {
-        Some(Node { value: Value::List(entries), .. }) => entries,
+        Some(Node {
+            value: Value::List(entries),
+            ..
+        }) => entries,
         Some(node) => {
-            problems.add(format!("{}: `app` is not a list, write `[[app]]`", node.origin));
+            problems.add(format!(
+                "{}: `app` is not a list, write `[[app]]`",
+                node.origin
+            ));
             Vec::new()
         }
         None => Vec::new(),
@@ -35,40 +45,59 @@ pub(crate) fn read(root: &mut Reader<'_>, problems: &Problems, notes: &mut Vec<S
     let mut seen: BTreeMap<AppId, Origin> = BTreeMap::new();
     for Node { origin, value, .. } in entries {
         let Value::Table(table) = value else {
-            problems.add(format!("{origin}: `app` holds something that is no section"));
+            problems.add(format!(
+                "{origin}: `app` holds something that is no section"
+            ));
             continue;
         };
-        let Some(app) = read_one(table, &origin, problems, notes) else { continue };
+        let Some(app) = read_one(table, &origin, problems, notes) else {
+            continue;
+        };
         if let Some(first) = seen.insert(app.id, origin.clone()) {
-            problems.add(format!("{origin}: app `{}` is declared a second time, first at {first}", app.id));
+            problems.add(format!(
+                "{origin}: app `{}` is declared a second time, first at {first}",
+                app.id
+            ));
         }
         apps.push(Declared { app, origin });
     }
     apps
 }
 
-fn read_one(table: Table, origin: &Origin, problems: &Problems, notes: &mut Vec<String>) -> Option<App> {
+fn read_one(
+    table: Table,
+    origin: &Origin,
+    problems: &Problems,
+    notes: &mut Vec<String>,
+) -> Option<App> {
     let mut reader = Reader::of("app".to_owned(), table, problems);
     let id = reader.integer_if_any("sdkappid", 1..=u32::MAX, "SDKAppID");
     if id.is_none() {
         problems.add(format!("{origin}: `app.sdkappid` is missing"));
     }
     let open_file = |reader: &Reader<'_>, key: &str, notes: &mut Vec<String>| {
-        let Some((path, origin)) = reader.peek_text(key) else { return };
+        let Some((path, origin)) = reader.peek_text(key) else {
+            return;
+        };
         if secret::is_open_to_all(&origin, &path) {
-            notes.push(format!("{origin}: `{path}` can be read by everybody, `chmod 600` is better"));
+            notes.push(format!(
+                "{origin}: `{path}` can be read by everybody, `chmod 600` is better"
+            ));
         }
     };
     open_file(&reader, "key_file", notes);
     open_file(&reader, "callback_token_file", notes);
     let keys = secret::take(&mut reader, "key", "key_file");
     if keys.is_none() {
-        problems.add(format!("{origin}: app `{}` has no usable `key` or `key_file`", id.unwrap_or_default()));
+        problems.add(format!(
+            "{origin}: app `{}` has no usable `key` or `key_file`",
+            id.unwrap_or_default()
+        ));
     }
     let mut app = App::new(AppId(id.unwrap_or_default()), Secret::new(""));
     app.keys = keys.unwrap_or_default();
-    app.callback_token =
-        secret::take(&mut reader, "callback_token", "callback_token_file").and_then(|tokens| tokens.into_iter().next());
+    app.callback_token = secret::take(&mut reader, "callback_token", "callback_token_file")
+        .and_then(|tokens| tokens.into_iter().next());
     read_settings(&mut reader, &mut app);
     read_relay(&mut reader, &mut app, notes);
     reader.finish();
@@ -79,30 +108,50 @@ fn read_settings(reader: &mut Reader<'_>, app: &mut App) {
     if let Some((administrators, origin)) = reader.texts_if_any("administrators") {
         for name in &administrators {
             if let Err(error) = pushtally_usersig::validate_identifier(name) {
-                reader.refuse(&origin, "administrators", name, &format!("a list of UserIDs: {error}"));
+                reader.refuse(
+                    &origin,
+                    "administrators",
+                    name,
+                    &format!("a list of UserIDs: {error}"),
+                );
             }
         }
         app.administrators = administrators;
     }
-    if let Some(tolerance_s) = reader.integer_if_any("callback_tolerance_s", 1..=86_400, "seconds") {
+    if let Some(tolerance_s) = reader.integer_if_any("callback_tolerance_s", 1..=86_400, "seconds")
+    {
         app.callback_tolerance_s = tolerance_s;
     }
     app.enabled = reader.flag_if_any("enabled").unwrap_or(true);
-    app.hosts = reader.texts_if_any("hosts").map(|(hosts, _)| hosts).unwrap_or_default();
+    app.hosts = reader
+        .texts_if_any("hosts")
+        .map(|(hosts, _)| hosts)
+        .unwrap_or_default();
     if let Some(days) = reader.integer_if_any("statistics_span_days", 1..=DAYS_MAX, "days") {
         app.statistics_span_s_max = days * 86_400;
     }
     let counts_days = reader.integer_if_any("counts_days", 1..=COUNTS_DAYS_MAX, "days");
     let traces_days = reader.integer_if_any("traces_days", 1..=DAYS_MAX, "days");
-    app.retention = Retention { counts_days, traces_days: traces_days.unwrap_or(Retention::default().traces_days) };
+    app.retention = Retention {
+        counts_days,
+        traces_days: traces_days.unwrap_or(Retention::default().traces_days),
+    };
     app.quotas = read_quotas(reader);
 }
 
 fn read_quotas(reader: &mut Reader<'_>) -> BTreeMap<String, Quota> {
     let table = match reader.take("quotas") {
-        Some(Node { value: Value::Table(table), .. }) => table,
+        Some(Node {
+            value: Value::Table(table),
+            ..
+        }) => table,
         Some(node) => {
-            reader.refuse(&node.origin, "quotas", "no table", "a table of commands and calls a second");
+            reader.refuse(
+                &node.origin,
+                "quotas",
+                "no table",
+                "a table of commands and calls a second",
+            );
             return BTreeMap::new();
         }
         None => return BTreeMap::new(),
@@ -116,10 +165,15 @@ fn read_quotas(reader: &mut Reader<'_>) -> BTreeMap<String, Quota> {
 }
 
 fn read_relay(reader: &mut Reader<'_>, app: &mut App, notes: &mut Vec<String>) {
-    let Some((url, origin)) = reader.text_if_any("relay_to") else { return };
+    let Some((url, origin)) = reader.text_if_any("relay_to") else {
+        return;
+    };
     match Target::parse(&url) {
         Ok(target) if !target.is_secure() => {
-            notes.push(format!("{origin}: `app.relay_to` of app `{}` is not encrypted", app.id));
+            notes.push(format!(
+                "{origin}: `app.relay_to` of app `{}` is not encrypted",
+                app.id
+            ));
         }
         Ok(_) => {}
         Err(error) => reader.refuse(&origin, "relay_to", "(hidden)", &format!("a URL: {error}")),

@@ -37,7 +37,10 @@ fn insert(table: &mut Table, path: &str, node: Node) {
 /// Lays the variables' apps, which are named by SDKAppID, over the file's list of apps.
 pub(crate) fn overlay_apps(base: &mut Table, over: &mut Table) {
     let by_id = match over.remove("app") {
-        Some(Node { value: Value::Table(by_id), .. }) => by_id,
+        Some(Node {
+            value: Value::Table(by_id),
+            ..
+        }) => by_id,
         Some(other) => {
             // The whole list in one variable: replaces the file's, as any other value would.
             over.insert("app".to_owned(), other);
@@ -48,16 +51,23 @@ pub(crate) fn overlay_apps(base: &mut Table, over: &mut Table) {
     let list = base
         .entry("app".to_owned())
         .or_insert_with(|| Node::new(Origin::Default, Value::List(Vec::new())));
-    let Value::List(apps) = &mut list.value else { return };
+    let Value::List(apps) = &mut list.value else {
+        return;
+    };
     for (id, app) in by_id {
         let number = id.parse::<i64>().map_or(Value::Text(id), Value::Integer);
-        let known = apps.iter_mut().find_map(|known| match (&mut known.value, &number) {
-            (Value::Table(known), Value::Integer(id)) => match known.get("sdkappid") {
-                Some(Node { value: Value::Integer(known_id), .. }) if known_id == id => Some(known),
+        let known = apps
+            .iter_mut()
+            .find_map(|known| match (&mut known.value, &number) {
+                (Value::Table(known), Value::Integer(id)) => match known.get("sdkappid") {
+                    Some(Node {
+                        value: Value::Integer(known_id),
+                        ..
+                    }) if known_id == id => Some(known),
+                    _ => None,
+                },
                 _ => None,
-            },
-            _ => None,
-        });
+            });
         match (known, app.value) {
             (Some(known), Value::Table(over)) => tree::overlay(known, over),
             (None, Value::Table(mut made)) => {
@@ -74,7 +84,11 @@ mod tests {
     use super::*;
 
     fn variables(pairs: &[(&str, &str)]) -> Table {
-        tree(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        tree(
+            pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        )
     }
 
     #[test]
@@ -87,12 +101,21 @@ mod tests {
             ("HOME", "/"),
         ]);
         assert_eq!(root.keys().collect::<Vec<_>>(), ["listen", "log", "stop"]);
-        let Value::Table(stop) = &root["stop"].value else { panic!("no table") };
+        let Value::Table(stop) = &root["stop"].value else {
+            panic!("no table")
+        };
         assert!(matches!(stop["grace_s"].value, Value::Integer(5)));
-        assert_eq!(stop["grace_s"].origin.to_string(), "PUSHTALLY__STOP__GRACE_S");
-        let Value::Table(listen) = &root["listen"].value else { panic!("no table") };
+        assert_eq!(
+            stop["grace_s"].origin.to_string(),
+            "PUSHTALLY__STOP__GRACE_S"
+        );
+        let Value::Table(listen) = &root["listen"].value else {
+            panic!("no table")
+        };
         assert!(matches!(&listen["public"].value, Value::Text(text) if text == "0.0.0.0:80"));
-        let Value::Table(log) = &root["log"].value else { panic!("no table") };
+        let Value::Table(log) = &root["log"].value else {
+            panic!("no table")
+        };
         assert!(matches!(&log["format"].value, Value::Text(text) if text == "json"));
     }
 
@@ -100,10 +123,15 @@ mod tests {
     fn apps_are_named_by_their_id() {
         let origin = |line| Origin::Variable(format!("line {line}"));
         let mut base = tree::parse("[[app]]\nsdkappid = 7\nkey = 'a'\n", &origin).unwrap();
-        let mut over = variables(&[("PUSHTALLY__APP__7__KEY_FILE", "f"), ("PUSHTALLY__APP__8__KEY", "b")]);
+        let mut over = variables(&[
+            ("PUSHTALLY__APP__7__KEY_FILE", "f"),
+            ("PUSHTALLY__APP__8__KEY", "b"),
+        ]);
         overlay_apps(&mut base, &mut over);
         assert!(over.is_empty());
-        let Value::List(apps) = &base["app"].value else { panic!("no list") };
+        let Value::List(apps) = &base["app"].value else {
+            panic!("no list")
+        };
         let keys = |at: usize| match &apps[at].value {
             Value::Table(app) => app.keys().cloned().collect::<Vec<_>>(),
             _ => panic!("no table"),

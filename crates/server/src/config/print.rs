@@ -19,11 +19,19 @@ pub(crate) fn print(tree: &Table) -> String {
 fn print_table(out: &mut String, path: &str, table: &Table) {
     let plain = table.iter().filter(|(_, node)| !is_section(node));
     for (key, node) in plain {
-        let value = if SECRETS.contains(&key.as_str()) { quote(HIDDEN) } else { show(&node.value) };
+        let value = if SECRETS.contains(&key.as_str()) {
+            quote(HIDDEN)
+        } else {
+            show(&node.value)
+        };
         let _ = writeln!(out, "{key} = {value}  # {}", node.origin);
     }
     for (key, node) in table.iter().filter(|(_, node)| is_section(node)) {
-        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let path = if path.is_empty() {
+            key.clone()
+        } else {
+            format!("{path}.{key}")
+        };
         match &node.value {
             Value::Table(inner) => {
                 let _ = writeln!(out, "\n[{path}]");
@@ -45,7 +53,9 @@ fn print_table(out: &mut String, path: &str, table: &Table) {
 fn is_section(node: &Node) -> bool {
     match &node.value {
         Value::Table(_) => true,
-        Value::List(items) => items.iter().any(|item| matches!(item.value, Value::Table(_))),
+        Value::List(items) => items
+            .iter()
+            .any(|item| matches!(item.value, Value::Table(_))),
         Value::Text(_) | Value::Integer(_) | Value::Flag(_) | Value::Other(_) => false,
     }
 }

@@ -38,24 +38,37 @@ impl<'p> Reader<'p> {
     }
 
     pub(crate) fn of(path: String, table: Table, problems: &'p Problems) -> Self {
-        Self { path, table, known: Vec::new(), problems }
+        Self {
+            path,
+            table,
+            known: Vec::new(),
+            problems,
+        }
     }
 
     /// The full name of a key, as messages say it.
     pub(crate) fn name(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 
     /// Adds a problem with a key's value.
     pub(crate) fn refuse(&self, origin: &Origin, key: &str, received: &str, allowed: &str) {
         let name = self.name(key);
-        self.problems.add(format!("{origin}: `{name}` is `{received}`, allowed is {allowed}"));
+        self.problems.add(format!(
+            "{origin}: `{name}` is `{received}`, allowed is {allowed}"
+        ));
     }
 
     /// Takes a key out; an empty text is how a key says that it has no value.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Node> {
         self.known.push(key);
-        self.table.remove(key).filter(|node| !matches!(&node.value, Value::Text(text) if text.is_empty()))
+        self.table
+            .remove(key)
+            .filter(|node| !matches!(&node.value, Value::Text(text) if text.is_empty()))
     }
 
     /// A text that stays where it is.
@@ -67,7 +80,8 @@ impl<'p> Reader<'p> {
     fn required(&mut self, key: &'static str) -> Option<Node> {
         let found = self.take(key);
         if found.is_none() {
-            self.problems.add(format!("`{}` has no value", self.name(key)));
+            self.problems
+                .add(format!("`{}` has no value", self.name(key)));
         }
         found
     }
@@ -75,7 +89,10 @@ impl<'p> Reader<'p> {
     /// A table within this one; empty when there is none.
     pub(crate) fn section(&mut self, key: &'static str) -> Reader<'p> {
         let table = match self.take(key) {
-            Some(Node { value: Value::Table(table), .. }) => table,
+            Some(Node {
+                value: Value::Table(table),
+                ..
+            }) => table,
             Some(node) => {
                 self.refuse(&node.origin, key, &show(&node), "a section");
                 Table::new()
@@ -110,11 +127,18 @@ impl<'p> Reader<'p> {
     }
 
     /// One of a few words.
-    pub(crate) fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+    pub(crate) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
         let (text, origin) = self.text(key);
         let found = choices.iter().find(|(name, _)| *name == text);
         if found.is_none() {
-            let names: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
+            let names: Vec<String> = choices
+                .iter()
+                .map(|(name, _)| format!("`{name}`"))
+                .collect();
             self.refuse(&origin, key, &text, &names.join(" or "));
         }
         found.map(|(_, value)| *value)
@@ -124,7 +148,12 @@ impl<'p> Reader<'p> {
     pub(crate) fn address(&mut self, key: &'static str) -> SocketAddr {
         let (text, origin) = self.text(key);
         text.parse().unwrap_or_else(|_| {
-            self.refuse(&origin, key, &text, "an IP address and a port, such as `127.0.0.1:8080` or `[::]:8080`");
+            self.refuse(
+                &origin,
+                key,
+                &text,
+                "an IP address and a port, such as `127.0.0.1:8080` or `[::]:8080`",
+            );
             SocketAddr::from(([0, 0, 0, 0], 0))
         })
     }
@@ -141,18 +170,36 @@ impl<'p> Reader<'p> {
     }
 
     /// A whole number within a range that must be there.
-    pub(crate) fn integer(&mut self, key: &'static str, range: RangeInclusive<u32>, unit: &str) -> u32 {
-        self.required(key).map_or(0, |node| self.check_integer(key, &node, range, unit))
+    pub(crate) fn integer(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u32>,
+        unit: &str,
+    ) -> u32 {
+        self.required(key)
+            .map_or(0, |node| self.check_integer(key, &node, range, unit))
     }
 
     /// Checks a number that was taken out already.
-    pub(crate) fn check_integer(&self, key: &str, node: &Node, range: RangeInclusive<u32>, unit: &str) -> u32 {
+    pub(crate) fn check_integer(
+        &self,
+        key: &str,
+        node: &Node,
+        range: RangeInclusive<u32>,
+        unit: &str,
+    ) -> u32 {
         let number = match node.value {
-            Value::Integer(number) => u32::try_from(number).ok().filter(|number| range.contains(number)),
+            Value::Integer(number) => u32::try_from(number)
+                .ok()
+                .filter(|number| range.contains(number)),
             _ => None,
         };
         number.unwrap_or_else(|| {
-            let allowed = format!("a whole number of {unit} from {} to {}", range.start(), range.end());
+            let allowed = format!(
+                "a whole number of {unit} from {} to {}",
+                range.start(),
+                range.end()
+            );
             self.refuse(&node.origin, key, &show(node), &allowed);
             *range.start()
         })
@@ -160,13 +207,17 @@ impl<'p> Reader<'p> {
 
     /// A size such as `64KiB` within a range, in bytes.
     pub(crate) fn size(&mut self, key: &'static str, range: RangeInclusive<u64>) -> usize {
-        let Some(node) = self.required(key) else { return 0 };
+        let Some(node) = self.required(key) else {
+            return 0;
+        };
         let bytes = match &node.value {
             Value::Text(text) => size::parse(text),
             Value::Integer(bytes) => u64::try_from(*bytes).ok(),
             _ => None,
         };
-        let fitting = bytes.filter(|bytes| range.contains(bytes)).and_then(|bytes| usize::try_from(bytes).ok());
+        let fitting = bytes
+            .filter(|bytes| range.contains(bytes))
+            .and_then(|bytes| usize::try_from(bytes).ok());
         fitting.unwrap_or_else(|| {
             let (least, most) = (size::show(*range.start()), size::show(*range.end()));
             let allowed = format!("a size such as `64KiB` from {least} to {most}");
@@ -203,7 +254,10 @@ impl<'p> Reader<'p> {
         for (key, node) in &self.table {
             let known: Vec<String> = self.known.iter().map(|key| format!("`{key}`")).collect();
             let (origin, name) = (&node.origin, self.name(key));
-            self.problems.add(format!("{origin}: unknown key `{name}`, known here are {}", known.join(", ")));
+            self.problems.add(format!(
+                "{origin}: unknown key `{name}`, known here are {}",
+                known.join(", ")
+            ));
         }
     }
 }
@@ -211,7 +265,9 @@ impl<'p> Reader<'p> {
 fn text_of(node: &Node) -> Option<String> {
     match (&node.value, &node.written) {
         (Value::Text(text), _) => Some(text.clone()),
-        (Value::Integer(_) | Value::Flag(_) | Value::Other(_), Some(written)) => Some(written.clone()),
+        (Value::Integer(_) | Value::Flag(_) | Value::Other(_), Some(written)) => {
+            Some(written.clone())
+        }
         _ => None,
     }
 }

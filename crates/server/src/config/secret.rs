@@ -14,14 +14,23 @@ const FILE_LEN_MAX: u64 = 64 * 1024;
 
 /// The secrets under `key`, in order: a text or a list of texts there, or the lines of the file that `key_file`
 /// names. `None` when neither is given or a problem was added.
-pub(crate) fn take(reader: &mut Reader<'_>, key: &'static str, key_file: &'static str) -> Option<Vec<Secret>> {
+pub(crate) fn take(
+    reader: &mut Reader<'_>,
+    key: &'static str,
+    key_file: &'static str,
+) -> Option<Vec<Secret>> {
     let (here, file) = (reader.take(key), reader.text_if_any(key_file));
     match (here, file) {
         (Some(node), None) => from_node(reader, key, node),
         (None, Some((path, origin))) => match read_file(&origin.resolve(&path)) {
             Ok(secrets) => Some(secrets),
             Err(reason) => {
-                reader.refuse(&origin, key_file, &path, &format!("a readable file of secrets: {reason}"));
+                reader.refuse(
+                    &origin,
+                    key_file,
+                    &path,
+                    &format!("a readable file of secrets: {reason}"),
+                );
                 None
             }
         },
@@ -37,7 +46,9 @@ pub(crate) fn take(reader: &mut Reader<'_>, key: &'static str, key_file: &'stati
 /// Also text that TOML would read as a number: a variable's key may be digits only.
 fn from_node(reader: &Reader<'_>, key: &str, node: Node) -> Option<Vec<Secret>> {
     let one = |node: &Node| match (&node.value, &node.written) {
-        (Value::Text(text), _) | (_, Some(text)) if !text.trim().is_empty() => Some(Secret::new(text.clone())),
+        (Value::Text(text), _) | (_, Some(text)) if !text.trim().is_empty() => {
+            Some(Secret::new(text.clone()))
+        }
         _ => None,
     };
     let secrets: Option<Vec<Secret>> = match &node.value {
@@ -46,7 +57,12 @@ fn from_node(reader: &Reader<'_>, key: &str, node: Node) -> Option<Vec<Secret>> 
     };
     let secrets = secrets.filter(|secrets| !secrets.is_empty());
     if secrets.is_none() {
-        reader.refuse(&node.origin, key, "(hidden)", "a text that is not empty, or a list of them");
+        reader.refuse(
+            &node.origin,
+            key,
+            "(hidden)",
+            "a text that is not empty, or a list of them",
+        );
     }
     secrets
 }
@@ -56,14 +72,25 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<Secret>, String> {
     let told = |error: std::io::Error| format!("{}: {error}", path.display());
     let facts = fs::metadata(path).map_err(told)?;
     if facts.len() > FILE_LEN_MAX {
-        return Err(format!("{} has {} bytes, at most {FILE_LEN_MAX} are read", path.display(), facts.len()));
+        return Err(format!(
+            "{} has {} bytes, at most {FILE_LEN_MAX} are read",
+            path.display(),
+            facts.len()
+        ));
     }
     if facts.permissions().mode() & 0o002 != 0 {
-        return Err(format!("{} can be written by everybody, run `chmod 600` on it", path.display()));
+        return Err(format!(
+            "{} can be written by everybody, run `chmod 600` on it",
+            path.display()
+        ));
     }
     let text = fs::read_to_string(path).map_err(told)?;
-    let secrets: Vec<Secret> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Secret::new).collect();
+    let secrets: Vec<Secret> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(Secret::new)
+        .collect();
     if secrets.is_empty() {
         return Err(format!("{} is empty", path.display()));
     }

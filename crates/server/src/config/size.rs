@@ -34,8 +34,14 @@ pub(crate) fn parse(text: &str) -> Option<u64> {
 
 /// A size in the largest unit that divides it.
 pub(crate) fn show(bytes: u64) -> String {
-    let fitting = UNITS[..4].iter().rev().find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit));
-    fitting.map_or_else(|| format!("{bytes}B"), |(name, unit)| format!("{}{name}", bytes / unit))
+    let fitting = UNITS[..4]
+        .iter()
+        .rev()
+        .find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit));
+    fitting.map_or_else(
+        || format!("{bytes}B"),
+        |(name, unit)| format!("{}{name}", bytes / unit),
+    )
 }
 
 #[cfg(test)]
@@ -55,14 +61,33 @@ mod tests {
         check("2.25MB", Some(2_250_000));
         check("1kB", Some(1000));
         check("16TiB", Some(16 << 40));
-        for wrong in ["", "B", "-1", "1gib", "1KB", "1K", "1 2MB", "1.MB", ".5MB", "1.5", "0x10", "99999999999TiB"] {
+        for wrong in [
+            "",
+            "B",
+            "-1",
+            "1gib",
+            "1KB",
+            "1K",
+            "1 2MB",
+            "1.MB",
+            ".5MB",
+            "1.5",
+            "0x10",
+            "99999999999TiB",
+        ] {
             check(wrong, None);
         }
     }
 
     #[test]
     fn sizes_are_shown_as_they_can_be_read() {
-        for (bytes, text) in [(0, "0B"), (1000, "1000B"), (1 << 10, "1KiB"), (3 << 29, "1536MiB"), (1 << 40, "1TiB")] {
+        for (bytes, text) in [
+            (0, "0B"),
+            (1000, "1000B"),
+            (1 << 10, "1KiB"),
+            (3 << 29, "1536MiB"),
+            (1 << 40, "1TiB"),
+        ] {
             assert_eq!(show(bytes), text);
             assert_eq!(parse(text), Some(bytes));
         }

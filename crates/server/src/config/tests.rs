@@ -5,8 +5,15 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 
 fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Config::from_text(Some(PathBuf::from("/etc/pushtally/pushtally.toml")), text, variables)
+    let variables = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Config::from_text(
+        Some(PathBuf::from("/etc/pushtally/pushtally.toml")),
+        text,
+        variables,
+    )
 }
 
 fn problem(text: &str, variables: &[(&str, &str)]) -> String {
@@ -20,32 +27,45 @@ fn defaults_are_complete_and_need_nothing() {
     let config = Config::defaults().unwrap();
     assert_eq!(config.storage, Storage::Local("./data".into()));
     assert_eq!(config.memory_bytes_max, 1 << 30);
-    assert_eq!(config.listen.control_socket, Some("./data/control.sock".into()));
+    assert_eq!(
+        config.listen.control_socket,
+        Some("./data/control.sock".into())
+    );
     assert!(config.listen.operator.ip().is_loopback());
     assert!(config.apps.is_empty() && config.notes.is_empty());
 }
 
 #[test]
 fn bounds_in_the_default_file_are_those_of_the_crates() {
-    let (config, stats) = (Config::defaults().unwrap(), pushtally_stats::Options::default());
+    let (config, stats) = (
+        Config::defaults().unwrap(),
+        pushtally_stats::Options::default(),
+    );
     assert_eq!(config.memory_bytes_max, stats.memory_bytes_max);
     assert_eq!(config.waiting_events_max, stats.waiting_events_max);
     assert_eq!(config.snapshot_events, stats.snapshot_events);
     assert_eq!(config.snapshot_interval_ms, stats.snapshot_interval_ms);
     let relay = pushtally_webhook::Settings::default();
-    assert_eq!((config.relay.in_flight_max, config.relay.timeout), (relay.in_flight_max, relay.call_timeout));
+    assert_eq!(
+        (config.relay.in_flight_max, config.relay.timeout),
+        (relay.in_flight_max, relay.call_timeout)
+    );
 }
 
 /// The commented `[[app]]` of the default file must be a working one.
 #[test]
 fn example_app_of_the_default_file_is_read() {
     let folder = tempfile::tempdir().unwrap();
-    let example = DEFAULT.lines().skip_while(|line| *line != "# [[app]]").map(|line| line.strip_prefix("# ").unwrap_or(line));
+    let example = DEFAULT
+        .lines()
+        .skip_while(|line| *line != "# [[app]]")
+        .map(|line| line.strip_prefix("# ").unwrap_or(line));
     let example: String = example.map(|line| format!("{line}\n")).collect();
     let example = example.replace("/run/secrets", folder.path().to_str().unwrap());
     for name in ["pushtally-key", "pushtally-callback-token"] {
         std::fs::write(folder.path().join(name), "s3cret\n").unwrap();
-        std::fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(0o600))
+            .unwrap();
     }
     let config = load(&example, &[]).unwrap();
     let mut expected = pushtally_model::App::new(
@@ -55,7 +75,9 @@ fn example_app_of_the_default_file_is_read() {
     expected.callback_token = Some(pushtally_model::Secret::new("s3cret"));
     expected.relay_to = Some("https://example.com/callback".to_owned());
     let quota = pushtally_model::Quota { per_second: 1 };
-    expected.quotas.insert("all_member_push_statistics".to_owned(), quota);
+    expected
+        .quotas
+        .insert("all_member_push_statistics".to_owned(), quota);
     assert_eq!(config.apps[0].app, expected);
 }
 
@@ -77,41 +99,104 @@ fn what_is_wrong_is_told_with_line_key_value_and_range() {
         }
     };
     let at = |line: u32| format!("/etc/pushtally/pushtally.toml:{line}:");
-    check("[stop]\n\ngrace = 3\n", &[&at(3), "unknown key `stop.grace`", "`grace_s`"]);
+    check(
+        "[stop]\n\ngrace = 3\n",
+        &[&at(3), "unknown key `stop.grace`", "`grace_s`"],
+    );
     check("\nstopp = 3\n", &[&at(2), "unknown key `stopp`"]);
-    check("[stop]\ngrace_s = 601\n", &[&at(2), "`stop.grace_s` is `601`", "from 0 to 600"]);
-    check("[stop]\ngrace_s = '5'\n", &[&at(2), "`stop.grace_s` is `5`", "a whole number"]);
+    check(
+        "[stop]\ngrace_s = 601\n",
+        &[&at(2), "`stop.grace_s` is `601`", "from 0 to 600"],
+    );
+    check(
+        "[stop]\ngrace_s = '5'\n",
+        &[&at(2), "`stop.grace_s` is `5`", "a whole number"],
+    );
     check("[stop]\ngrace_s = -1\n", &["`-1`"]);
     check("[stop]\ngrace_s = 1.5\n", &["`1.5`"]);
-    check("stop = 5\n", &[&at(1), "`stop` is `5`, allowed is a section"]);
-    check("[storage]\nmemory_max = '1 gig'\n", &[&at(2), "`1 gig`", "from 64MiB to 1TiB"]);
-    check("[storage]\nurl = 'redis:x'\n", &["`redis:x`", "`local:DIRECTORY`"]);
-    check("[listen]\npublic = 'localhost:80'\n", &["`listen.public` is `localhost:80`", "an IP address"]);
-    check("[listen.tls]\ncert_file = 'c.pem'\n", &[&at(2), "`c.pem`", "both"]);
-    check("[log]\nformat = 'xml'\n", &["`log.format` is `xml`", "`text` or `json`"]);
+    check(
+        "stop = 5\n",
+        &[&at(1), "`stop` is `5`, allowed is a section"],
+    );
+    check(
+        "[storage]\nmemory_max = '1 gig'\n",
+        &[&at(2), "`1 gig`", "from 64MiB to 1TiB"],
+    );
+    check(
+        "[storage]\nurl = 'redis:x'\n",
+        &["`redis:x`", "`local:DIRECTORY`"],
+    );
+    check(
+        "[listen]\npublic = 'localhost:80'\n",
+        &["`listen.public` is `localhost:80`", "an IP address"],
+    );
+    check(
+        "[listen.tls]\ncert_file = 'c.pem'\n",
+        &[&at(2), "`c.pem`", "both"],
+    );
+    check(
+        "[log]\nformat = 'xml'\n",
+        &["`log.format` is `xml`", "`text` or `json`"],
+    );
     check("[log\n", &[&at(1)]);
-    check("[[app]]\nkey = 'k'\n", &[&at(1), "`app.sdkappid` is missing"]);
-    check("[[app]]\nsdkappid = 7\n", &[&at(1), "app `7` has no usable `key`"]);
-    check("[[app]]\nsdkappid = 0\nkey = 'k'\n", &[&at(2), "`app.sdkappid` is `0`"]);
-    check(&format!("{APP}{APP}"), &[&at(4), "app `1400000000` is declared a second time, first at"]);
+    check(
+        "[[app]]\nkey = 'k'\n",
+        &[&at(1), "`app.sdkappid` is missing"],
+    );
+    check(
+        "[[app]]\nsdkappid = 7\n",
+        &[&at(1), "app `7` has no usable `key`"],
+    );
+    check(
+        "[[app]]\nsdkappid = 0\nkey = 'k'\n",
+        &[&at(2), "`app.sdkappid` is `0`"],
+    );
+    check(
+        &format!("{APP}{APP}"),
+        &[
+            &at(4),
+            "app `1400000000` is declared a second time, first at",
+        ],
+    );
     check(&format!("{APP}key_file = 'f'\n"), &[&at(3), "not both"]);
-    check(&format!("{APP}relay_to = 'ftp://x'\n"), &[&at(4), "`http://` or `https://`"]);
-    check(&format!("{APP}quotas = {{ push = -1 }}\n"), &[&at(4), "`app.quotas.push` is `-1`"]);
-    check(&format!("{APP}administrators = ['a\tb']\n"), &[&at(4), "printable ASCII"]);
-    check(&format!("{APP}traces_days = 0\n"), &[&at(4), "`app.traces_days` is `0`"]);
+    check(
+        &format!("{APP}relay_to = 'ftp://x'\n"),
+        &[&at(4), "`http://` or `https://`"],
+    );
+    check(
+        &format!("{APP}quotas = {{ push = -1 }}\n"),
+        &[&at(4), "`app.quotas.push` is `-1`"],
+    );
+    check(
+        &format!("{APP}administrators = ['a\tb']\n"),
+        &[&at(4), "printable ASCII"],
+    );
+    check(
+        &format!("{APP}traces_days = 0\n"),
+        &[&at(4), "`app.traces_days` is `0`"],
+    );
 }
 
 #[test]
 fn several_problems_are_told_at_once() {
-    let told = problem("a = 1\n[stop]\ngrace_s = 999\n", &[("PUSHTALLY__LOG__LEVEL", "loud")]);
+    let told = problem(
+        "a = 1\n[stop]\ngrace_s = 999\n",
+        &[("PUSHTALLY__LOG__LEVEL", "loud")],
+    );
     assert_eq!(told.lines().count(), 3, "{told}");
-    assert!(told.contains("PUSHTALLY__LOG__LEVEL: `log.level` is `loud`"), "{told}");
+    assert!(
+        told.contains("PUSHTALLY__LOG__LEVEL: `log.level` is `loud`"),
+        "{told}"
+    );
 }
 
 #[test]
 fn unknown_variables_are_errors_too() {
     let told = problem("", &[("PUSHTALLY__STOP__GRACE", "1")]);
-    assert!(told.contains("PUSHTALLY__STOP__GRACE: unknown key `stop.grace`"), "{told}");
+    assert!(
+        told.contains("PUSHTALLY__STOP__GRACE: unknown key `stop.grace`"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -124,8 +209,14 @@ fn secrets_are_hidden_wherever_a_configuration_is_shown() {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert!(!config.print().contains("r3lay"));
-    assert!(config.print().contains("grace_s = 10  # default"), "{shown}");
-    let refused = problem(&format!("{APP}callback_token = ['', 'hush-hush']\nrelay_to='x?hush-hush'"), &[]);
+    assert!(
+        config.print().contains("grace_s = 10  # default"),
+        "{shown}"
+    );
+    let refused = problem(
+        &format!("{APP}callback_token = ['', 'hush-hush']\nrelay_to='x?hush-hush'"),
+        &[],
+    );
     assert!(!refused.contains("hush-hush"), "{refused}");
 }
 
@@ -146,17 +237,33 @@ fn keys_come_from_files_beside_the_one_that_names_them() {
     let mode = |mode| std::fs::set_permissions(&key, PermissionsExt::from_mode(mode)).unwrap();
     mode(0o600);
     let config = Config::load(Some(&path), Vec::new()).unwrap();
-    let keys: Vec<&str> = config.apps[0].app.keys.iter().map(pushtally_model::Secret::expose).collect();
+    let keys: Vec<&str> = config.apps[0]
+        .app
+        .keys
+        .iter()
+        .map(pushtally_model::Secret::expose)
+        .collect();
     assert_eq!(keys, ["newest", "older"]);
     assert!(config.notes.is_empty());
     mode(0o644);
     let config = Config::load(Some(&path), Vec::new()).unwrap();
-    assert!(config.notes[0].contains("can be read by everybody"), "{:?}", config.notes);
+    assert!(
+        config.notes[0].contains("can be read by everybody"),
+        "{:?}",
+        config.notes
+    );
     mode(0o666);
-    let told = Config::load(Some(&path), Vec::new()).unwrap_err().to_string();
-    assert!(told.contains("p.toml:3:") && told.contains("can be written by everybody"), "{told}");
+    let told = Config::load(Some(&path), Vec::new())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        told.contains("p.toml:3:") && told.contains("can be written by everybody"),
+        "{told}"
+    );
     std::fs::remove_file(&key).unwrap();
-    let told = Config::load(Some(&path), Vec::new()).unwrap_err().to_string();
+    let told = Config::load(Some(&path), Vec::new())
+        .unwrap_err()
+        .to_string();
     assert!(told.contains("p.toml:3:"), "{told}");
 }
 
@@ -168,7 +275,12 @@ fn the_file_is_found_in_order() {
     let given = folder.path().join("given.toml");
     std::fs::write(&given, "[stop]\ngrace_s = 2\n").unwrap();
     let variables = vec![("PUSHTALLY_CONFIG".to_owned(), named.display().to_string())];
-    let grace = |path: Option<&Path>| Config::load(path, variables.clone()).unwrap().stop_grace.as_secs();
+    let grace = |path: Option<&Path>| {
+        Config::load(path, variables.clone())
+            .unwrap()
+            .stop_grace
+            .as_secs()
+    };
     assert_eq!(grace(None), 1);
     assert_eq!(grace(Some(&given)), 2);
     let missing = Config::load(Some(Path::new("/no/such.toml")), Vec::new()).unwrap_err();

@@ -53,7 +53,11 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(origin: Origin, value: Value) -> Self {
-        Self { origin, value, written: None }
+        Self {
+            origin,
+            value,
+            written: None,
+        }
     }
 }
 
@@ -91,7 +95,9 @@ pub(crate) fn parse(text: &str, origin: &dyn Fn(usize) -> Origin) -> Result<Tabl
         line: error.span().map_or(1, |span| line_of(text, span.start)),
         message: error.message().to_owned(),
     })?;
-    Ok(convert_table(table.into_inner(), &|at| origin(line_of(text, at))))
+    Ok(convert_table(table.into_inner(), &|at| {
+        origin(line_of(text, at))
+    }))
 }
 
 fn line_of(text: &str, at: usize) -> usize {
@@ -104,14 +110,21 @@ pub(crate) fn parse_variable(name: &str, text: &str) -> Node {
     let parsed = DeValue::parse(text).ok().map(Spanned::into_inner);
     let value = parsed.map(|value| convert(value, &|_| origin.clone()));
     let value = value.unwrap_or_else(|| Value::Text(text.to_owned()));
-    Node { origin, value, written: Some(text.to_owned()) }
+    Node {
+        origin,
+        value,
+        written: Some(text.to_owned()),
+    }
 }
 
 fn convert_table(table: DeTable<'_>, origin: &dyn Fn(usize) -> Origin) -> Table {
     let entry = |(key, value): (Spanned<_>, Spanned<DeValue<'_>>)| {
         let at = key.span().start;
         let key: std::borrow::Cow<'_, str> = key.into_inner();
-        (key.into_owned(), Node::new(origin(at), convert(value.into_inner(), origin)))
+        (
+            key.into_owned(),
+            Node::new(origin(at), convert(value.into_inner(), origin)),
+        )
     };
     table.into_iter().map(entry).collect()
 }
@@ -147,8 +160,16 @@ pub(crate) fn overlay(base: &mut Table, over: Table) {
         };
         match (base.get_mut(&key), node) {
             (
-                Some(Node { value: Value::Table(base), origin, .. }),
-                Node { value: Value::Table(over), origin: from, .. },
+                Some(Node {
+                    value: Value::Table(base),
+                    origin,
+                    ..
+                }),
+                Node {
+                    value: Value::Table(over),
+                    origin: from,
+                    ..
+                },
             ) => {
                 overlay(base, over);
                 *origin = from;
@@ -167,11 +188,22 @@ mod tests {
     #[test]
     fn values_know_their_line() {
         let path: Arc<Path> = Path::new("p.toml").into();
-        let origin = |line| Origin::File { path: Arc::clone(&path), line };
-        let table = parse("# first\n[stop]\ngrace_s = 5\n\n[[app]]\nkey = 'k'\n", &origin).unwrap();
-        let Value::Table(stop) = &table["stop"].value else { panic!("no table") };
+        let origin = |line| Origin::File {
+            path: Arc::clone(&path),
+            line,
+        };
+        let table = parse(
+            "# first\n[stop]\ngrace_s = 5\n\n[[app]]\nkey = 'k'\n",
+            &origin,
+        )
+        .unwrap();
+        let Value::Table(stop) = &table["stop"].value else {
+            panic!("no table")
+        };
         assert_eq!(stop["grace_s"].origin.to_string(), "p.toml:3");
-        let Value::List(apps) = &table["app"].value else { panic!("no list") };
+        let Value::List(apps) = &table["app"].value else {
+            panic!("no list")
+        };
         assert_eq!(apps[0].origin.to_string(), "p.toml:5");
     }
 
@@ -188,9 +220,20 @@ mod tests {
     fn upper_layer_decides_between_a_secret_and_its_file() {
         let parse = |text| parse(text, &|_| Origin::Default).unwrap();
         let mut base = parse("key = 'a'\ntoken_file = 'f'\n[stop]\na = 1\nb = 2");
-        overlay(&mut base, parse("key_file = 'k'\ntoken = 't'\n[stop]\nb = 3"));
-        assert_eq!(base.keys().collect::<Vec<_>>(), ["key_file", "stop", "token"]);
-        let Value::Table(stop) = &base["stop"].value else { panic!("no table") };
-        assert!(matches!((&stop["a"].value, &stop["b"].value), (Value::Integer(1), Value::Integer(3))));
+        overlay(
+            &mut base,
+            parse("key_file = 'k'\ntoken = 't'\n[stop]\nb = 3"),
+        );
+        assert_eq!(
+            base.keys().collect::<Vec<_>>(),
+            ["key_file", "stop", "token"]
+        );
+        let Value::Table(stop) = &base["stop"].value else {
+            panic!("no table")
+        };
+        assert!(matches!(
+            (&stop["a"].value, &stop["b"].value),
+            (Value::Integer(1), Value::Integer(3))
+        ));
     }
 }

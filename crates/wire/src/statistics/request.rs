@@ -135,7 +135,7 @@ mod tests {
         check("{}", Code::BadRequest, "`StartTime` is missing");
         check(r#"{"StartTime":1}"#, Code::BadRequest, "`EndTime` is missing");
         check(r#"{"StartTime":null,"EndTime":2}"#, Code::BadRequest, "`StartTime` is missing");
-        let repeated = "a field is given more than once: duplicate field `StartTime` at line 1 column 59";
+        let repeated = "a field is given more than once: duplicate field `StartTime`";
         bad(r#","StartTime":1"#, repeated);
         bad(r#","TaskID":"a""#, r#"`TaskID` must be an array of strings, not `"a"`"#);
         bad(r#","TaskID":{}"#, "`TaskID` must be an array of strings, not `{}`");

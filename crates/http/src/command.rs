@@ -1,0 +1,36 @@
+//! The commands, as quotas, metrics and logs name them.
+
+use pushtally_model::Quota;
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// `/v4/timpush/all_member_push_statistics`.
+    AllMemberPushStatistics,
+    /// `/v1/events`.
+    Events,
+    /// Anything else.
+    Unknown,
+}
+
+impl Command {
+    /// The name: the last part of the path.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AllMemberPushStatistics => "all_member_push_statistics",
+            Self::Events => "events",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The documented quota of each app.
+    #[must_use]
+    pub const fn default_quota(self) -> Quota {
+        match self {
+            Self::AllMemberPushStatistics => Quota { per_second: 1 },
+            // The sender's own cap is 1,000 calls a second, and refusing an import only delays it.
+            Self::Events | Self::Unknown => Quota { per_second: 0 },
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Every bound of this crate, with its reason. `docs/COMPATIBILITY.md` tells what a client sees at each.
+
+use std::time::Duration;
+
+/// Longest body of a statistics query: five ids of any sensible length fit a hundred times.
+pub(crate) const STATISTICS_BODY_LEN_MAX: usize = 64 * 1024;
+
+/// Longest body of a webhook: 100 events of 10 KiB each, some forty times the usual ones.
+pub(crate) const EVENTS_BODY_LEN_MAX: usize = 1024 * 1024;
+
+/// Longest request head (request line and headers). A UserSig has at most 8 KiB.
+pub(crate) const HEAD_LEN_MAX: usize = 64 * 1024;
+
+/// Requests that one HTTP/2 connection may have open.
+pub(crate) const STREAMS_MAX: u32 = 128;
+
+/// Streams that an HTTP/2 peer may reset before they are accepted, or make us reset, before it is taken for an attack.
+pub(crate) const RESET_STREAMS_MAX: usize = 64;
+
+/// Bytes an HTTP/2 peer may send on one stream, and on all of a connection's, before we read them.
+pub(crate) const STREAM_WINDOW: u32 = 256 * 1024;
+pub(crate) const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// After our last answer on a connection, what is still arriving is read and dropped, so that the client is not reset
+/// before it has read the answer: at most this many bytes, for at most this long.
+pub(crate) const LINGER_LEN_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const LINGER_MAX: Duration = Duration::from_secs(2);
+
+/// How long accepting pauses when the system has no more descriptors to give.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The bounds that an operator may set, for one listener.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Open connections; at the bound no more are accepted until one closes.
+    pub connections_max: usize,
+    /// How long a TLS handshake may take.
+    pub handshake: Duration,
+    /// How long a connection may stay silent, and how long after the previous answer the next request's head must have
+    /// arrived on HTTP/1. Longer than the 60 s that clients' connection pools usually keep.
+    pub idle: Duration,
+    /// How long a request's body may take to arrive; beyond it 60008.
+    pub body_read: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 8192,
+            handshake: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            body_read: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `GET /metrics`: the counters of the process, and gauges read now from the ledger, the apps and the relays.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use axum::body::Body;
+use axum::extract;
+use axum::response::Response;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use pushtally_ledger::Counters;
+use pushtally_model::{AppId, Kind};
+
+use crate::State;
+
+const OPEN_METRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+type Unsigned = Gauge<u64, AtomicU64>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AppLabels {
+    app: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    app: u32,
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+pub(crate) async fn handle(state: extract::State<Arc<State>>) -> Response {
+    let mut now = Registry::with_prefix("pushtally");
+    ledger(&state, &mut now);
+    apps(&state, &mut now).await;
+    let mut page = String::new();
+    let written = text::encode_registry(&mut page, &state.metrics.registry)
+        .and_then(|()| text::encode_registry(&mut page, &now))
+        .and_then(|()| text::encode_eof(&mut page));
+    let mut response = Response::new(Body::from(page));
+    if written.is_err() {
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    response.headers_mut().insert(CONTENT_TYPE, OPEN_METRICS);
+    response
+}
+
+fn ledger(state: &State, registry: &mut Registry) {
+    let health = state.stats.health();
+    let gauges = [
+        ("ready", "1 when the server can do its work", u64::from(state.readiness().is_ok())),
+        ("ledger_failed", "1 when the ledger accepts nothing more", u64::from(health.failed.is_some())),
+        ("ledger_events_recorded", "Events recorded since the start, repeats included", health.events_recorded),
+        ("ledger_commits", "Group commits since the start", health.commits),
+        ("ledger_waiting_events", "Events waiting for a commit", health.waiting_events),
+        ("ledger_page_bytes", "Bytes of pages in memory", health.page_bytes),
+        ("ledger_pages", "Pages in memory", health.pages),
+        ("ledger_cold_loads", "Pages read back from snapshots since the start", health.cold_loads),
+        ("ledger_snapshots", "Snapshots since the start", health.snapshots),
+    ];
+    for (name, help, value) in gauges {
+        let gauge = Unsigned::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    }
+}
+
+/// What storage cannot tell at the moment is left out rather than shown as 0.
+async fn apps(state: &State, registry: &mut Registry) {
+    let outcomes = Family::<OutcomeLabels, Unsigned>::default();
+    let relay_calls = Family::<AppLabels, Unsigned>::default();
+    let relay_bytes = Family::<AppLabels, Unsigned>::default();
+    for (id, app) in state.directory.all().iter() {
+        for kind in Kind::ALL {
+            if let Ok(counters) = state.stats.counters(*id, kind).await {
+                outcome(&outcomes, *id, kind, &counters);
+            }
+        }
+        if app.relay_to.is_some()
+            && let Ok(backlog) = state.relays.backlog(*id).await
+        {
+            relay_calls.get_or_create(&AppLabels { app: id.0 }).set(backlog.calls);
+            relay_bytes.get_or_create(&AppLabels { app: id.0 }).set(backlog.bytes);
+        }
+    }
+    registry.register("app_events", "What became of recorded events, by app, kind and outcome", outcomes);
+    registry.register("relay_waiting_calls", "Calls waiting to be passed on", relay_calls);
+    registry.register("relay_waiting_bytes", "Bytes of calls waiting to be passed on", relay_bytes);
+}
+
+fn outcome(outcomes: &Family<OutcomeLabels, Unsigned>, app: AppId, kind: Kind, counters: &Counters) {
+    let &Counters { fresh, duplicate, too_late, unmatched, ended_before } = counters;
+    let kind = match kind {
+        Kind::Push => "push",
+        Kind::Message => "message",
+    };
+    for (outcome, count) in [
+        ("fresh", fresh),
+        ("duplicate", duplicate),
+        ("too_late", too_late),
+        ("unmatched", unmatched),
+        ("ended_before", ended_before),
+    ] {
+        outcomes.get_or_create(&OutcomeLabels { app: app.0, kind, outcome }).set(count);
+    }
+}

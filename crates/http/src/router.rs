@@ -1,0 +1,33 @@
+//! Which path goes where, on each listener.
+//!
+//! Routes take any method and refuse the wrong one themselves, so that the router never answers on its own.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::any;
+
+use crate::{State, events, health, metrics, statistics, unknown};
+
+/// The public listener: backends, and health without reasons.
+#[must_use]
+pub fn public_router(state: Arc<State>) -> Router {
+    Router::new()
+        .route("/v4/timpush/all_member_push_statistics", any(statistics::handle))
+        .route("/v1/events", any(events::handle))
+        .route("/health/live", any(health::live))
+        .route("/health/ready", any(health::ready))
+        .fallback(unknown::handle)
+        .with_state(state)
+}
+
+/// The operator listener: health with reasons, and metrics. Not to be reachable from outside.
+#[must_use]
+pub fn operator_router(state: Arc<State>) -> Router {
+    Router::new()
+        .route("/health/live", any(health::live))
+        .route("/health/ready", any(health::ready_operator))
+        .route("/metrics", any(metrics::handle))
+        .fallback(unknown::handle_operator)
+        .with_state(state)
+}

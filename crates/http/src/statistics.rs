@@ -1,0 +1,59 @@
+//! `POST /v4/timpush/all_member_push_statistics`: the funnel of at most five tasks, or of all, in a window.
+
+use std::sync::Arc;
+
+use axum::extract;
+use axum::response::Response;
+use bytes::Bytes;
+use pushtally_model::{AppId, Kind, Scope, Window};
+use pushtally_wire::statistics::{Asked, StatisticsQuery, StatisticsReply, StatisticsResult};
+
+use crate::admission::admit;
+use crate::body::read;
+use crate::limits::STATISTICS_BODY_LEN_MAX;
+use crate::refusal::Refusal;
+use crate::reply::answer;
+use crate::{Command, State};
+
+const COMMAND: Command = Command::AllMemberPushStatistics;
+
+pub(crate) async fn handle(state: extract::State<Arc<State>>, request: extract::Request) -> Response {
+    answer(&state, COMMAND, statistics(&state, request)).await
+}
+
+async fn statistics(state: &State, request: extract::Request) -> Result<Bytes, Refusal> {
+    let (parts, body) = request.into_parts();
+    let app = admit(state, COMMAND, &parts)?;
+    let body = read(body, STATISTICS_BODY_LEN_MAX, state.limits.body_read).await?;
+    let StatisticsQuery { window, asked } = StatisticsQuery::parse(&body, app.statistics_span_s_max)?;
+    let results = match &asked {
+        Asked::Overall => vec![tally(state, app.id, "", Scope::Overall(app.id, Kind::Push), window).await?],
+        Asked::Tasks(ids) => {
+            let mut results = Vec::with_capacity(ids.len());
+            for id in ids {
+                results.push(task(state, app.id, id, window).await?);
+            }
+            results
+        }
+    };
+    Ok(StatisticsReply::new(results).to_json().into())
+}
+
+/// A task that the app does not know has no counts, which is not an error.
+async fn task<'a>(state: &State, app: AppId, id: &'a str, window: Window) -> Result<StatisticsResult<'a>, Refusal> {
+    match state.identities.find_task(app, Kind::Push, id).await? {
+        Some(task) => tally(state, app, id, Scope::Task(task.number), window).await,
+        None => Ok(StatisticsResult::new(id, [])),
+    }
+}
+
+async fn tally<'a>(
+    state: &State,
+    app: AppId,
+    id: &'a str,
+    scope: Scope,
+    window: Window,
+) -> Result<StatisticsResult<'a>, Refusal> {
+    let tally = state.stats.tally(app, scope, window).await?;
+    Ok(StatisticsResult::new(id, tally.cells()))
+}

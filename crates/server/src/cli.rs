@@ -1,0 +1,198 @@
+//! The command line: what can be said, and which code does it.
+#![expect(
+    clippy::print_stdout,
+    reason = "what a command answers goes to standard output"
+)]
+
+mod app;
+mod config;
+mod ledger;
+mod usersig;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::acts::{Act, Acts, Done};
+use crate::config::{Config, ConfigError};
+use crate::demo::DemoArgs;
+use crate::{control, demo, engine, logs, serve};
+
+/// Exit code of a wrong command line or configuration; clap uses the same.
+const EXIT_USAGE: u8 = 2;
+/// Threads for commands that serve nobody: one to wait on the terminal, one for the engine.
+const COMMAND_THREADS: usize = 2;
+
+/// A push server whose numbers can be trusted.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong command line or configuration.
+#[derive(Debug, Parser)]
+#[command(name = "pushtally", version, propagate_version = true)]
+struct Cli {
+    /// Configuration file; default $PUSHTALLY_CONFIG, then ./pushtally.toml, then the built-in defaults.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or SIGINT.
+    Serve,
+    /// Play the callbacks of a push to 200,000 devices and compare the counts.
+    Demo(DemoArgs),
+    /// Show or check the configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Make, check or take apart a UserSig.
+    #[command(subcommand)]
+    Usersig(usersig::UsersigCommand),
+    /// Look into the ledger.
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
+    /// Copy everything, consistently, into a new or empty folder, while the server runs or not.
+    Backup {
+        /// The folder; of the machine and the user that the server runs as.
+        to: PathBuf,
+    },
+    /// Copy a backup into the storage folder, which must be new or empty, and check every byte of it.
+    Restore {
+        /// The folder of the backup.
+        from: PathBuf,
+    },
+    /// Make, list or change apps that the configuration does not declare.
+    #[command(subcommand)]
+    App(app::AppCommand),
+    /// Print a completion script.
+    Completions {
+        /// The shell it is for.
+        shell: Shell,
+    },
+}
+
+/// Reads the command line and does what it says.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            let usage = error.downcast_ref::<ConfigError>().is_some()
+                || error.downcast_ref::<UsageError>().is_some();
+            // Standard error may be closed; the exit code still says it.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            if usage {
+                ExitCode::from(EXIT_USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// A command line that clap cannot see the fault of.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(pub(crate) String);
+
+fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
+    let load = || Config::load(config.as_deref(), variables());
+    match command {
+        Command::Serve => {
+            let config = load()?;
+            logs::start(&config.log);
+            runtime(config.workers)?.block_on(serve::run(config))?;
+        }
+        Command::Demo(arguments) => return runtime(0)?.block_on(demo::run(arguments)),
+        Command::Config(command) => config::run(&command, load)?,
+        Command::Usersig(command) => return usersig::run(command),
+        Command::Ledger(command) => return ledger::run(&command, |act| perform(&load()?, act)),
+        Command::App(command) => app::run(command, |act| perform(&load()?, act))?,
+        Command::Backup { to } => {
+            // The server has another working directory.
+            let to = std::path::absolute(&to)
+                .with_context(|| format!("`{}` is no path", to.display()))?;
+            if let Done::BackedUp { bytes, pause_us } =
+                perform(&load()?, Act::Backup { to: to.clone() })?
+            {
+                println!(
+                    "{bytes} bytes copied to {}, commits waited {pause_us} µs",
+                    to.display()
+                );
+            }
+        }
+        Command::Restore { from } => {
+            let config = load()?;
+            logs::start(&config.log);
+            let pages =
+                runtime(COMMAND_THREADS)?.block_on(async { engine::restore(&config, &from) })?;
+            println!("restored and checked, {pages} pages");
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "pushtally",
+                &mut std::io::stdout(),
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Variables that are UTF-8; ours are, and no other matters.
+fn variables() -> Vec<(String, String)> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
+}
+
+fn runtime(workers: usize) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if workers > 0 {
+        builder.worker_threads(workers);
+    }
+    builder
+        .enable_all()
+        .build()
+        .context("threads cannot be started")
+}
+
+/// Has the running server perform an act, or performs it here when none runs.
+fn perform(config: &Config, act: Act) -> anyhow::Result<Done> {
+    logs::start(&config.log);
+    runtime(COMMAND_THREADS)?.block_on(async {
+        if let Some(path) = &config.listen.control_socket
+            && let Some(done) = control::call(path, &act).await?
+        {
+            return Ok(done);
+        }
+        let opened = engine::open(config)?;
+        let entropy = std::sync::Arc::new(pushtally_model::SystemEntropy);
+        let acts = Acts::new(
+            opened.clone(),
+            config.apps.clone(),
+            std::sync::Arc::default(),
+            entropy,
+        )
+        .await?;
+        let done = acts.perform(act).await;
+        opened.close()?;
+        Ok(done?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

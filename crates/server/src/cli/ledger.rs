@@ -1,0 +1,72 @@
+//! `pushtally ledger`.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::acts::{Act, Done};
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(super) enum LedgerCommand {
+    /// Print what the log, the snapshot and the names hold.
+    Stat {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the head of the hash chain over everything ever appended: keep it elsewhere, and a changed past shows.
+    Digest,
+    /// Read everything and check it; exit code 1 if anything is not what was written.
+    Verify,
+}
+
+pub(super) fn run(
+    command: &LedgerCommand,
+    perform: impl Fn(Act) -> anyhow::Result<Done>,
+) -> anyhow::Result<ExitCode> {
+    let act = match command {
+        LedgerCommand::Stat { .. } => Act::LedgerStat,
+        LedgerCommand::Digest => Act::LedgerDigest,
+        LedgerCommand::Verify => Act::LedgerVerify,
+    };
+    match perform(act)? {
+        Done::Stat(stat) if matches!(command, LedgerCommand::Stat { json: true }) => {
+            println!("{}", serde_json::to_string(&stat)?);
+        }
+        Done::Stat(stat) => {
+            let included: Vec<String> = stat.snapshot_included.iter().map(u64::to_string).collect();
+            println!(
+                "log        batches {} to before {}, {} bytes",
+                stat.log_first, stat.log_next, stat.log_bytes
+            );
+            println!(
+                "           {} bytes cut at the last start, never acknowledged",
+                stat.torn_bytes_cut
+            );
+            println!(
+                "snapshot   includes batch {}, {} bytes",
+                included.join(", "),
+                stat.snapshot_bytes
+            );
+            println!("names      {} tasks, {} devices", stat.tasks, stat.devices);
+        }
+        Done::Digest { digest, next } => println!("{digest} before batch {next}"),
+        Done::Verified {
+            log_bytes,
+            pages,
+            mismatches,
+        } => {
+            println!("log        {log_bytes} bytes read");
+            println!("snapshot   {pages} pages read");
+            for mismatch in &mismatches {
+                println!("mismatch   {mismatch}");
+            }
+            if !mismatches.is_empty() {
+                return Ok(ExitCode::FAILURE);
+            }
+            println!("ok");
+        }
+        _ => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}

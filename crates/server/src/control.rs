@@ -1,0 +1,29 @@
+//! The control socket: acts as JSON over HTTP/1 on a Unix socket of mode 0600 in the storage folder.
+//!
+//! A running server listens; the command line calls. It is no public interface: both ends are one release.
+
+mod call;
+mod listen;
+
+pub(crate) use call::{CallError, call};
+pub(crate) use listen::Control;
+
+use serde::{Deserialize, Serialize};
+
+use crate::acts::Done;
+
+/// An act is a few names and keys, an answer at most a list of apps.
+const MESSAGE_LEN_MAX: usize = 1 << 20;
+/// Calls at once: an operator has two hands.
+const CONNECTIONS_MAX: usize = 8;
+
+/// The answer to an act.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Done(Done),
+    Refused(String),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! The composition root: opens everything in the order of dependence, closes it in the opposite one.
+
+mod listeners;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use pushtally_model::{Clock, SystemClock, SystemEntropy};
+use pushtally_stats::Stats;
+use pushtally_store::Directory;
+use pushtally_webhook::{Doorbell, Relays};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use crate::acts::Acts;
+use crate::config::Config;
+use crate::control::Control;
+use crate::engine::{self, Opened};
+use crate::retention;
+
+use listeners::Listeners;
+
+/// Relays get at most this part of the grace, so that a receiver that hangs leaves time for the last snapshot.
+const RELAY_GRACE_SHARE: u32 = 2;
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) acts: Arc<Acts>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) clock: Arc<dyn Clock>,
+    opened: Opened,
+    relays: Arc<Relays>,
+    listeners: Listeners,
+    control: Option<Control>,
+    retention: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts everything. Once it answers, the listeners do.
+    pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let entropy = Arc::new(SystemEntropy);
+        let opened = engine::open(config)?;
+        let stats = Stats::open(
+            opened.engine.clone(),
+            Arc::clone(&clock),
+            stats_options(config),
+        )
+        .await;
+        let stats = stats.context("the ledger cannot be opened")?;
+        let directory: Arc<Directory> = Arc::default();
+        let acts = Acts::new(
+            opened.clone(),
+            config.apps.clone(),
+            Arc::clone(&directory),
+            entropy.clone(),
+        );
+        let acts = Arc::new(acts.await.context("apps cannot be read")?);
+        let queue = Doorbell::new(Arc::clone(&opened.engine.relays));
+        let relays = Relays::start(
+            Arc::clone(&directory),
+            Arc::clone(&queue),
+            entropy,
+            relay_settings(config),
+        )?;
+        let relays = Arc::new(relays);
+        let parts = listeners::Parts {
+            stats: Arc::clone(&stats),
+            directory: Arc::clone(&directory),
+            engine: opened.engine.clone(),
+            queue,
+            relays: Arc::clone(&relays),
+            clock: Arc::clone(&clock),
+        };
+        let listeners = Listeners::start(config, parts).await?;
+        let control = match &config.listen.control_socket {
+            Some(path) => {
+                let told = || format!("control socket `{}` cannot be made", path.display());
+                Some(Control::start(path, Arc::clone(&acts)).with_context(told)?)
+            }
+            None => None,
+        };
+        let retention = tokio::spawn(retention::run(
+            Arc::clone(&stats),
+            Arc::clone(&directory),
+            Arc::clone(&clock),
+        ));
+        Ok(Self {
+            stats,
+            acts,
+            directory,
+            clock,
+            opened,
+            relays,
+            listeners,
+            control,
+            retention,
+        })
+    }
+
+    /// Where the public listener can be reached.
+    pub(crate) fn public(&self) -> SocketAddr {
+        self.listeners.public()
+    }
+
+    /// Where the operator's listener can be reached.
+    pub(crate) fn operator(&self) -> SocketAddr {
+        self.listeners.operator()
+    }
+
+    /// Takes nothing more in, finishes what is under way, closes. Whatever does not end within the grace is left:
+    /// what was acknowledged is durable already, and the next start folds it from the log.
+    pub(crate) async fn stop(self, grace: Duration) -> anyhow::Result<()> {
+        let stopping = async {
+            self.listeners.stop(grace).await;
+            if let Some(control) = self.control {
+                control.stop().await;
+            }
+            self.relays.stop().await;
+            self.retention.abort();
+            self.stats
+                .close()
+                .await
+                .context("the ledger did not close cleanly")?;
+            self.opened
+                .close()
+                .context("the storage did not close cleanly")
+        };
+        match tokio::time::timeout(grace, stopping).await {
+            Ok(stopped) => stopped,
+            Err(_) => {
+                tracing::warn!(
+                    ?grace,
+                    "stopped before everything had ended, nothing acknowledged is lost"
+                );
+                Ok(())
+            }
+        }
+    }
+}
+
+fn stats_options(config: &Config) -> pushtally_stats::Options {
+    pushtally_stats::Options {
+        memory_bytes_max: config.memory_bytes_max,
+        waiting_events_max: config.waiting_events_max,
+        snapshot_events: config.snapshot_events,
+        snapshot_interval_ms: config.snapshot_interval_ms,
+    }
+}
+
+fn relay_settings(config: &Config) -> pushtally_webhook::Settings {
+    let settings = pushtally_webhook::Settings::default();
+    pushtally_webhook::Settings {
+        in_flight_max: config.relay.in_flight_max,
+        call_timeout: config.relay.timeout,
+        stop_grace: settings
+            .stop_grace
+            .min(config.stop_grace / RELAY_GRACE_SHARE),
+        ..settings
+    }
+}
+
+/// What `pushtally serve` does: serves until a signal, then stops within the grace.
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    for note in &config.notes {
+        tracing::warn!("{note}");
+    }
+    let server = Server::start(&config).await?;
+    let (public, operator, apps) = (
+        server.public(),
+        server.operator(),
+        server.directory.all().len(),
+    );
+    tracing::info!(%public, %operator, apps, "ready");
+    let name = signals.next().await;
+    tracing::info!(signal = name, grace = ?config.stop_grace, "stopping, a second signal ends at once");
+    tokio::select! {
+        stopped = server.stop(config.stop_grace) => {
+            stopped?;
+            tracing::info!("stopped");
+            Ok(())
+        }
+        name = signals.next() => {
+            tracing::warn!(signal = name, "ended at once");
+            std::process::exit(1);
+        }
+    }
+}
+
+/// SIGTERM and SIGINT, from the moment this is made.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("signals cannot be listened to");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The next signal's name.
+    pub(crate) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
