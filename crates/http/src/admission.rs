@@ -30,18 +30,32 @@ pub(crate) fn admit(state: &State, command: Command, parts: &Parts) -> Result<Ar
 }
 
 /// Admits a webhook: signed with the app's callback token, or called by an administrator.
-pub(crate) fn admit_webhook(state: &State, command: Command, parts: &Parts) -> Result<Arc<App>, Refusal> {
+pub(crate) fn admit_webhook(
+    state: &State,
+    command: Command,
+    parts: &Parts,
+) -> Result<Arc<App>, Refusal> {
     require_post(&parts.method)?;
     let parameters = CallbackParameters::parse(query(&parts.uri))?;
     let app = find_app(state, parameters.app)?;
     require_host(&app, parts)?;
     match &parameters.proof {
-        Proof::Signed { sign, request_time, request_time_s } => {
-            let token = app.callback_token.as_ref().ok_or(Refusal::NoCallbackToken { app: app.id })?;
+        Proof::Signed {
+            sign,
+            request_time,
+            request_time_s,
+        } => {
+            let token = app
+                .callback_token
+                .as_ref()
+                .ok_or(Refusal::NoCallbackToken { app: app.id })?;
             require_recent(&app, *request_time_s, state.clock.now().0.into())?;
             require_sign(token, request_time, sign)?;
         }
-        Proof::Administrator { identifier, usersig } => require_administrator(state, &app, identifier, usersig)?,
+        Proof::Administrator {
+            identifier,
+            usersig,
+        } => require_administrator(state, &app, identifier, usersig)?,
     }
     require_service(&app)?;
     state.quotas.take(&app, command)?;
@@ -53,7 +67,13 @@ pub(crate) fn query(uri: &Uri) -> &str {
 }
 
 pub(crate) fn require_post(method: &Method) -> Result<(), Refusal> {
-    if method == Method::POST { Ok(()) } else { Err(Refusal::Method { method: method.clone() }) }
+    if method == Method::POST {
+        Ok(())
+    } else {
+        Err(Refusal::Method {
+            method: method.clone(),
+        })
+    }
 }
 
 fn find_app(state: &State, app: AppId) -> Result<Arc<App>, Refusal> {
@@ -65,13 +85,30 @@ fn require_host(app: &App, parts: &Parts) -> Result<(), Refusal> {
     if app.hosts.is_empty() {
         return Ok(());
     }
-    let header = || parts.headers.get(HOST).and_then(|value| value.to_str().ok());
-    let named = parts.uri.authority().map(|authority| authority.as_str()).or_else(header).unwrap_or_default();
+    let header = || {
+        parts
+            .headers
+            .get(HOST)
+            .and_then(|value| value.to_str().ok())
+    };
+    let named = parts
+        .uri
+        .authority()
+        .map(|authority| authority.as_str())
+        .or_else(header)
+        .unwrap_or_default();
     let host = without_port(named);
-    if app.hosts.iter().any(|allowed| without_port(allowed).eq_ignore_ascii_case(host)) {
+    if app
+        .hosts
+        .iter()
+        .any(|allowed| without_port(allowed).eq_ignore_ascii_case(host))
+    {
         return Ok(());
     }
-    Err(Refusal::WrongHost { app: app.id, host: host.to_owned() })
+    Err(Refusal::WrongHost {
+        app: app.id,
+        host: host.to_owned(),
+    })
 }
 
 /// An IPv6 address keeps its brackets.
@@ -82,18 +119,42 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-fn require_administrator(state: &State, app: &App, identifier: &str, usersig: &str) -> Result<(), Refusal> {
+fn require_administrator(
+    state: &State,
+    app: &App,
+    identifier: &str,
+    usersig: &str,
+) -> Result<(), Refusal> {
     let keys: Vec<&str> = app.keys.iter().map(Secret::expose).collect();
     let now_s = state.clock.now().0.into();
-    usersig::check(usersig, &keys, &usersig::Request { sdkappid: app.id.0, identifier, now_s })?;
-    if app.administrators.iter().any(|administrator| administrator == identifier) {
+    usersig::check(
+        usersig,
+        &keys,
+        &usersig::Request {
+            sdkappid: app.id.0,
+            identifier,
+            now_s,
+        },
+    )?;
+    if app
+        .administrators
+        .iter()
+        .any(|administrator| administrator == identifier)
+    {
         return Ok(());
     }
-    Err(Refusal::NotAdministrator { app: app.id, identifier: identifier.to_owned() })
+    Err(Refusal::NotAdministrator {
+        app: app.id,
+        identifier: identifier.to_owned(),
+    })
 }
 
 fn require_service(app: &App) -> Result<(), Refusal> {
-    if app.enabled { Ok(()) } else { Err(Refusal::Disabled { app: app.id }) }
+    if app.enabled {
+        Ok(())
+    } else {
+        Err(Refusal::Disabled { app: app.id })
+    }
 }
 
 fn require_recent(app: &App, request_time_s: i64, now_s: i64) -> Result<(), Refusal> {
@@ -101,19 +162,32 @@ fn require_recent(app: &App, request_time_s: i64, now_s: i64) -> Result<(), Refu
     if request_time_s.abs_diff(now_s) <= u64::from(tolerance_s) {
         return Ok(());
     }
-    Err(Refusal::RequestTime { request_time_s, tolerance_s, now_s })
+    Err(Refusal::RequestTime {
+        request_time_s,
+        tolerance_s,
+        now_s,
+    })
 }
 
 /// `Sign` is the hexadecimal SHA-256 of the token followed by `RequestTime` as received.
 fn require_sign(token: &Secret, request_time: &str, sign: &str) -> Result<(), Refusal> {
-    let expected = Sha256::new().chain_update(token.expose()).chain_update(request_time).finalize();
+    let expected = Sha256::new()
+        .chain_update(token.expose())
+        .chain_update(request_time)
+        .finalize();
     let received = digest_from_hex(sign).ok_or(Refusal::Sign)?;
-    if bool::from(expected.as_slice().ct_eq(&received)) { Ok(()) } else { Err(Refusal::Sign) }
+    if bool::from(expected.as_slice().ct_eq(&received)) {
+        Ok(())
+    } else {
+        Err(Refusal::Sign)
+    }
 }
 
 fn digest_from_hex(text: &str) -> Option<[u8; 32]> {
     let mut digest = [0; 32];
-    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
     if pairs.len() != digest.len() {
         return None;
     }
@@ -149,8 +223,18 @@ mod tests {
     #[test]
     fn request_times_are_within_the_tolerance_either_way() {
         let app = App::new(AppId(1), Secret::new("key"));
-        for (request_time_s, fits) in [(700, true), (1300, true), (699, false), (1301, false), (i64::MAX, false)] {
-            assert_eq!(require_recent(&app, request_time_s, 1000).is_ok(), fits, "{request_time_s}");
+        for (request_time_s, fits) in [
+            (700, true),
+            (1300, true),
+            (699, false),
+            (1301, false),
+            (i64::MAX, false),
+        ] {
+            assert_eq!(
+                require_recent(&app, request_time_s, 1000).is_ok(),
+                fits,
+                "{request_time_s}"
+            );
         }
     }
 
@@ -164,13 +248,22 @@ mod tests {
                 request = request.header(HOST, header);
             }
             let (parts, ()) = request.body(()).unwrap().into_parts();
-            assert_eq!(require_host(&app, &parts).is_ok(), fits, "{allowed} {uri} {header:?}");
+            assert_eq!(
+                require_host(&app, &parts).is_ok(),
+                fits,
+                "{allowed} {uri} {header:?}"
+            );
         };
         check("push.example", "/v4", Some("push.example"), true);
         check("push.example", "/v4", Some("PUSH.example:8443"), true);
         check("push.example:443", "/v4", Some("push.example"), true);
         check("push.example", "https://push.example:9/v4", None, true);
-        check("push.example", "https://evil.example/v4", Some("push.example"), false);
+        check(
+            "push.example",
+            "https://evil.example/v4",
+            Some("push.example"),
+            false,
+        );
         check("push.example", "/v4", Some("evil.example"), false);
         check("push.example", "/v4", None, false);
         check("[::1]", "/v4", Some("[::1]:80"), true);

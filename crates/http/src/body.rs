@@ -53,7 +53,9 @@ mod tests {
             mut self: Pin<&mut Self>,
             _: &mut Context<'_>,
         ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            self.0.pop().map_or(Poll::Pending, |chunk| Poll::Ready(Some(Ok(Frame::data(chunk)))))
+            self.0.pop().map_or(Poll::Pending, |chunk| {
+                Poll::Ready(Some(Ok(Frame::data(chunk))))
+            })
         }
     }
 
@@ -62,7 +64,10 @@ mod tests {
         let full = |len: usize| Full::new(Bytes::from(vec![b'x'; len]));
         assert_eq!(read(full(10), 10, WITHIN).await.unwrap().len(), 10);
         let refusal = read(full(11), 10, WITHIN).await.unwrap_err();
-        assert_eq!((refusal.code(), refusal.to_string().as_str()), (Code::NotJson, "body is longer than `10` bytes"));
+        assert_eq!(
+            (refusal.code(), refusal.to_string().as_str()),
+            (Code::NotJson, "body is longer than `10` bytes")
+        );
     }
 
     #[tokio::test]
@@ -71,15 +76,26 @@ mod tests {
         let refusal = read(chunks, 10, WITHIN).await.unwrap_err();
         assert!(matches!(refusal, Refusal::BodyTooLong { len_max: 10 }));
         // The same behind axum's boxed body, which wraps errors.
-        let refusal = read(Body::new(Stalled(vec![Bytes::from_static(b"0123456"); 2])), 10, WITHIN).await.unwrap_err();
+        let refusal = read(
+            Body::new(Stalled(vec![Bytes::from_static(b"0123456"); 2])),
+            10,
+            WITHIN,
+        )
+        .await
+        .unwrap_err();
         assert!(matches!(refusal, Refusal::BodyTooLong { len_max: 10 }));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stalls_is_refused_in_time() {
-        let refusal = read(Stalled(vec![Bytes::from_static(b"{")]), 10, WITHIN).await.unwrap_err();
+        let refusal = read(Stalled(vec![Bytes::from_static(b"{")]), 10, WITHIN)
+            .await
+            .unwrap_err();
         assert_eq!(refusal.code(), Code::RequestIncomplete);
-        assert_eq!(refusal.to_string(), "body did not arrive within `10` seconds");
+        assert_eq!(
+            refusal.to_string(),
+            "body did not arrive within `10` seconds"
+        );
     }
 
     #[tokio::test]
@@ -96,6 +112,9 @@ mod tests {
                 Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())))
             }
         }
-        assert!(matches!(read(Broken, 10, WITHIN).await, Err(Refusal::BodyIncomplete)));
+        assert!(matches!(
+            read(Broken, 10, WITHIN).await,
+            Err(Refusal::BodyIncomplete)
+        ));
     }
 }

@@ -24,7 +24,10 @@ use crate::{Command, State};
 
 const COMMAND: Command = Command::Events;
 
-pub(crate) async fn handle(state: extract::State<Arc<State>>, request: extract::Request) -> Response {
+pub(crate) async fn handle(
+    state: extract::State<Arc<State>>,
+    request: extract::Request,
+) -> Response {
     answer(&state, COMMAND, events(&state, request)).await
 }
 
@@ -33,9 +36,15 @@ async fn events(state: &State, request: extract::Request) -> Result<Bytes, Refus
     let app = admit_webhook(state, COMMAND, &parts)?;
     let body = read(body, EVENTS_BODY_LEN_MAX, state.limits.body_read).await?;
     let batch = EventBatch::parse(&body)?;
-    let Sorted { good, places, mut refused } = Sorted::new(&batch, state.clock.now());
-    let (imported, relayed) =
-        tokio::join!(state.importer.import(app.id, &good), relay(state, &app, &parts, &body));
+    let Sorted {
+        good,
+        places,
+        mut refused,
+    } = Sorted::new(&batch, state.clock.now());
+    let (imported, relayed) = tokio::join!(
+        state.importer.import(app.id, &good),
+        relay(state, &app, &parts, &body)
+    );
     let imported = imported?;
     relayed?;
     for (index, refusal) in imported.refused {
@@ -43,12 +52,16 @@ async fn events(state: &State, request: extract::Request) -> Result<Bytes, Refus
             refused.push((*place, refusal.to_string()));
         }
     }
-    state.metrics.imported(batch.len() - refused.len(), refused.len());
+    state
+        .metrics
+        .imported(batch.len() - refused.len(), refused.len());
     if refused.is_empty() {
         return Ok(Bytes::from_static(ACCEPTED.as_bytes()));
     }
     refused.sort_unstable_by_key(|(index, _)| *index);
-    Err(Refusal::Events { what: describe_refused(&refused, batch.len()) })
+    Err(Refusal::Events {
+        what: describe_refused(&refused, batch.len()),
+    })
 }
 
 /// A body's events, the sound ones apart from the others.
@@ -63,8 +76,11 @@ struct Sorted<'a> {
 impl<'a> Sorted<'a> {
     fn new(batch: &'a EventBatch<'a>, now: Second) -> Self {
         let len = batch.len();
-        let mut sorted =
-            Self { good: Vec::with_capacity(len), places: Vec::with_capacity(len), refused: Vec::new() };
+        let mut sorted = Self {
+            good: Vec::with_capacity(len),
+            places: Vec::with_capacity(len),
+            refused: Vec::new(),
+        };
         for (index, event) in batch.check(now).enumerate() {
             match event {
                 Ok(event) => {
@@ -79,8 +95,28 @@ impl<'a> Sorted<'a> {
 }
 
 fn neutral(event: WebhookEvent<'_>) -> ImportedEvent<'_> {
-    let WebhookEvent { kind, task, account, route, channel, stage, err_code, err_info, at } = event;
-    ImportedEvent { kind, task_id: task, account, route, channel, stage, err_code, err_info, at }
+    let WebhookEvent {
+        kind,
+        task,
+        account,
+        route,
+        channel,
+        stage,
+        err_code,
+        err_info,
+        at,
+    } = event;
+    ImportedEvent {
+        kind,
+        task_id: task,
+        account,
+        route,
+        channel,
+        stage,
+        err_code,
+        err_info,
+        at,
+    }
 }
 
 /// Queues the call, byte for byte, for the app that wants it passed on.
@@ -88,8 +124,16 @@ async fn relay(state: &State, app: &App, parts: &Parts, body: &Bytes) -> Result<
     if app.relay_to.is_none() {
         return Ok(());
     }
-    let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let call = Call { query: query(&parts.uri).to_owned(), content_type, body: body.clone() };
+    let content_type = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    let call = Call {
+        query: query(&parts.uri).to_owned(),
+        content_type,
+        body: body.clone(),
+    };
     state.relays.push(app.id, call.encode()).await?;
     Ok(())
 }

@@ -19,7 +19,10 @@ pub(crate) async fn live() -> Response {
 pub(crate) async fn ready(state: extract::State<Arc<State>>) -> Response {
     match state.readiness() {
         Ok(()) => json(StatusCode::OK, Bytes::from_static(br#"{"ready":true}"#)),
-        Err(_) => json(StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(br#"{"ready":false}"#)),
+        Err(_) => json(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Bytes::from_static(br#"{"ready":false}"#),
+        ),
     }
 }
 

@@ -40,7 +40,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
     grace: Duration,
 ) -> usize {
-    let room = Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS)));
+    let room = Arc::new(Semaphore::new(
+        limits.connections_max.min(Semaphore::MAX_PERMITS),
+    ));
     let stop = CancellationToken::new();
     let server = Arc::new(Server {
         builder: builder(&limits),
@@ -51,7 +53,12 @@ pub async fn serve(
     });
     let mut sockets = JoinSet::new();
     for listener in listeners {
-        sockets.spawn(accept(listener, Arc::clone(&server), Arc::clone(&room), grace));
+        sockets.spawn(accept(
+            listener,
+            Arc::clone(&server),
+            Arc::clone(&room),
+            grace,
+        ));
     }
     shutdown.await;
     stop.cancel();
@@ -69,7 +76,11 @@ struct Server {
 
 fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(HEAD_LEN_MAX);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.idle)
+        .max_buf_size(HEAD_LEN_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -85,7 +96,12 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
 }
 
 /// Accepts on one socket; answers how many connections had to be cut off in the end.
-async fn accept(listener: TcpListener, server: Arc<Server>, room: Arc<Semaphore>, grace: Duration) -> usize {
+async fn accept(
+    listener: TcpListener,
+    server: Arc<Server>,
+    room: Arc<Semaphore>,
+    grace: Duration,
+) -> usize {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -112,13 +128,19 @@ async fn accept(listener: TcpListener, server: Arc<Server>, room: Arc<Semaphore>
         return 0;
     }
     let cut = connections.len();
-    tracing::warn!(connections = cut, "connections were cut off at the end of the grace period");
+    tracing::warn!(
+        connections = cut,
+        "connections were cut off at the end of the grace period"
+    );
     connections.shutdown().await;
     cut
 }
 
 /// Waits for room before accepting, so that at the bound clients wait in the system's backlog.
-async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn next(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let Ok(permit) = Arc::clone(room).acquire_owned().await else {
         // The semaphore is never closed.
         return pending().await;
@@ -131,7 +153,9 @@ async fn next(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpS
 async fn converse(server: &Server, stream: TcpStream) {
     // Without it small answers may wait for the peer's delayed acknowledgement. A failure only costs time.
     let _ = stream.set_nodelay(true);
-    let Some(tls) = &server.tls else { return exchange(server, stream).await };
+    let Some(tls) = &server.tls else {
+        return exchange(server, stream).await;
+    };
     match tokio::time::timeout(server.limits.handshake, tls.accept(stream)).await {
         Ok(Ok(stream)) => exchange(server, stream).await,
         Ok(Err(error)) => tracing::debug!(%error, "the TLS handshake failed"),

@@ -20,8 +20,9 @@ use crate::Command;
 pub(crate) use scrape::handle;
 
 /// Upper bounds of the latency histogram, in seconds: a query's floor is 0.2 ms, a group commit's 10 ms.
-const LATENCY_BUCKETS_S: [f64; 14] =
-    [0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+const LATENCY_BUCKETS_S: [f64; 14] = [
+    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -54,28 +55,57 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let requests = Family::default();
-        let latency = Family::new_with_constructor((|| Histogram::new(LATENCY_BUCKETS_S)) as fn() -> Histogram);
+        let latency = Family::new_with_constructor(
+            (|| Histogram::new(LATENCY_BUCKETS_S)) as fn() -> Histogram,
+        );
         let events = Family::default();
         let mut registry = Registry::with_prefix("pushtally");
-        registry.register("requests", "Requests answered, by command and ErrorCode", Family::clone(&requests));
-        registry.register("request_seconds", "Time from request head to answer, by command", Family::clone(&latency));
-        registry.register("events", "Events received, by source and result", Family::clone(&events));
-        Self { registry, requests, latency, events, complained: AtomicU32::default() }
+        registry.register(
+            "requests",
+            "Requests answered, by command and ErrorCode",
+            Family::clone(&requests),
+        );
+        registry.register(
+            "request_seconds",
+            "Time from request head to answer, by command",
+            Family::clone(&latency),
+        );
+        registry.register(
+            "events",
+            "Events received, by source and result",
+            Family::clone(&events),
+        );
+        Self {
+            registry,
+            requests,
+            latency,
+            events,
+            complained: AtomicU32::default(),
+        }
     }
 }
 
 impl Metrics {
     pub(crate) fn answered(&self, command: Command, code: Code, took: Duration) {
         let command = command.name();
-        self.requests.get_or_create(&RequestLabels { command, code: code.number() }).inc();
-        self.latency.get_or_create(&CommandLabels { command }).observe(took.as_secs_f64());
+        self.requests
+            .get_or_create(&RequestLabels {
+                command,
+                code: code.number(),
+            })
+            .inc();
+        self.latency
+            .get_or_create(&CommandLabels { command })
+            .observe(took.as_secs_f64());
     }
 
     pub(crate) fn imported(&self, accepted: usize, refused: usize) {
         let source = Source::Import.name();
         for (result, count) in [("accepted", accepted), ("refused", refused)] {
             if count > 0 {
-                self.events.get_or_create(&EventLabels { source, result }).inc_by(count as u64);
+                self.events
+                    .get_or_create(&EventLabels { source, result })
+                    .inc_by(count as u64);
             }
         }
     }
@@ -93,7 +123,9 @@ mod tests {
     #[test]
     fn one_complaint_a_second() {
         let metrics = Metrics::default();
-        let may: Vec<bool> = [5, 5, 4, 6, 6].map(|s| metrics.may_complain(Second(s))).into();
+        let may: Vec<bool> = [5, 5, 4, 6, 6]
+            .map(|s| metrics.may_complain(Second(s)))
+            .into();
         assert_eq!(may, [true, false, false, true, false]);
     }
 }

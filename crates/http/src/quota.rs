@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
@@ -45,12 +46,15 @@ impl Clock for Time {
 #[derive(Debug)]
 struct Bucket {
     per_second: NonZeroU32,
-    limiter: RateLimiter<NotKeyed, InMemoryState, Time>,
+    limiter: RateLimiter<NotKeyed, InMemoryState, Time, NoOpMiddleware<Nanos>>,
 }
 
 impl Bucket {
     fn new(per_second: NonZeroU32, time: Time) -> Self {
-        Self { per_second, limiter: RateLimiter::direct_with_clock(Quota::per_second(per_second), time) }
+        Self {
+            per_second,
+            limiter: RateLimiter::direct_with_clock(Quota::per_second(per_second), time),
+        }
     }
 }
 
@@ -65,25 +69,43 @@ impl Quotas {
     /// Quotas by a time in nanoseconds that never decreases.
     #[must_use]
     pub fn with_time(time: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self { time: Time(Arc::new(time)), buckets: RwLock::default() }
+        Self {
+            time: Time(Arc::new(time)),
+            buckets: RwLock::default(),
+        }
     }
 
     /// Counts a call. The app's own quota goes before the documented one; 0 is no limit.
     pub(crate) fn take(&self, app: &App, command: Command) -> Result<(), Refusal> {
-        let quota = app.quotas.get(command.name()).copied().unwrap_or(command.default_quota());
-        let Some(per_second) = NonZeroU32::new(quota.per_second) else { return Ok(()) };
+        let quota = app
+            .quotas
+            .get(command.name())
+            .copied()
+            .unwrap_or(command.default_quota());
+        let Some(per_second) = NonZeroU32::new(quota.per_second) else {
+            return Ok(());
+        };
         let key = (app.id, command);
-        let known = self.buckets.read().get(&key).and_then(|bucket| bucket.take(per_second));
+        let known = self
+            .buckets
+            .read()
+            .get(&key)
+            .and_then(|bucket| bucket.take(per_second));
         let taken = known.unwrap_or_else(|| {
             let mut buckets = self.buckets.write();
-            let bucket = buckets.entry(key).or_insert_with(|| Bucket::new(per_second, self.time.clone()));
+            let bucket = buckets
+                .entry(key)
+                .or_insert_with(|| Bucket::new(per_second, self.time.clone()));
             bucket.take(per_second).unwrap_or_else(|| {
                 // The operator has changed the quota: the new one begins full.
                 *bucket = Bucket::new(per_second, self.time.clone());
                 bucket.limiter.check().is_ok()
             })
         });
-        let refusal = Refusal::TooFrequent { command: command.name(), per_second: per_second.get() };
+        let refusal = Refusal::TooFrequent {
+            command: command.name(),
+            per_second: per_second.get(),
+        };
         if taken { Ok(()) } else { Err(refusal) }
     }
 }
@@ -113,7 +135,10 @@ mod tests {
     fn app(id: u32, per_second: Option<u32>) -> App {
         let mut app = App::new(AppId(id), Secret::new("key"));
         let own = per_second.map(|per_second| pushtally_model::Quota { per_second });
-        app.quotas = own.map(|quota| (STATISTICS.name().to_owned(), quota)).into_iter().collect();
+        app.quotas = own
+            .map(|quota| (STATISTICS.name().to_owned(), quota))
+            .into_iter()
+            .collect();
         app
     }
 
@@ -124,7 +149,10 @@ mod tests {
         assert!(quotas.take(&first, STATISTICS).is_ok());
         let refusal = quotas.take(&first, STATISTICS).unwrap_err();
         assert_eq!(refusal.code(), Code::TooFrequent);
-        assert_eq!(refusal.to_string(), "`all_member_push_statistics` may be called `1` times a second");
+        assert_eq!(
+            refusal.to_string(),
+            "`all_member_push_statistics` may be called `1` times a second"
+        );
         assert!(quotas.take(&second, STATISTICS).is_ok());
         ns.fetch_add(999_999_999, Ordering::SeqCst);
         assert!(quotas.take(&first, STATISTICS).is_err());
@@ -135,10 +163,19 @@ mod tests {
     #[test]
     fn an_apps_own_quota_goes_first_and_may_change() {
         let (quotas, _) = quotas();
-        let calls = |app: &App| (0..50).filter(|_| quotas.take(app, STATISTICS).is_ok()).count();
+        let calls = |app: &App| {
+            (0..50)
+                .filter(|_| quotas.take(app, STATISTICS).is_ok())
+                .count()
+        };
         assert_eq!(calls(&app(1, Some(3))), 3);
         assert_eq!(calls(&app(1, Some(0))), 50);
         assert_eq!(calls(&app(1, Some(5))), 5);
-        assert_eq!((0..50).filter(|_| quotas.take(&app(1, None), Command::Events).is_ok()).count(), 50);
+        assert_eq!(
+            (0..50)
+                .filter(|_| quotas.take(&app(1, None), Command::Events).is_ok())
+                .count(),
+            50
+        );
     }
 }

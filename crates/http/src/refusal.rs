@@ -31,7 +31,10 @@ pub(crate) enum Refusal {
     #[error("push is not enabled for app `{app}`")]
     Disabled { app: AppId },
     #[error("`{command}` may be called `{per_second}` times a second")]
-    TooFrequent { command: &'static str, per_second: u32 },
+    TooFrequent {
+        command: &'static str,
+        per_second: u32,
+    },
     #[error("body is longer than `{len_max}` bytes")]
     BodyTooLong { len_max: usize },
     #[error("body did not arrive completely")]
@@ -41,7 +44,11 @@ pub(crate) enum Refusal {
     #[error("app `{app}` has no callback token")]
     NoCallbackToken { app: AppId },
     #[error("`RequestTime` `{request_time_s}` is more than `{tolerance_s}` seconds from `{now_s}`")]
-    RequestTime { request_time_s: i64, tolerance_s: u32, now_s: i64 },
+    RequestTime {
+        request_time_s: i64,
+        tolerance_s: u32,
+        now_s: i64,
+    },
     #[error("`Sign` does not fit `RequestTime` and the app's callback token")]
     Sign,
     #[error("{what}")]
@@ -54,9 +61,10 @@ fn public_text(error: &StoreError) -> &'static str {
     match error {
         StoreError::Busy { .. } => "too many requests are waiting, try again later",
         StoreError::Full { .. } => "the disk is full, try again later",
-        StoreError::Failed { .. } | StoreError::Corrupt { .. } | StoreError::Io { .. } | StoreError::Missing { .. } => {
-            "storage has failed, the server's log tells why"
-        }
+        StoreError::Failed { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Io { .. }
+        | StoreError::Missing { .. } => "storage has failed, the server's log tells why",
     }
 }
 
@@ -121,7 +129,11 @@ mod tests {
 
     #[test]
     fn every_usersig_error_has_its_row_in_the_table() {
-        for error in [UserSigError::Empty, UserSigError::Signature, UserSigError::NoKey] {
+        for error in [
+            UserSigError::Empty,
+            UserSigError::Signature,
+            UserSigError::NoKey,
+        ] {
             let number = error.code();
             assert_eq!(Refusal::from(error).code().number(), number);
         }

@@ -34,7 +34,12 @@ pub(crate) async fn answer(
     };
     let took = start.elapsed();
     state.metrics.answered(command, code, took);
-    tracing::debug!(command = command.name(), code = code.number(), us = took.as_micros() as u64, "answered");
+    tracing::debug!(
+        command = command.name(),
+        code = code.number(),
+        us = took.as_micros() as u64,
+        "answered"
+    );
     json(StatusCode::OK, body)
 }
 
@@ -42,7 +47,9 @@ pub(crate) async fn answer(
 pub(crate) fn json(status: StatusCode, body: Bytes) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

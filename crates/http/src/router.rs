@@ -13,7 +13,10 @@ use crate::{State, events, health, metrics, statistics, unknown};
 #[must_use]
 pub fn public_router(state: Arc<State>) -> Router {
     Router::new()
-        .route("/v4/timpush/all_member_push_statistics", any(statistics::handle))
+        .route(
+            "/v4/timpush/all_member_push_statistics",
+            any(statistics::handle),
+        )
         .route("/v1/events", any(events::handle))
         .route("/health/live", any(health::live))
         .route("/health/ready", any(health::ready))

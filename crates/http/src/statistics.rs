@@ -17,7 +17,10 @@ use crate::{Command, State};
 
 const COMMAND: Command = Command::AllMemberPushStatistics;
 
-pub(crate) async fn handle(state: extract::State<Arc<State>>, request: extract::Request) -> Response {
+pub(crate) async fn handle(
+    state: extract::State<Arc<State>>,
+    request: extract::Request,
+) -> Response {
     answer(&state, COMMAND, statistics(&state, request)).await
 }
 
@@ -25,9 +28,19 @@ async fn statistics(state: &State, request: extract::Request) -> Result<Bytes, R
     let (parts, body) = request.into_parts();
     let app = admit(state, COMMAND, &parts)?;
     let body = read(body, STATISTICS_BODY_LEN_MAX, state.limits.body_read).await?;
-    let StatisticsQuery { window, asked } = StatisticsQuery::parse(&body, app.statistics_span_s_max)?;
+    let StatisticsQuery { window, asked } =
+        StatisticsQuery::parse(&body, app.statistics_span_s_max)?;
     let results = match &asked {
-        Asked::Overall => vec![tally(state, app.id, "", Scope::Overall(app.id, Kind::Push), window).await?],
+        Asked::Overall => vec![
+            tally(
+                state,
+                app.id,
+                "",
+                Scope::Overall(app.id, Kind::Push),
+                window,
+            )
+            .await?,
+        ],
         Asked::Tasks(ids) => {
             let mut results = Vec::with_capacity(ids.len());
             for id in ids {
@@ -40,7 +53,12 @@ async fn statistics(state: &State, request: extract::Request) -> Result<Bytes, R
 }
 
 /// A task that the app does not know has no counts, which is not an error.
-async fn task<'a>(state: &State, app: AppId, id: &'a str, window: Window) -> Result<StatisticsResult<'a>, Refusal> {
+async fn task<'a>(
+    state: &State,
+    app: AppId,
+    id: &'a str,
+    window: Window,
+) -> Result<StatisticsResult<'a>, Refusal> {
     match state.identities.find_task(app, Kind::Push, id).await? {
         Some(task) => tally(state, app, id, Scope::Task(task.number), window).await,
         None => Ok(StatisticsResult::new(id, [])),

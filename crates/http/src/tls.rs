@@ -39,14 +39,20 @@ pub enum TlsError {
 
 /// Reads a certificate chain (leaf first) and its key from PEM files.
 pub fn load_tls(certificates: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let read = |path: &Path| std::fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source });
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|source| TlsError::Read {
+            path: path.to_owned(),
+            source,
+        })
+    };
     tls_config(&read(certificates)?, &read(key)?)
 }
 
 /// The same from PEM texts. TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
 pub fn tls_config(certificates: &[u8], key: &[u8]) -> Result<Arc<ServerConfig>, TlsError> {
-    let chain: Vec<_> =
-        CertificateDer::pem_slice_iter(certificates).collect::<Result<_, _>>().map_err(TlsError::Certificates)?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates)
+        .collect::<Result<_, _>>()
+        .map_err(TlsError::Certificates)?;
     if chain.is_empty() {
         return Err(TlsError::NoCertificate);
     }
@@ -72,10 +78,22 @@ mod tests {
         let (certificate, key) = (own.cert.pem(), own.signing_key.serialize_pem());
         assert!(tls_config(certificate.as_bytes(), key.as_bytes()).is_ok());
         let wrong = other.signing_key.serialize_pem();
-        assert!(matches!(tls_config(certificate.as_bytes(), wrong.as_bytes()), Err(TlsError::Unusable(_))));
-        assert!(matches!(tls_config(b"", key.as_bytes()), Err(TlsError::NoCertificate)));
-        assert!(matches!(tls_config(certificate.as_bytes(), b""), Err(TlsError::Key(_))));
+        assert!(matches!(
+            tls_config(certificate.as_bytes(), wrong.as_bytes()),
+            Err(TlsError::Unusable(_))
+        ));
+        assert!(matches!(
+            tls_config(b"", key.as_bytes()),
+            Err(TlsError::NoCertificate)
+        ));
+        assert!(matches!(
+            tls_config(certificate.as_bytes(), b""),
+            Err(TlsError::Key(_))
+        ));
         let missing = load_tls(Path::new("no/such.pem"), Path::new("no/such.key"));
-        assert_eq!(missing.unwrap_err().to_string(), "cannot read `no/such.pem`");
+        assert_eq!(
+            missing.unwrap_err().to_string(),
+            "cannot read `no/such.pem`"
+        );
     }
 }

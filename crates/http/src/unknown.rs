@@ -17,9 +17,17 @@ use crate::{Command, State};
 const PATH_LEN_MAX: usize = 128;
 
 /// On the public listener.
-pub(crate) async fn handle(state: extract::State<Arc<State>>, request: extract::Request) -> Response {
+pub(crate) async fn handle(
+    state: extract::State<Arc<State>>,
+    request: extract::Request,
+) -> Response {
     let (method, uri) = (request.method(), request.uri());
-    let mut response = answer(&state, Command::Unknown, std::future::ready(refuse(method, uri.path()))).await;
+    let mut response = answer(
+        &state,
+        Command::Unknown,
+        std::future::ready(refuse(method, uri.path())),
+    )
+    .await;
     if method == Method::CONNECT {
         // A 200 would open a tunnel and have no body.
         *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
@@ -31,12 +39,17 @@ pub(crate) async fn handle(state: extract::State<Arc<State>>, request: extract::
 pub(crate) async fn handle_operator(request: extract::Request) -> Response {
     let path = request.uri().path().chars().take(PATH_LEN_MAX).collect();
     let info = Refusal::UnknownCommand { path }.to_string();
-    json(StatusCode::NOT_FOUND, failure(Code::UnknownCommand, &info).into())
+    json(
+        StatusCode::NOT_FOUND,
+        failure(Code::UnknownCommand, &info).into(),
+    )
 }
 
 fn refuse(method: &Method, path: &str) -> Result<Bytes, Refusal> {
     require_post(method)?;
-    Err(Refusal::UnknownCommand { path: path.chars().take(PATH_LEN_MAX).collect() })
+    Err(Refusal::UnknownCommand {
+        path: path.chars().take(PATH_LEN_MAX).collect(),
+    })
 }
 
 #[cfg(test)]
@@ -48,7 +61,9 @@ mod tests {
         let code = |method: &Method, path: &str| refuse(method, path).unwrap_err().code();
         assert_eq!(code(&Method::GET, "/v4/x/y"), Code::HttpParse);
         assert_eq!(code(&Method::POST, "/v4/x/y"), Code::UnknownCommand);
-        let text = refuse(&Method::POST, &"/é".repeat(1000)).unwrap_err().to_string();
+        let text = refuse(&Method::POST, &"/é".repeat(1000))
+            .unwrap_err()
+            .to_string();
         assert!(text.chars().count() < 200, "{text}");
     }
 }

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use pushtally_model::{AppId, Cell, Event, Kind, Lane, Origin, Scope, TaskKey};
 
 use crate::batch::{Batch, Control, Record, Section};
+use crate::changes::{Changes, Fresh};
 use crate::page::{Page, PageKey};
-use crate::rows::Delta;
+use crate::rows::{Delta, sum_equal};
 use crate::task::{Counters, Days, Entry, MarksPage, SMALL_TASK_ENTRIES_MAX, TaskPage, TaskState, TotalPage};
 
 /// The state that the fold changes.
@@ -33,18 +34,21 @@ pub trait Pages {
 /// What a batch did, by app and kind.
 pub type Folded = BTreeMap<(AppId, Kind), Counters>;
 
-/// Folds one batch. After an error the pages are half changed and must not be used again.
-pub fn fold<P: Pages>(batch: &Batch, pages: &mut P) -> Result<Folded, P::Error> {
+/// Folds one batch and adds what it changed to `changes`. After an error the pages are half changed and must
+/// not be used again.
+pub fn fold<P: Pages>(batch: &Batch, pages: &mut P, changes: &mut Changes) -> Result<Folded, P::Error> {
     let mut folded = Folded::new();
     let mut overall = BTreeMap::new();
     for record in &batch.records {
         match record {
-            Record::Events(section) => fold_section(section, pages, &mut folded, &mut overall)?,
-            Record::Control(control) => fold_control(control, pages)?,
+            Record::Events(section) => fold_section(section, pages, changes, &mut folded, &mut overall)?,
+            Record::Control(control) => fold_control(control, pages, changes)?,
         }
     }
     for ((app, kind), counters) in &folded {
         let deltas = sum_equal(overall.remove(&(*app, *kind)).unwrap_or_default());
+        changes.overall.extend(deltas.iter().map(|delta| (*app, *kind, *delta)));
+        changes.whole.insert(PageKey::Total(*app, *kind));
         let mut known = Vec::new();
         pages.change(PageKey::Total(*app, *kind), None, |page| {
             let total = total_of(page);
@@ -66,16 +70,19 @@ type Overall = BTreeMap<(AppId, Kind), Vec<Delta>>;
 fn fold_section<P: Pages>(
     section: &Section,
     pages: &mut P,
+    changes: &mut Changes,
     folded: &mut Folded,
     overall: &mut Overall,
 ) -> Result<(), P::Error> {
-    let mut fresh = Vec::new();
     for events in section.events().chunk_by(|a, b| (a.app, a.task) == (b.app, b.task)) {
         let Some(first) = events.first() else { continue };
-        fresh.clear();
-        let counters = fold_task(first.app, first.task, events, pages, &mut fresh)?;
-        folded.entry((first.app, first.task.kind)).or_default().add(&counters);
-        overall.entry((first.app, first.task.kind)).or_default().append(&mut fresh);
+        let (app, kind) = (first.app, first.task.kind);
+        let from = changes.fresh.len();
+        let counters = fold_task(app, first.task, events, pages, changes)?;
+        // What growing moved behind the fresh ones was counted before.
+        let fresh = changes.fresh[from..].iter().take(counters.fresh as usize);
+        overall.entry((app, kind)).or_default().extend(fresh.map(|fresh| Delta::of(&fresh.event)));
+        folded.entry((app, kind)).or_default().add(&counters);
     }
     Ok(())
 }
@@ -90,15 +97,17 @@ enum Next {
     Grow(Vec<Entry>),
 }
 
-/// Events of one task, ordered by (cell, device). Adds the fresh ones to `fresh`.
+/// Events of one task, ordered by (cell, device). Adds the fresh ones to `changes`.
 fn fold_task<P: Pages>(
     app: AppId,
     task: TaskKey,
     events: &[Event],
     pages: &mut P,
-    fresh: &mut Vec<Delta>,
+    changes: &mut Changes,
 ) -> Result<Counters, P::Error> {
     let mut counters = Counters::default();
+    let from = changes.fresh.len();
+    let fresh = &mut changes.fresh;
     let next = pages.change(PageKey::Task(task.number), None, |page| match task_of(page, app, task) {
         TaskState::Forgotten => {
             counters.too_late += events.len() as u64;
@@ -112,11 +121,12 @@ fn fold_task<P: Pages>(
     })?;
     match next {
         Next::Done => {}
-        Next::Grow(run) => grow(task, &run, pages)?,
+        Next::Grow(run) => grow((app, task), &run, pages, changes)?,
         Next::Marks(mut shards) => {
             let known = shards.len();
             fold_marks(task, events, &mut shards, pages, &mut counters, fresh)?;
-            add_to_large(task, (shards.len() > known).then_some(shards), fresh, pages)?;
+            let deltas = sum_equal(fresh[from..].iter().map(|fresh| Delta::of(&fresh.event)).collect());
+            add_to_large(task, (shards.len() > known).then_some(shards), &deltas, pages)?;
         }
     }
     Ok(counters)
@@ -127,7 +137,7 @@ fn fold_small(
     events: &[Event],
     origin: Origin,
     counters: &mut Counters,
-    fresh: &mut Vec<Delta>,
+    fresh: &mut Vec<Fresh>,
 ) {
     // Each with its place in the run, which does not change until all are found.
     let mut new: Vec<(usize, Entry)> = Vec::new();
@@ -145,7 +155,7 @@ fn fold_small(
         } else {
             new.push((at, Entry { cell: event.cell, number: event.number, at: event.at, loss: event.loss }));
             counters.fresh += 1;
-            fresh.push(delta(event));
+            fresh.push(Fresh { event: *event, small: true });
         }
     }
     merge_run(run, &new);
@@ -168,7 +178,7 @@ fn fold_marks<P: Pages>(
     shards: &mut Vec<u16>,
     pages: &mut P,
     counters: &mut Counters,
-    fresh: &mut Vec<Delta>,
+    fresh: &mut Vec<Fresh>,
 ) -> Result<(), P::Error> {
     for events in events.chunk_by(|a, b| (a.cell, a.number.shard()) == (b.cell, b.number.shard())) {
         let Some(first) = events.first() else { continue };
@@ -186,7 +196,7 @@ fn fold_marks<P: Pages>(
                     refused.count(counters);
                 } else if marks.insert(cell, slot) {
                     counters.fresh += 1;
-                    fresh.push(delta(event));
+                    fresh.push(Fresh { event: *event, small: false });
                 } else {
                     counters.duplicate += 1;
                 }
@@ -229,9 +239,16 @@ fn check_own(origin: Origin, cell: Cell, marked: impl Fn(Cell) -> bool) -> Optio
 }
 
 /// Spreads a small task's run over pages of marks and rows. Nothing is fresh: all of it is counted.
-fn grow<P: Pages>(task: TaskKey, run: &[Entry], pages: &mut P) -> Result<(), P::Error> {
+fn grow<P: Pages>(
+    (app, task): (AppId, TaskKey),
+    run: &[Entry],
+    pages: &mut P,
+    changes: &mut Changes,
+) -> Result<(), P::Error> {
     let mut shards: Vec<u16> = Vec::new();
-    let mut deltas = Vec::with_capacity(run.len());
+    let event = |e: &Entry| Event { app, task, cell: e.cell, number: e.number, at: e.at, loss: e.loss };
+    changes.whole.insert(PageKey::Task(task.number));
+    changes.fresh.extend(run.iter().map(|entry| Fresh { event: event(entry), small: false }));
     for entries in run.chunk_by(|a, b| (a.cell, a.number.shard()) == (b.cell, b.number.shard())) {
         let Some(first) = entries.first() else { continue };
         let shard = first.number.shard();
@@ -245,39 +262,38 @@ fn grow<P: Pages>(task: TaskKey, run: &[Entry], pages: &mut P) -> Result<(), P::
                 marks.insert(first.cell, entry.number.slot());
             }
         })?;
-        deltas.extend(entries.iter().map(|e| Delta { at: e.at, cell: e.cell, loss: e.loss, count: 1 }));
     }
     pages.change(PageKey::Task(task.number), Some(true), |page| {
         if let Page::Task(page) = page {
             page.state = TaskState::Large { shards: Vec::new(), days: Days::default() };
         }
     })?;
+    let deltas = sum_equal(run.iter().map(|entry| Delta::of(&event(entry))).collect());
     add_to_large(task, Some(shards), &deltas, pages)
 }
 
-/// Adds fresh events to a large task's days and rows, and its new list of shards if that changed.
+/// Adds counts to a large task's days and rows, and its new list of shards if that changed.
 fn add_to_large<P: Pages>(
     task: TaskKey,
     shards: Option<Vec<u16>>,
-    fresh: &[Delta],
+    deltas: &[Delta],
     pages: &mut P,
 ) -> Result<(), P::Error> {
-    if fresh.is_empty() && shards.is_none() {
+    if deltas.is_empty() {
         return Ok(());
     }
-    let deltas = sum_equal(fresh.to_vec());
     let mut known = Vec::new();
     pages.change(PageKey::Task(task.number), Some(true), |page| {
         let Page::Task(TaskPage { state: TaskState::Large { shards: kept, days: sums }, .. }) = page else { return };
         if let Some(shards) = shards {
             *kept = shards;
         }
-        for day in days(&deltas) {
+        for day in days(deltas) {
             known.push(sums.contains(day[0].at.day()));
             sums.add(day[0].at.day(), day);
         }
     })?;
-    for (day, exists) in days(&deltas).zip(known) {
+    for (day, exists) in days(deltas).zip(known) {
         add_rows(pages, Scope::Task(task.number), exists, day)?;
     }
     Ok(())
@@ -294,49 +310,32 @@ fn add_rows<P: Pages>(pages: &mut P, scope: Scope, exists: bool, day: &[Delta]) 
     })
 }
 
-fn fold_control<P: Pages>(control: &Control, pages: &mut P) -> Result<(), P::Error> {
-    let drop_page = |pages: &mut P, key| pages.change(key, Some(true), |page| *page = Page::Gone);
+fn fold_control<P: Pages>(control: &Control, pages: &mut P, changes: &mut Changes) -> Result<(), P::Error> {
+    let mut dropped = Vec::new();
     match *control {
         Control::ForgetTask { app, task } => {
+            changes.whole.insert(PageKey::Task(task.number));
             let state = pages.change(PageKey::Task(task.number), None, |page| {
                 std::mem::replace(task_of(page, app, task), TaskState::Forgotten)
             })?;
             if let TaskState::Large { shards, days } = state {
-                for shard in shards {
-                    drop_page(pages, PageKey::Marks(task.number, shard))?;
-                }
-                for (day, _) in days.iter() {
-                    drop_page(pages, PageKey::TaskRows(task.number, day))?;
-                }
+                dropped.extend(shards.into_iter().map(|shard| PageKey::Marks(task.number, shard)));
+                dropped.extend(days.iter().map(|(day, _)| PageKey::TaskRows(task.number, day)));
             }
         }
         Control::CutDays { app, before_day } => {
             for kind in Kind::ALL {
+                changes.whole.insert(PageKey::Total(app, kind));
                 let cut = pages.change(PageKey::Total(app, kind), None, |page| total_of(page).days.cut(before_day))?;
-                for day in cut {
-                    drop_page(pages, PageKey::TotalRows(app, kind, day))?;
-                }
+                dropped.extend(cut.into_iter().map(|day| PageKey::TotalRows(app, kind, day)));
             }
         }
     }
+    for key in dropped {
+        changes.whole.insert(key);
+        pages.change(key, Some(true), |page| *page = Page::Gone)?;
+    }
     Ok(())
-}
-
-fn delta(event: &Event) -> Delta {
-    Delta { at: event.at, cell: event.cell, loss: event.loss, count: 1 }
-}
-
-/// Deltas ordered, with equal ones summed.
-fn sum_equal(mut deltas: Vec<Delta>) -> Vec<Delta> {
-    deltas.sort_unstable();
-    deltas.dedup_by(|later, first| {
-        let same = (later.at, later.cell, later.loss) == (first.at, first.cell, first.loss);
-        if same {
-            first.count += later.count;
-        }
-        same
-    });
-    deltas
 }
 
 /// Ordered deltas by day, none of them empty.

@@ -5,6 +5,7 @@
 //! store its batches and pages, nothing else may change a count.
 
 mod batch;
+mod changes;
 mod codec;
 mod fold;
 mod page;
@@ -16,6 +17,7 @@ mod verify;
 mod wire;
 
 pub use batch::{Batch, Control, Record, Section};
+pub use changes::{Changes, Form, StoredPage};
 pub use codec::{decode, encode};
 pub use fold::{Folded, Pages, fold};
 pub use page::{Page, PageKey};

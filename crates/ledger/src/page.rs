@@ -103,6 +103,16 @@ impl Page {
             }
     }
 
+    /// Adds what a newer addition of the same key holds.
+    pub fn absorb(&mut self, newer: Self) {
+        match (&mut *self, newer) {
+            (Self::Task(page), Self::Task(newer)) => page.absorb(newer),
+            (Self::Marks(page), Self::Marks(newer)) => page.absorb(&newer),
+            (Self::Rows(page), Self::Rows(newer)) => page.absorb(&newer),
+            (page, newer) => *page = newer,
+        }
+    }
+
     /// Appends the stored form; nothing for a page that is gone.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {

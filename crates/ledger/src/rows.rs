@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use pushtally_model::{Cell, LossId, Second};
+use pushtally_model::{Cell, Event, LossId, Second};
 
 use crate::wire::{DecodeError, Reader, put_varint};
 
@@ -26,6 +26,26 @@ pub struct Delta {
     pub loss: LossId,
     /// How many devices.
     pub count: u32,
+}
+
+impl Delta {
+    /// One device's event.
+    pub(crate) fn of(event: &Event) -> Self {
+        Self { at: event.at, cell: event.cell, loss: event.loss, count: 1 }
+    }
+}
+
+/// Deltas ordered, with equal ones summed.
+pub(crate) fn sum_equal(mut deltas: Vec<Delta>) -> Vec<Delta> {
+    deltas.sort_unstable();
+    deltas.dedup_by(|later, first| {
+        let same = (later.at, later.cell, later.loss) == (first.at, first.cell, first.loss);
+        if same {
+            first.count = add(first.count, later.count);
+        }
+        same
+    });
+    deltas
 }
 
 /// A count in one bucket. `key` is bucket and cell, so that rows compare as one number and the loss.
@@ -93,6 +113,12 @@ impl DayPage {
                 Some((index * HOUR_S + (row.key >> 8), row.cell()?, row.loss, row.count))
             })
         })
+    }
+
+    /// Adds another page's counts.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        let delta = |(at, cell, loss, count)| Delta { at: Second(at), cell, loss, count };
+        self.add(&other.seconds().map(delta).collect::<Vec<_>>());
     }
 
     /// Bytes on the heap.

@@ -1,7 +1,7 @@
 //! A set of slots of one shard: a roaring container that picks its own shape.
 //!
 //! Invariant: `Few` is strictly ascending and holds at most `FEW_MAX` slots; `Many` counts its own bits.
-//! On disk a set is the smallest of differences, runs and bits, chosen deterministically.
+//! On disk a set is differences, runs or bits, whichever its shape makes smaller, chosen deterministically.
 
 use crate::wire::{DecodeError, Reader, put_varint};
 
@@ -101,52 +101,55 @@ impl SlotSet {
         }
     }
 
-    /// (first, count - 1) of each stretch of consecutive slots.
-    fn runs(&self) -> Vec<(u16, u16)> {
-        let mut runs: Vec<(u16, u16)> = Vec::new();
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let mut stretches = 0usize;
+        let mut next = None;
         for slot in self.iter() {
-            match runs.last_mut() {
-                Some((first, more)) if u32::from(*first) + u32::from(*more) + 1 == u32::from(slot) => *more += 1,
-                _ => runs.push((slot, 0)),
-            }
+            stretches += usize::from(next != Some(slot));
+            next = slot.checked_add(1);
         }
-        runs
+        let start = out.len();
+        // A stretch takes two numbers, a slot one.
+        if stretches * 2 <= self.len() { self.encode_runs(stretches, out) } else { self.encode_slots(out) }
+        if out.len() - start > 1 + WORDS * 8 {
+            out.truncate(start);
+            self.encode_bits(out);
+        }
     }
 
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        let runs = self.runs();
-        let mut by_runs = vec![FORM_RUNS];
-        put_varint(&mut by_runs, runs.len() as u64);
+    fn encode_slots(&self, out: &mut Vec<u8>) {
+        out.push(FORM_SLOTS);
+        put_varint(out, self.len() as u64);
         let mut next = 0;
-        for (first, more) in &runs {
-            put_varint(&mut by_runs, u64::from(u32::from(*first) - next));
-            put_varint(&mut by_runs, (*more).into());
-            next = u32::from(*first) + u32::from(*more) + 1;
+        for slot in self.iter() {
+            put_varint(out, u64::from(u32::from(slot) - next));
+            next = u32::from(slot) + 1;
         }
-        let mut best = by_runs;
-        // A difference takes at least a byte, so a set that long cannot win.
-        if self.len() < best.len() {
-            let mut by_slots = vec![FORM_SLOTS];
-            put_varint(&mut by_slots, self.len() as u64);
-            let mut next = 0;
-            for slot in self.iter() {
-                put_varint(&mut by_slots, u64::from(u32::from(slot) - next));
-                next = u32::from(slot) + 1;
+    }
+
+    fn encode_runs(&self, stretches: usize, out: &mut Vec<u8>) {
+        out.push(FORM_RUNS);
+        put_varint(out, stretches as u64);
+        let mut slots = self.iter().map(u32::from).peekable();
+        let mut next = 0;
+        while let Some(first) = slots.next() {
+            let mut last = first;
+            while let Some(more) = slots.next_if_eq(&(last + 1)) {
+                last = more;
             }
-            if by_slots.len() < best.len() {
-                best = by_slots;
-            }
+            put_varint(out, u64::from(first - next));
+            put_varint(out, u64::from(last - first));
+            next = last + 1;
         }
-        if best.len() > WORDS * 8 {
-            out.push(FORM_BITS);
-            let mut words = [0u64; WORDS];
-            for slot in self.iter() {
-                words[usize::from(slot >> 6)] |= 1 << (slot & 63);
-            }
-            out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
-        } else {
-            out.extend_from_slice(&best);
+    }
+
+    fn encode_bits(&self, out: &mut Vec<u8>) {
+        out.push(FORM_BITS);
+        let mut words = [0u64; WORDS];
+        for slot in self.iter() {
+            words[usize::from(slot >> 6)] |= 1 << (slot & 63);
         }
+        out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
     }
 
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {

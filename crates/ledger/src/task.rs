@@ -137,6 +137,16 @@ impl Days {
         }
     }
 
+    /// Adds another's counts.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        for (day, totals) in &other.0 {
+            let kept = self.0.entry(*day).or_default();
+            for (cell, loss, count) in totals {
+                add_total(kept, *cell, *loss, *count);
+            }
+        }
+    }
+
     /// Whether the day has counts.
     #[must_use]
     pub fn contains(&self, day: u32) -> bool {
@@ -214,6 +224,15 @@ impl MarksPage {
         fresh
     }
 
+    /// Adds another page's marks.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        for (cell, slots) in other.cells() {
+            for slot in slots.iter() {
+                self.insert(cell, slot);
+            }
+        }
+    }
+
     /// Whether a slot is marked.
     #[must_use]
     pub fn contains(&self, cell: Cell, slot: u16) -> bool {
@@ -270,6 +289,27 @@ impl TotalPage {
             ended_before: reader.varint()?,
         };
         Ok(Self { counters, days: Days::decode(reader)? })
+    }
+}
+
+impl TaskPage {
+    /// Adds what a newer addition holds. A forgotten task takes nothing in.
+    pub(crate) fn absorb(&mut self, newer: Self) {
+        match (&mut self.state, newer.state) {
+            (TaskState::Small(run), TaskState::Small(mut added)) => {
+                run.append(&mut added);
+                run.sort_by_key(|entry| (entry.cell, entry.number));
+            }
+            (TaskState::Large { shards, days }, TaskState::Large { shards: added, days: counts }) => {
+                shards.extend(added);
+                shards.sort_unstable();
+                shards.dedup();
+                days.absorb(&counts);
+            }
+            (TaskState::Forgotten, _) => {}
+            // A task that grew was stored whole, so an addition never differs in kind from what it is added to.
+            (state, newer) => *state = newer,
+        }
     }
 }
 

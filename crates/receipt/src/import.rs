@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use pushtally_model::{AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Second, Source, Stage, TaskKey, What};
+use pushtally_model::{
+    AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Second, Source, Stage, TaskKey,
+    What,
+};
 use pushtally_store::{Identities, LossText, Names, Recipient, Report, StoreError, TaskName};
 
 /// What an imported webhook says happened to one recipient.
@@ -67,7 +70,11 @@ impl Importer {
 
     /// Imports a batch: answers when all that is not refused is durable. On an error some of it may be; repeating the
     /// whole batch is always harmless.
-    pub async fn import(&self, app: AppId, events: &[ImportedEvent<'_>]) -> Result<Imported, StoreError> {
+    pub async fn import(
+        &self,
+        app: AppId,
+        events: &[ImportedEvent<'_>],
+    ) -> Result<Imported, StoreError> {
         if events.is_empty() {
             return Ok(Imported::default());
         }
@@ -77,7 +84,9 @@ impl Importer {
         let mut reported = Vec::with_capacity(events.len() * EVENTS_PER_IMPORT_MAX);
         for (index, (event, place)) in events.iter().zip(&places).enumerate() {
             let known = (resolved.tasks.get(place.task), resolved.numbers.get(index));
-            let (Some(task), Some(number)) = known else { return Err(misresolved()) };
+            let (Some(task), Some(number)) = known else {
+                return Err(misresolved());
+            };
             if task.origin == Origin::Own {
                 imported.refused.push((index, Refusal::OwnTask));
                 continue;
@@ -106,14 +115,29 @@ struct Place {
 
 /// The names of a batch: each task and reason once, a recipient for each event.
 fn name<'a>(events: &[ImportedEvent<'a>]) -> (Names<'a>, Vec<Place>) {
-    let mut names = Names { recipients: Vec::with_capacity(events.len()), ..Names::default() };
+    let mut names = Names {
+        recipients: Vec::with_capacity(events.len()),
+        ..Names::default()
+    };
     let mut tasks: HashMap<(Kind, &'a str), usize> = HashMap::new();
     let mut losses: HashMap<(i64, &'a str), usize> = HashMap::new();
     let mut places = Vec::with_capacity(events.len());
     for event in events {
-        let &ImportedEvent { kind, task_id: id, account, route, err_code, err_info, .. } = event;
+        let &ImportedEvent {
+            kind,
+            task_id: id,
+            account,
+            route,
+            err_code,
+            err_info,
+            ..
+        } = event;
         let task = *tasks.entry((kind, id)).or_insert_with(|| {
-            names.tasks.push(TaskName { kind, origin: Origin::Imported, id });
+            names.tasks.push(TaskName {
+                kind,
+                origin: Origin::Imported,
+                id,
+            });
             names.tasks.len() - 1
         });
         let loss = (err_code != 0).then(|| {
@@ -122,7 +146,11 @@ fn name<'a>(events: &[ImportedEvent<'a>]) -> (Names<'a>, Vec<Place>) {
                 names.losses.len() - 1
             })
         });
-        names.recipients.push(Recipient { account, route, channel: channel(event) });
+        names.recipients.push(Recipient {
+            account,
+            route,
+            channel: channel(event),
+        });
         places.push(Place { task, loss });
     }
     (names, places)
@@ -155,7 +183,9 @@ fn evidence(
 
 /// An engine that answers fewer numbers than names breaks its contract; nothing may be counted on its word.
 fn misresolved() -> StoreError {
-    StoreError::Failed { what: "identities answered fewer numbers than names".to_owned() }
+    StoreError::Failed {
+        what: "identities answered fewer numbers than names".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,6 @@ pub(crate) const DEFAULT: &str = include_str!("config.default.toml");
 const PATH_VARIABLE: &str = "PUSHTALLY_CONFIG";
 /// The file that is read when nothing names one.
 const PATH_DEFAULT: &str = "pushtally.toml";
-const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const TIB: u64 = 1 << 40;
 
@@ -88,13 +87,13 @@ pub(crate) struct TlsFiles {
     pub(crate) key: PathBuf,
 }
 
-/// Bounds of the public listener.
+/// Bounds of the listeners.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     pub(crate) connections_max: usize,
-    pub(crate) body_len_max: usize,
-    pub(crate) header_timeout: Duration,
-    pub(crate) request_timeout: Duration,
+    pub(crate) handshake: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) body_read: Duration,
 }
 
 /// Bounds of the relays.
@@ -326,9 +325,9 @@ fn read_listen(section: Reader<'_>, storage: &Storage) -> Listen {
 fn read_limits(section: Reader<'_>) -> Limits {
     within(section, |limits| Limits {
         connections_max: limits.integer("connections_max", 1..=1_000_000, "connections") as usize,
-        body_len_max: limits.size("body_max", 16 * KIB..=64 * MIB),
-        header_timeout: seconds(limits, "header_timeout_s", 600),
-        request_timeout: seconds(limits, "request_timeout_s", 600),
+        handshake: seconds(limits, "handshake_timeout_s", 600),
+        idle: seconds(limits, "idle_timeout_s", 3_600),
+        body_read: seconds(limits, "body_timeout_s", 600),
     })
 }
 

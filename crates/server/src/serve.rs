@@ -33,7 +33,7 @@ pub(crate) struct Server {
     pub(crate) directory: Arc<Directory>,
     pub(crate) clock: Arc<dyn Clock>,
     opened: Opened,
-    relays: Arc<Relays>,
+    relays: Relays,
     listeners: Listeners,
     control: Option<Control>,
     retention: JoinHandle<()>,
@@ -67,13 +67,11 @@ impl Server {
             entropy,
             relay_settings(config),
         )?;
-        let relays = Arc::new(relays);
         let parts = listeners::Parts {
             stats: Arc::clone(&stats),
             directory: Arc::clone(&directory),
-            engine: opened.engine.clone(),
+            identities: Arc::clone(&opened.engine.identities),
             queue,
-            relays: Arc::clone(&relays),
             clock: Arc::clone(&clock),
         };
         let listeners = Listeners::start(config, parts).await?;
@@ -116,7 +114,7 @@ impl Server {
     /// what was acknowledged is durable already, and the next start folds it from the log.
     pub(crate) async fn stop(self, grace: Duration) -> anyhow::Result<()> {
         let stopping = async {
-            self.listeners.stop(grace).await;
+            self.listeners.stop().await;
             if let Some(control) = self.control {
                 control.stop().await;
             }

@@ -35,8 +35,6 @@ struct Shard {
     slots: HashMap<PageKey, Slot>,
     /// Every resident key once, in the order in which eviction looks.
     queue: VecDeque<PageKey>,
-    /// Keys changed in the current epoch.
-    dirty: Vec<PageKey>,
 }
 
 /// The cache.
@@ -181,10 +179,7 @@ impl Cache {
             self.insert(shard, key, Page::Gone, 0);
         }
         let Some(slot) = shard.slots.get_mut(&key) else { return Err(change) };
-        if slot.epoch != epoch {
-            slot.epoch = epoch;
-            shard.dirty.push(key);
-        }
+        slot.epoch = epoch;
         slot.hot = true;
         let answer = change(Arc::make_mut(&mut slot.page));
         let bytes = slot_bytes(&slot.page);
@@ -194,16 +189,11 @@ impl Cache {
         Ok(answer)
     }
 
-    /// Ends the epoch: everything changed in it, ordered by key, and the epoch's number.
-    pub(crate) fn cut(&self) -> (u32, Vec<(PageKey, Arc<Page>)>) {
+    /// Ends the epoch and answers its number, with the named pages as they are.
+    pub(crate) fn cut(&self, whole: impl Iterator<Item = PageKey>) -> (u32, Vec<(PageKey, Arc<Page>)>) {
         let epoch = self.epoch.fetch_add(1, Ordering::Relaxed);
-        let mut pages = Vec::new();
-        for shard in &self.shards {
-            let mut shard = shard.lock();
-            let dirty = std::mem::take(&mut shard.dirty);
-            pages.extend(dirty.iter().filter_map(|key| Some((*key, Arc::clone(&shard.slots.get(key)?.page)))));
-        }
-        (epoch, pages)
+        let page = |key| self.shard(key).lock().slots.get(&key).map(|slot| (key, Arc::clone(&slot.page)));
+        (epoch, whole.filter_map(page).collect())
     }
 
     /// Tells that the snapshot of an epoch is installed: its pages may go.

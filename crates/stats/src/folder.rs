@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 use std::time::{Duration, Instant};
 
-use pushtally_ledger::{Batch, Control, Page, PageKey, Pages, Record, fold};
+use pushtally_ledger::{Batch, Changes, Control, Page, PageKey, Pages, Record, fold};
 use pushtally_model::AppId;
-use pushtally_store::{Position, Snapshot, StoreError};
+use pushtally_store::{Position, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -44,6 +44,8 @@ pub(crate) struct Folder {
     snapshots: SyncSender<Cut>,
     installed: Receiver<Done>,
     included: Position,
+    /// Since the last cut.
+    changes: Changes,
     tasks_end: u32,
     numbers_end: BTreeMap<AppId, u32>,
     /// Events folded since the last cut.
@@ -68,6 +70,7 @@ impl Folder {
             snapshots,
             installed,
             included: start.included,
+            changes: Changes::default(),
             tasks_end: start.tasks_end,
             numbers_end: start.numbers_end,
             since_cut: 0,
@@ -114,7 +117,7 @@ impl Folder {
         } else {
             self.raise_ends(batch);
             let mut pages = CachedPages { shared: &self.shared, runtime: &self.runtime };
-            fold(batch, &mut pages).map(drop).inspect_err(|error| {
+            fold(batch, &mut pages, &mut self.changes).map(drop).inspect_err(|error| {
                 // The batch is durable but half folded: only a restart, which folds it anew, helps.
                 self.shared.fail(&error.to_string());
             })
@@ -172,16 +175,19 @@ impl Folder {
         if self.shared.failed().is_some() {
             return;
         }
-        let (epoch, pages) = self.shared.cache.cut();
-        let snapshot = Snapshot {
+        let changes = std::mem::take(&mut self.changes);
+        let (epoch, whole) = self.shared.cache.cut(changes.whole());
+        let cut = Cut {
+            epoch,
             included: self.included.clone(),
             tasks_end: self.tasks_end,
             numbers_end: self.numbers_end.clone(),
-            pages,
+            changes,
+            whole,
         };
         self.since_cut = 0;
         self.cut_at = Instant::now();
-        if self.snapshots.send(Cut { epoch, snapshot }).is_ok() {
+        if self.snapshots.send(cut).is_ok() {
             self.installing = true;
         }
     }

@@ -96,6 +96,10 @@ impl Intake {
         self.waiting.lock().events
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.waiting.lock().closed
+    }
+
     /// Refuses everything from now on; what waits is still taken.
     pub(crate) fn close(&self) {
         self.waiting.lock().closed = true;

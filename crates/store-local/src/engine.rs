@@ -208,8 +208,8 @@ impl Pages for LocalPages {
         Ok(self.tables.load_many(keys)?)
     }
 
-    async fn install(&self, snapshot: Snapshot) -> Result<(), StoreError> {
-        self.tables.install(&snapshot)?;
+    async fn install(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.tables.install(snapshot)?;
         if let Some(merge) = &self.merge {
             // Full means that it is awake already.
             let _ = merge.try_send(());

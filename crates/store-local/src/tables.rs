@@ -2,12 +2,13 @@
 //!
 //! Invariant: the manifest names a set of complete, synced tables and the place in the log that they include.
 //! It is replaced by rename, so a crash leaves the old set or the new one; files that it does not name are
-//! remains of a crash and are removed at the next start. A page's newest version is in the newest table that
-//! has its key. Tables are merged in the background, which changes no page.
+//! remains of a crash and are removed at the next start. A page is the newest whole version in any table with
+//! the additions of newer tables. Tables are merged in the background, which changes no page.
 
 mod manifest;
 mod merge;
 mod table;
+mod value;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,12 +16,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use pushtally_ledger::{Page, PageKey};
+use pushtally_ledger::{Page, PageKey, StoredPage};
 use pushtally_store::{Installed, Snapshot};
 
 pub(crate) use manifest::Manifest;
 use manifest::TableEntry;
 use table::{Lookup, Table, TableWriter};
+use value::Versions;
 
 use crate::disk::Disk;
 use crate::error::LocalError;
@@ -91,16 +93,17 @@ impl Tables {
         let mut lookups: Vec<(&Table, Lookup<'_>)> =
             set.tables.iter().map(|table| (&**table, Lookup::new(table))).collect();
         let mut pages = Vec::with_capacity(keys.len());
+        let mut versions = Versions::default();
         for key in keys {
             let bytes = key.to_bytes();
-            let mut page = None;
             for (table, lookup) in &mut lookups {
-                if let Some(stored) = lookup.get(&bytes)? {
-                    page = (!stored.is_empty()).then(|| table.decode(*key, stored)).transpose()?;
-                    break;
+                if let Some(value) = lookup.get(&bytes)? {
+                    if versions.take(*key, value, table)? {
+                        break;
+                    }
                 }
             }
-            pages.push(page);
+            pages.push(versions.unite());
         }
         Ok(pages)
     }
@@ -122,9 +125,9 @@ impl Tables {
     pub(crate) fn install(&self, snapshot: &Snapshot) -> Result<(), LocalError> {
         let mut writer = TableWriter::create(&*self.disk, &self.dir, self.next_id())?;
         let mut bytes = Vec::new();
-        for (key, page) in &snapshot.pages {
+        for StoredPage { key, form, page } in &snapshot.pages {
             bytes.clear();
-            page.encode(&mut bytes);
+            value::encode(*form, page, &mut bytes);
             writer.put(key.to_bytes(), &bytes)?;
         }
         let (table, entry) = writer.finish()?;
@@ -165,12 +168,8 @@ impl Tables {
     ) -> Result<(), LocalError> {
         let set = self.set();
         let mut merged = merge::Merged::new(&set.tables, from.to_bytes())?;
-        while let Some((key, value, table)) = merged.next()? {
-            if value.is_empty() {
-                continue;
-            }
-            let named = table.key(key)?;
-            if visit(named, table.decode(named, &value)?).is_break() {
+        while let Some((key, page, _)) = merged.next_page()? {
+            if visit(key, page).is_break() {
                 break;
             }
         }

@@ -126,6 +126,22 @@ fn a_flipped_bit_of_a_log_that_was_not_closed_costs_the_last_frame_at_most() {
 }
 
 #[test]
+fn a_torn_frame_is_cut_and_reported_once() {
+    for preallocate in [false, true] {
+        let disk = log_with(preallocate, false, 7);
+        let (path, bytes) = files(&disk).pop().unwrap();
+        let content = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+        disk.flip_bit(&path, content as u64 * 8 - 1);
+        let report = open(&disk, preallocate).unwrap().report;
+        let torn = payload(FRAMES, 7).len() + 18;
+        assert_eq!((report.next, report.torn_bytes_cut), (FRAMES, torn as u64));
+        disk.crash(1);
+        let report = open(&disk, preallocate).unwrap().report;
+        assert_eq!((report.next, report.torn_bytes_cut), (FRAMES, 0));
+    }
+}
+
+#[test]
 fn a_file_cut_at_any_length_is_reported_unless_it_is_the_last_one_of_a_log_not_closed() {
     for (preallocate, seal) in [(false, false), (false, true), (true, false), (true, true)] {
         let disk = log_with(preallocate, seal, 7);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use pushtally_ledger::{Batch, Page, PageKey};
+use pushtally_ledger::{Batch, Form, Page, PageKey};
 use pushtally_model::{App, AppId, Channel, Kind, LossId, Number, Route, TaskKey, TaskNumber};
 
 use crate::ports::{
@@ -156,20 +156,21 @@ impl Pages for MemoryPages {
         Ok(keys.iter().map(|key| pages.0.get(key).map(|page| Page::clone(page))).collect())
     }
 
-    async fn install(&self, snapshot: Snapshot) -> Result<(), StoreError> {
+    async fn install(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
         let mut guard = self.pages.lock();
         let (pages, installed) = &mut *guard;
-        for (key, page) in snapshot.pages {
-            if *page == Page::Gone {
-                pages.remove(&key);
-            } else {
-                pages.insert(key, page);
+        for stored in &snapshot.pages {
+            let page = Page::clone(&stored.page);
+            match (stored.form, pages.get_mut(&stored.key)) {
+                (Form::Addition, Some(older)) => Arc::make_mut(older).absorb(page),
+                (Form::Whole | Form::Addition, _) => drop(pages.insert(stored.key, Arc::new(page))),
             }
         }
+        pages.retain(|_, page| **page != Page::Gone);
         *installed = Installed {
-            included: snapshot.included,
+            included: snapshot.included.clone(),
             tasks_end: snapshot.tasks_end,
-            numbers_end: snapshot.numbers_end,
+            numbers_end: snapshot.numbers_end.clone(),
             bytes: 0,
         };
         self.generation.fetch_add(1, Ordering::Release);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pushtally_ledger::{Batch, Page, PageKey};
+use pushtally_ledger::{Batch, Page, PageKey, StoredPage};
 use pushtally_model::{App, AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Source, TaskKey};
 
 use crate::StoreError;
@@ -171,8 +171,8 @@ pub struct Snapshot {
     pub tasks_end: u32,
     /// Device numbers below this may occur in the ledger, by app.
     pub numbers_end: BTreeMap<AppId, u32>,
-    /// Ordered by key, each once. `Page::Gone` removes.
-    pub pages: Vec<(PageKey, Arc<Page>)>,
+    /// Ordered by key, each once. A whole `Page::Gone` removes.
+    pub pages: Vec<StoredPage>,
 }
 
 /// What the newest snapshot includes.
@@ -198,7 +198,7 @@ pub trait Pages: Send + Sync {
     async fn load_many(&self, keys: &[PageKey]) -> Result<Vec<Option<Page>>, StoreError>;
 
     /// Installs a snapshot on top of the ones before it: all of it or, after a crash, nothing.
-    async fn install(&self, snapshot: Snapshot) -> Result<(), StoreError>;
+    async fn install(&self, snapshot: &Snapshot) -> Result<(), StoreError>;
 
     /// What the newest snapshot includes.
     async fn installed(&self) -> Result<Installed, StoreError>;

@@ -72,7 +72,10 @@ impl Code {
     /// The code of a number, if this release answers with it.
     #[must_use]
     pub fn from_number(number: u32) -> Option<Self> {
-        Self::ALL.iter().copied().find(|code| code.number() == number)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|code| code.number() == number)
     }
 }
 
@@ -85,7 +88,10 @@ mod tests {
         let page = include_str!("../../../docs/COMPATIBILITY.md");
         for code in Code::ALL.iter().filter(|code| **code != Code::Ok) {
             let row = format!("| {} | {} |", code.number(), code.name());
-            assert!(page.contains(&row), "docs/COMPATIBILITY.md has no row `{row}`");
+            assert!(
+                page.contains(&row),
+                "docs/COMPATIBILITY.md has no row `{row}`"
+            );
         }
     }
 

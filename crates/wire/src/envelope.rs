@@ -15,7 +15,11 @@ struct Failure<'a> {
 /// The reply to a refused request.
 #[must_use]
 pub fn failure(code: Code, info: &str) -> Vec<u8> {
-    let reply = Failure { action_status: "FAIL", error_code: code.number(), error_info: info };
+    let reply = Failure {
+        action_status: "FAIL",
+        error_code: code.number(),
+        error_info: info,
+    };
     to_json(&reply)
 }
 
@@ -31,7 +35,8 @@ mod tests {
     #[test]
     fn failures_have_the_documented_fields_in_order() {
         let json = failure(Code::UnknownCommand, "no command `a\"b`");
-        let expected = r#"{"ActionStatus":"FAIL","ErrorCode":60009,"ErrorInfo":"no command `a\"b`"}"#;
+        let expected =
+            r#"{"ActionStatus":"FAIL","ErrorCode":60009,"ErrorInfo":"no command `a\"b`"}"#;
         assert_eq!(String::from_utf8(json).unwrap(), expected);
     }
 }

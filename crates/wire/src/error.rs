@@ -146,7 +146,9 @@ impl WireError {
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
-            Self::ParameterMissing { name } if name.eq_ignore_ascii_case("sdkappid") => Code::AppIdMissing,
+            Self::ParameterMissing { name } if name.eq_ignore_ascii_case("sdkappid") => {
+                Code::AppIdMissing
+            }
             Self::ParameterMissing { .. }
             | Self::ParameterRepeated { .. }
             | Self::Parameter { .. }
@@ -182,7 +184,11 @@ impl fmt::Display for Quoted<'_> {
                 write!(f, "{character}")?;
             }
         }
-        f.write_str(if characters.next().is_some() { "…`" } else { "`" })
+        f.write_str(if characters.next().is_some() {
+            "…`"
+        } else {
+            "`"
+        })
     }
 }
 
@@ -200,9 +206,21 @@ mod tests {
 
     #[test]
     fn only_a_missing_sdkappid_has_its_own_code() {
-        assert_eq!(WireError::ParameterMissing { name: "sdkappid" }.code(), Code::AppIdMissing);
-        assert_eq!(WireError::ParameterMissing { name: "SdkAppid" }.code(), Code::AppIdMissing);
-        assert_eq!(WireError::ParameterMissing { name: "usersig" }.code(), Code::BadParameter);
-        assert_eq!(WireError::ParameterRepeated { name: "sdkappid" }.code(), Code::BadParameter);
+        assert_eq!(
+            WireError::ParameterMissing { name: "sdkappid" }.code(),
+            Code::AppIdMissing
+        );
+        assert_eq!(
+            WireError::ParameterMissing { name: "SdkAppid" }.code(),
+            Code::AppIdMissing
+        );
+        assert_eq!(
+            WireError::ParameterMissing { name: "usersig" }.code(),
+            Code::BadParameter
+        );
+        assert_eq!(
+            WireError::ParameterRepeated { name: "sdkappid" }.code(),
+            Code::BadParameter
+        );
     }
 }

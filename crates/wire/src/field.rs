@@ -16,10 +16,14 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, WireEr
         return Err(WireError::BodyEmpty);
     }
     let text = std::str::from_utf8(body).map_err(|_| WireError::NotJson { line: 0, column: 0 })?;
-    let raw: &RawValue = serde_json::from_str(text)
-        .map_err(|error| WireError::NotJson { line: error.line(), column: error.column() })?;
+    let raw: &RawValue = serde_json::from_str(text).map_err(|error| WireError::NotJson {
+        line: error.line(),
+        column: error.column(),
+    })?;
     if !raw.get().starts_with('{') {
-        return Err(WireError::NotObject { value: raw.get().to_owned() });
+        return Err(WireError::NotObject {
+            value: raw.get().to_owned(),
+        });
     }
     fields(raw)
 }
@@ -28,8 +32,12 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, WireEr
 pub(crate) fn fields<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, WireError> {
     serde_json::from_str(raw.get()).map_err(|error| {
         let text = error.to_string();
-        let what = text.split_once(" at line").map_or(text.as_str(), |(what, _)| what);
-        WireError::FieldRepeated { what: what.to_owned() }
+        let what = text
+            .split_once(" at line")
+            .map_or(text.as_str(), |(what, _)| what);
+        WireError::FieldRepeated {
+            what: what.to_owned(),
+        }
     })
 }
 
@@ -40,12 +48,18 @@ pub(crate) fn present<'a>(name: &'static str, raw: Raw<'a>) -> Result<&'a RawVal
 }
 
 pub(crate) fn refuse(name: &'static str, wanted: &'static str, raw: &RawValue) -> WireError {
-    WireError::Field { name, wanted, value: raw.get().to_owned() }
+    WireError::Field {
+        name,
+        wanted,
+        value: raw.get().to_owned(),
+    }
 }
 
 /// An integer of 64 bits; fractions and exponents are refused even when they come out whole.
 pub(crate) fn integer(name: &'static str, raw: &RawValue) -> Result<i64, WireError> {
-    raw.get().parse().map_err(|_| refuse(name, "an integer", raw))
+    raw.get()
+        .parse()
+        .map_err(|_| refuse(name, "an integer", raw))
 }
 
 /// A time in seconds.
@@ -54,7 +68,8 @@ pub(crate) fn second(name: &'static str, raw: &RawValue) -> Result<Second, WireE
     if value >= MILLISECONDS_FROM {
         return Err(WireError::Milliseconds { name, value });
     }
-    Second::from_unix(value).ok_or_else(|| refuse(name, "a Unix time in seconds from 1970 to 2106", raw))
+    Second::from_unix(value)
+        .ok_or_else(|| refuse(name, "a Unix time in seconds from 1970 to 2106", raw))
 }
 
 /// A text, borrowed unless it has escapes.
@@ -79,7 +94,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
                 f.write_str("a string")
             }
 
-            fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+            fn visit_borrowed_str<E: serde::de::Error>(
+                self,
+                text: &'de str,
+            ) -> Result<Self::Value, E> {
                 Ok(Text(Cow::Borrowed(text)))
             }
 

@@ -22,8 +22,15 @@ pub struct Parameters<'a> {
 
 impl fmt::Debug for Parameters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { app, identifier, usersig: _ } = self;
-        f.debug_struct("Parameters").field("app", app).field("identifier", identifier).finish_non_exhaustive()
+        let Self {
+            app,
+            identifier,
+            usersig: _,
+        } = self;
+        f.debug_struct("Parameters")
+            .field("app", app)
+            .field("identifier", identifier)
+            .finish_non_exhaustive()
     }
 }
 
@@ -51,7 +58,11 @@ impl<'a> Parameters<'a> {
         let usersig = usersig.require()?.clone();
         unsigned(&random)?;
         require_json(contenttype.name, contenttype.require()?)?;
-        Ok(Self { app, identifier, usersig })
+        Ok(Self {
+            app,
+            identifier,
+            usersig,
+        })
     }
 }
 
@@ -65,7 +76,11 @@ pub(crate) struct Parameter<'a> {
 
 impl<'a> Parameter<'a> {
     pub(crate) const fn new(name: &'static str) -> Self {
-        Self { name, value: None, repeated: false }
+        Self {
+            name,
+            value: None,
+            repeated: false,
+        }
     }
 
     pub(crate) fn add(&mut self, value: Cow<'a, str>) {
@@ -82,17 +97,21 @@ impl<'a> Parameter<'a> {
     }
 
     pub(crate) fn require(&self) -> Result<&Cow<'a, str>, WireError> {
-        self.find()?.ok_or(WireError::ParameterMissing { name: self.name })
+        self.find()?
+            .ok_or(WireError::ParameterMissing { name: self.name })
     }
 }
 
 pub(crate) fn app_id(parameter: &Parameter<'_>) -> Result<AppId, WireError> {
     let value = parameter.require()?;
-    decimal(value).filter(|id| *id > 0).map(AppId).ok_or_else(|| WireError::Parameter {
-        name: parameter.name,
-        wanted: "a decimal number from 1 to 4294967295",
-        value: value.to_string(),
-    })
+    decimal(value)
+        .filter(|id| *id > 0)
+        .map(AppId)
+        .ok_or_else(|| WireError::Parameter {
+            name: parameter.name,
+            wanted: "a decimal number from 1 to 4294967295",
+            value: value.to_string(),
+        })
 }
 
 fn unsigned(parameter: &Parameter<'_>) -> Result<u32, WireError> {
@@ -108,12 +127,20 @@ pub(crate) fn require_json(name: &'static str, value: &str) -> Result<(), WireEr
     if value == "json" {
         return Ok(());
     }
-    Err(WireError::Parameter { name, wanted: "`json`", value: value.to_owned() })
+    Err(WireError::Parameter {
+        name,
+        wanted: "`json`",
+        value: value.to_owned(),
+    })
 }
 
 /// Decimal digits only: Rust's own parser would also take a `+`.
 fn decimal(value: &str) -> Option<u32> {
-    value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok()).flatten()
+    value
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| value.parse().ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -121,7 +148,8 @@ mod tests {
     use super::*;
     use crate::Code;
 
-    const GOOD: &str = "sdkappid=1400000000&identifier=admin&usersig=eJy*a-b_&random=99999999&contenttype=json";
+    const GOOD: &str =
+        "sdkappid=1400000000&identifier=admin&usersig=eJy*a-b_&random=99999999&contenttype=json";
 
     #[test]
     fn order_is_free_and_escapes_are_undone() {
@@ -133,7 +161,9 @@ mod tests {
         };
         check(GOOD);
         check("usersig=eJy*a-b_&identifier=admin&contenttype=json&random=0&sdkappid=1400000000");
-        check("sdkappid=1400000000&identifier=%61dmin&usersig=eJy%2Aa%2Db%5F&random=4294967295&contenttype=json");
+        check(
+            "sdkappid=1400000000&identifier=%61dmin&usersig=eJy%2Aa%2Db%5F&random=4294967295&contenttype=json",
+        );
         check(&format!("{GOOD}&extra=1&extra=2&SDKAppID=7&"));
     }
 
@@ -141,40 +171,86 @@ mod tests {
     fn faults_name_the_parameter() {
         let check = |query: &str, code: Code, expected: &str| {
             let error = Parameters::parse(query).unwrap_err();
-            assert_eq!((error.code(), error.to_string().as_str()), (code, expected), "{query}");
+            assert_eq!(
+                (error.code(), error.to_string().as_str()),
+                (code, expected),
+                "{query}"
+            );
         };
         let without = |name: &str| {
-            let kept: Vec<&str> = GOOD.split('&').filter(|pair| !pair.starts_with(name)).collect();
+            let kept: Vec<&str> = GOOD
+                .split('&')
+                .filter(|pair| !pair.starts_with(name))
+                .collect();
             kept.join("&")
         };
         let with = |pair: &str| format!("{}&{pair}", without(pair.split('=').next().unwrap()));
         let missing = |name: &str| format!("URL parameter `{name}` is missing or empty");
         check("", Code::AppIdMissing, &missing("sdkappid"));
         check(&with("sdkappid="), Code::AppIdMissing, &missing("sdkappid"));
-        check(&without("sdkappid").replace("identifier", "SDKAPPID"), Code::AppIdMissing, &missing("sdkappid"));
+        check(
+            &without("sdkappid").replace("identifier", "SDKAPPID"),
+            Code::AppIdMissing,
+            &missing("sdkappid"),
+        );
         for name in ["identifier", "usersig", "random", "contenttype"] {
             check(&without(name), Code::BadParameter, &missing(name));
-            check(&with(&format!("{name}=")), Code::BadParameter, &missing(name));
+            check(
+                &with(&format!("{name}=")),
+                Code::BadParameter,
+                &missing(name),
+            );
             let repeated = format!("URL parameter `{name}` is given more than once");
             check(&format!("{GOOD}&{name}=1"), Code::BadParameter, &repeated);
         }
         let id = "URL parameter `sdkappid` must be a decimal number from 1 to 4294967295, not";
-        for value in ["0", "-1", "x", "1.0", "0x10", "4294967296", "99999999999999999999"] {
-            check(&with(&format!("sdkappid={value}")), Code::BadParameter, &format!("{id} `{value}`"));
+        for value in [
+            "0",
+            "-1",
+            "x",
+            "1.0",
+            "0x10",
+            "4294967296",
+            "99999999999999999999",
+        ] {
+            check(
+                &with(&format!("sdkappid={value}")),
+                Code::BadParameter,
+                &format!("{id} `{value}`"),
+            );
         }
-        check(&with("sdkappid=%2B5"), Code::BadParameter, &format!("{id} `+5`"));
+        check(
+            &with("sdkappid=%2B5"),
+            Code::BadParameter,
+            &format!("{id} `+5`"),
+        );
         let random = "URL parameter `random` must be a decimal number from 0 to 4294967295, not";
-        check(&with("random=4294967296"), Code::BadParameter, &format!("{random} `4294967296`"));
-        check(&with("random=-1"), Code::BadParameter, &format!("{random} `-1`"));
+        check(
+            &with("random=4294967296"),
+            Code::BadParameter,
+            &format!("{random} `4294967296`"),
+        );
+        check(
+            &with("random=-1"),
+            Code::BadParameter,
+            &format!("{random} `-1`"),
+        );
         let json = "URL parameter `contenttype` must be `json`, not";
-        check(&with("contenttype=JSON"), Code::BadParameter, &format!("{json} `JSON`"));
+        check(
+            &with("contenttype=JSON"),
+            Code::BadParameter,
+            &format!("{json} `JSON`"),
+        );
     }
 
     #[test]
     fn the_first_fault_in_documented_order_is_told() {
-        let error = Parameters::parse("contenttype=xml&usersig=&random=x&identifier=a&identifier=b").unwrap_err();
+        let error =
+            Parameters::parse("contenttype=xml&usersig=&random=x&identifier=a&identifier=b")
+                .unwrap_err();
         assert_eq!(error.code(), Code::AppIdMissing);
-        let error = Parameters::parse("sdkappid=1&contenttype=xml&usersig=&random=x&identifier=a").unwrap_err();
+        let error = Parameters::parse("sdkappid=1&contenttype=xml&usersig=&random=x&identifier=a")
+            .unwrap_err();
         assert_eq!(error, WireError::ParameterMissing { name: "usersig" });
     }
 

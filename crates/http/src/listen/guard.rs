@@ -47,7 +47,15 @@ struct Linger {
 
 impl<I> Guard<I> {
     pub(super) fn new(io: I, moved: Arc<AtomicU64>) -> Self {
-        Self { io, moved, start: Vec::new(), answered: false, ended: false, instead: None, linger: None }
+        Self {
+            io,
+            moved,
+            start: Vec::new(),
+            answered: false,
+            ended: false,
+            instead: None,
+            linger: None,
+        }
     }
 
     fn note(&mut self, read: &[u8]) {
@@ -79,18 +87,27 @@ impl<I> Guard<I> {
 
 /// The status of a refusal that hyper wrote by itself: those, and only those, have no body.
 fn bare_refusal(write: &[u8]) -> Option<u16> {
-    let rest = write.strip_prefix(b"HTTP/1.1 ").or_else(|| write.strip_prefix(b"HTTP/1.0 "))?;
+    let rest = write
+        .strip_prefix(b"HTTP/1.1 ")
+        .or_else(|| write.strip_prefix(b"HTTP/1.0 "))?;
     let digits = rest.first_chunk::<3>().filter(|digits| digits[0] == b'4')?;
     let bare = rest.ends_with(b"\r\n\r\n") && contains(rest, b"content-length: 0\r\n");
-    bare.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
+    bare.then(|| std::str::from_utf8(digits).ok()?.parse().ok())
+        .flatten()
 }
 
 fn envelope(status: u16, start: &[u8]) -> Bytes {
     let too_long = matches!(status, 414 | 431);
     let (code, info) = if too_long && contains(start, b"usersig=") {
-        (Code::UserSigIllegal, format!("usersig cannot be read: the URL is longer than `{HEAD_LEN_MAX}` bytes"))
+        (
+            Code::UserSigIllegal,
+            format!("usersig cannot be read: the URL is longer than `{HEAD_LEN_MAX}` bytes"),
+        )
     } else if too_long {
-        (Code::HttpParse, format!("URL and headers are longer than `{HEAD_LEN_MAX}` bytes"))
+        (
+            Code::HttpParse,
+            format!("URL and headers are longer than `{HEAD_LEN_MAX}` bytes"),
+        )
     } else {
         (Code::HttpParse, "request is not HTTP/1.1".to_owned())
     };
@@ -108,7 +125,11 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Guard<I> {
     fn poll_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(instead) = self.instead.as_mut().filter(|instead| instead.has_remaining()) {
+        while let Some(instead) = self
+            .instead
+            .as_mut()
+            .filter(|instead| instead.has_remaining())
+        {
             let written = ready!(Pin::new(&mut self.io).poll_write(cx, instead))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -143,7 +164,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Guard<I> {
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Guard<I> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = buffer.filled().len();
         ready!(Pin::new(&mut this.io).poll_read(cx, buffer))?;
@@ -154,7 +179,11 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guard<I> {
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<I> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, write: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        write: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.replaces(write) {
             return Poll::Ready(Ok(write.len()));

@@ -17,7 +17,8 @@ use pushtally_model::{AppId, Kind};
 
 use crate::State;
 
-const OPEN_METRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+const OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 type Unsigned = Gauge<u64, AtomicU64>;
 
@@ -52,15 +53,47 @@ pub(crate) async fn handle(state: extract::State<Arc<State>>) -> Response {
 fn ledger(state: &State, registry: &mut Registry) {
     let health = state.stats.health();
     let gauges = [
-        ("ready", "1 when the server can do its work", u64::from(state.readiness().is_ok())),
-        ("ledger_failed", "1 when the ledger accepts nothing more", u64::from(health.failed.is_some())),
-        ("ledger_events_recorded", "Events recorded since the start, repeats included", health.events_recorded),
-        ("ledger_commits", "Group commits since the start", health.commits),
-        ("ledger_waiting_events", "Events waiting for a commit", health.waiting_events),
-        ("ledger_page_bytes", "Bytes of pages in memory", health.page_bytes),
+        (
+            "ready",
+            "1 when the server can do its work",
+            u64::from(state.readiness().is_ok()),
+        ),
+        (
+            "ledger_failed",
+            "1 when the ledger accepts nothing more",
+            u64::from(health.failed.is_some()),
+        ),
+        (
+            "ledger_events_recorded",
+            "Events recorded since the start, repeats included",
+            health.events_recorded,
+        ),
+        (
+            "ledger_commits",
+            "Group commits since the start",
+            health.commits,
+        ),
+        (
+            "ledger_waiting_events",
+            "Events waiting for a commit",
+            health.waiting_events,
+        ),
+        (
+            "ledger_page_bytes",
+            "Bytes of pages in memory",
+            health.page_bytes,
+        ),
         ("ledger_pages", "Pages in memory", health.pages),
-        ("ledger_cold_loads", "Pages read back from snapshots since the start", health.cold_loads),
-        ("ledger_snapshots", "Snapshots since the start", health.snapshots),
+        (
+            "ledger_cold_loads",
+            "Pages read back from snapshots since the start",
+            health.cold_loads,
+        ),
+        (
+            "ledger_snapshots",
+            "Snapshots since the start",
+            health.snapshots,
+        ),
     ];
     for (name, help, value) in gauges {
         let gauge = Unsigned::default();
@@ -83,17 +116,44 @@ async fn apps(state: &State, registry: &mut Registry) {
         if app.relay_to.is_some()
             && let Ok(backlog) = state.relays.backlog(*id).await
         {
-            relay_calls.get_or_create(&AppLabels { app: id.0 }).set(backlog.calls);
-            relay_bytes.get_or_create(&AppLabels { app: id.0 }).set(backlog.bytes);
+            relay_calls
+                .get_or_create(&AppLabels { app: id.0 })
+                .set(backlog.calls);
+            relay_bytes
+                .get_or_create(&AppLabels { app: id.0 })
+                .set(backlog.bytes);
         }
     }
-    registry.register("app_events", "What became of recorded events, by app, kind and outcome", outcomes);
-    registry.register("relay_waiting_calls", "Calls waiting to be passed on", relay_calls);
-    registry.register("relay_waiting_bytes", "Bytes of calls waiting to be passed on", relay_bytes);
+    registry.register(
+        "app_events",
+        "What became of recorded events, by app, kind and outcome",
+        outcomes,
+    );
+    registry.register(
+        "relay_waiting_calls",
+        "Calls waiting to be passed on",
+        relay_calls,
+    );
+    registry.register(
+        "relay_waiting_bytes",
+        "Bytes of calls waiting to be passed on",
+        relay_bytes,
+    );
 }
 
-fn outcome(outcomes: &Family<OutcomeLabels, Unsigned>, app: AppId, kind: Kind, counters: &Counters) {
-    let &Counters { fresh, duplicate, too_late, unmatched, ended_before } = counters;
+fn outcome(
+    outcomes: &Family<OutcomeLabels, Unsigned>,
+    app: AppId,
+    kind: Kind,
+    counters: &Counters,
+) {
+    let &Counters {
+        fresh,
+        duplicate,
+        too_late,
+        unmatched,
+        ended_before,
+    } = counters;
     let kind = match kind {
         Kind::Push => "push",
         Kind::Message => "message",
@@ -105,6 +165,12 @@ fn outcome(outcomes: &Family<OutcomeLabels, Unsigned>, app: AppId, kind: Kind, c
         ("unmatched", unmatched),
         ("ended_before", ended_before),
     ] {
-        outcomes.get_or_create(&OutcomeLabels { app: app.0, kind, outcome }).set(count);
+        outcomes
+            .get_or_create(&OutcomeLabels {
+                app: app.0,
+                kind,
+                outcome,
+            })
+            .set(count);
     }
 }

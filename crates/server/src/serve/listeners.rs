@@ -1,39 +1,67 @@
-//! The two HTTP listeners.
+//! The two HTTP listeners: binds them, serves them, stops them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
+use pushtally_http::{Limits, Metrics, Quotas, State, operator_router, public_router};
 use pushtally_model::Clock;
+use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
-use pushtally_store::{Directory, Engine};
-use pushtally_webhook::{Doorbell, Relays};
+use pushtally_store::{Directory, Identities, Report, RelayQueue};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, TlsFiles};
+
+/// Connections of the operator's listener: a person, a scraper, a probe, and room.
+const OPERATOR_CONNECTIONS_MAX: usize = 64;
 
 /// What the listeners serve from.
-#[derive(Debug)]
+#[derive(Clone)]
 pub(super) struct Parts {
     pub(super) stats: Arc<Stats>,
     pub(super) directory: Arc<Directory>,
-    pub(super) engine: Engine,
-    pub(super) queue: Arc<Doorbell>,
-    pub(super) relays: Arc<Relays>,
+    pub(super) identities: Arc<dyn Identities>,
+    pub(super) queue: Arc<dyn RelayQueue>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
+/// The listeners, serving.
 #[derive(Debug)]
 pub(super) struct Listeners {
     public: SocketAddr,
     operator: SocketAddr,
+    stop: CancellationToken,
+    tasks: [JoinHandle<usize>; 2],
 }
 
 impl Listeners {
-    pub(super) async fn start(config: &Config, _parts: Parts) -> anyhow::Result<Self> {
-        Ok(Self {
-            public: config.listen.public,
-            operator: config.listen.operator,
-        })
+    /// Binds both and serves from then on.
+    pub(super) async fn start(config: &Config, parts: Parts) -> anyhow::Result<Self> {
+        let tls = match &config.listen.tls {
+            Some(TlsFiles { cert, key }) => Some(pushtally_http::load_tls(cert, key).context("tls cannot be set up")?),
+            None => None,
+        };
+        let public = bind("public", config.listen.public).await?;
+        let operator = bind("operator", config.listen.operator).await?;
+        let addresses = (public.local_addr()?, operator.local_addr()?);
+        let limits = limits(config);
+        let operator_limits = Limits { connections_max: OPERATOR_CONNECTIONS_MAX, ..limits.clone() };
+        let state = Arc::new(state(parts, limits.clone()));
+        let stop = CancellationToken::new();
+        let grace = config.stop_grace;
+        let serve = |listener, router, tls, limits| {
+            let stopped = stop.clone().cancelled_owned();
+            tokio::spawn(pushtally_http::serve(vec![listener], router, tls, limits, stopped, grace))
+        };
+        let tasks = [
+            serve(public, public_router(Arc::clone(&state)), tls, limits),
+            serve(operator, operator_router(state), None, operator_limits),
+        ];
+        Ok(Self { public: addresses.0, operator: addresses.1, stop, tasks })
     }
 
     pub(super) fn public(&self) -> SocketAddr {
@@ -44,5 +72,41 @@ impl Listeners {
         self.operator
     }
 
-    pub(super) async fn stop(&self, _grace: Duration) {}
+    /// Accepts nothing more and waits until what runs has finished or was cut off at the end of the grace.
+    pub(super) async fn stop(self) {
+        self.stop.cancel();
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a listener did not stop cleanly");
+            }
+        }
+    }
+}
+
+async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let told = || format!("the {name} listener cannot use `{address}`");
+    TcpListener::bind(address).await.with_context(told)
+}
+
+fn state(parts: Parts, limits: Limits) -> State {
+    let Parts { stats, directory, identities, queue, clock } = parts;
+    let report: Arc<dyn Report> = stats.clone();
+    State {
+        directory,
+        importer: Importer::new(Arc::clone(&identities), report),
+        identities,
+        stats,
+        relays: queue,
+        quotas: Quotas::default(),
+        clock,
+        metrics: Arc::new(Metrics::default()),
+        // The ledger's own health is all there is: everything else fails the start.
+        ready: Arc::new(|| Ok(())),
+        limits,
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let &crate::config::Limits { connections_max, handshake, idle, body_read } = &config.limits;
+    Limits { connections_max, handshake, idle, body_read }
 }

@@ -164,7 +164,10 @@ impl AppQueue {
         let mut calls = Vec::new();
         let mut bytes = 0;
         let (from, _) = place_of(after);
-        let near = self.state().near(from);
+        let state = self.state();
+        // A batch can be read a moment before it is counted, and then could not be done.
+        let (near, last) = (state.near(from), state.last);
+        drop(state);
         self.reader.read(from, near, &mut |place, payload| {
             for (index, call) in decode(&self.dir, place, payload)?.calls().enumerate() {
                 let number = number(place.position, index);
@@ -172,7 +175,10 @@ impl AppQueue {
                     continue;
                 }
                 bytes += call.len();
-                if calls.len() == calls_max || (bytes > bytes_max && !calls.is_empty()) {
+                if number > last
+                    || calls.len() == calls_max
+                    || (bytes > bytes_max && !calls.is_empty())
+                {
                     return Ok(ControlFlow::Break(()));
                 }
                 calls.push((number, call.to_vec()));

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use pushtally_ledger::{Form, Page, PageKey};
+
 use super::table::{Entries, Table, TableWriter};
+use super::value::{self, Versions};
 use super::{KeyBytes, TableSet, Tables, table_path};
 use crate::error::LocalError;
 
@@ -57,21 +60,57 @@ impl<'a> Merged<'a> {
         tables.iter().map(|table| Place::new(table, from)).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The next key with its newest value and the table that has it.
-    pub(super) fn next(&mut self) -> Result<Option<(KeyBytes, Vec<u8>, &'a Table)>, LocalError> {
-        // The first of equal keys is the newest.
-        let ahead = |place: &Place<'a>| place.next.as_ref().map(|(key, _)| *key);
-        let Some(key) = self.0.iter().filter_map(ahead).min() else { return Ok(None) };
-        let mut newest = None;
-        for place in &mut self.0 {
-            if let Some((_, value)) = place.next.as_ref().filter(|(found, _)| *found == key) {
-                if newest.is_none() {
-                    newest = Some((key, place.bytes[value.clone()].to_vec(), place.table));
+    /// The next key; its versions are then at the fronts of the tables that have it.
+    fn next_key(&self) -> Option<KeyBytes> {
+        self.0.iter().filter_map(|place| place.next.as_ref().map(|(key, _)| *key)).min()
+    }
+
+    /// The next page, and whether its oldest version here is an addition to still older ones.
+    pub(super) fn next_page(&mut self) -> Result<Option<(PageKey, Page, Form)>, LocalError> {
+        while let Some(bytes) = self.next_key() {
+            let mut versions = Versions::default();
+            let mut form = Form::Addition;
+            for place in &mut self.0 {
+                if let Some((_, value)) = place.next.as_ref().filter(|(found, _)| *found == bytes) {
+                    let key = place.table.key(bytes)?;
+                    if form == Form::Addition && versions.take(key, &place.bytes[value.clone()], place.table)? {
+                        form = Form::Whole;
+                    }
+                    place.step()?;
                 }
-                place.step()?;
+            }
+            if let (Some(page), Some(key)) = (versions.unite(), PageKey::from_bytes(bytes)) {
+                return Ok(Some((key, page, form)));
             }
         }
-        Ok(newest)
+        Ok(None)
+    }
+
+    /// The next key and its stored value, its versions united; copied as it is when there is only one. The
+    /// value is empty when the key was removed.
+    fn next_value(&mut self, out: &mut Vec<u8>) -> Result<Option<KeyBytes>, LocalError> {
+        let Some(bytes) = self.next_key() else { return Ok(None) };
+        out.clear();
+        let has = |place: &&mut Place<'_>| place.next.as_ref().is_some_and(|(found, _)| *found == bytes);
+        let mut places: Vec<&mut Place<'a>> = self.0.iter_mut().filter(has).collect();
+        let key = places[0].table.key(bytes)?;
+        let mut versions = Versions::default();
+        let mut form = Form::Addition;
+        let alone = places.len() == 1;
+        for place in &mut places {
+            let Some((_, range)) = place.next.clone() else { continue };
+            let value = &place.bytes[range];
+            if alone {
+                out.extend_from_slice(value);
+            } else if form == Form::Addition && versions.take(key, value, place.table)? {
+                form = Form::Whole;
+            }
+            place.step()?;
+        }
+        if let Some(page) = versions.unite() {
+            value::encode(form, &page, out);
+        }
+        Ok(Some(bytes))
     }
 }
 
@@ -108,7 +147,8 @@ impl Tables {
         let keep_removals = count < set.tables.len();
         let mut writer = TableWriter::create(&*self.disk, &self.dir, self.next_id())?;
         let mut merged = Merged::new(&set.tables[..count], [0; _])?;
-        while let Some((key, value, _)) = merged.next()? {
+        let mut value = Vec::new();
+        while let Some(key) = merged.next_value(&mut value)? {
             if keep_removals || !value.is_empty() {
                 writer.put(key, &value)?;
             }

@@ -56,7 +56,10 @@ impl Row {
     }
 
     fn is_empty(&self) -> bool {
-        self.total_count == 0 && self.sent_count == 0 && self.delivered_count == 0 && self.click_count == 0
+        self.total_count == 0
+            && self.sent_count == 0
+            && self.delivered_count == 0
+            && self.click_count == 0
     }
 }
 
@@ -64,7 +67,12 @@ impl<'a> StatisticsReply<'a> {
     /// A success with these results, in this order.
     #[must_use]
     pub fn new(results: Vec<StatisticsResult<'a>>) -> Self {
-        Self { action_status: "OK", error_code: 0, error_info: SUCCESS, results }
+        Self {
+            action_status: "OK",
+            error_code: 0,
+            error_info: SUCCESS,
+            results,
+        }
     }
 
     /// The JSON.
@@ -101,7 +109,11 @@ impl<'a> StatisticsResult<'a> {
         for (event_type, by_platform) in (1..).zip(rows) {
             for (push_platform, row) in (0..).zip(by_platform) {
                 if !row.is_empty() {
-                    result.add(Row { event_type, push_platform, ..row });
+                    result.add(Row {
+                        event_type,
+                        push_platform,
+                        ..row
+                    });
                 }
             }
         }
@@ -122,7 +134,11 @@ mod tests {
     use super::*;
     use pushtally_model::{Channel, Lane};
 
-    fn cells(route: Route, channel: Channel, counts: [u64; 4]) -> impl Iterator<Item = (Cell, u64)> {
+    fn cells(
+        route: Route,
+        channel: Channel,
+        counts: [u64; 4],
+    ) -> impl Iterator<Item = (Cell, u64)> {
         let stages = Stage::ALL.into_iter().zip(counts);
         stages.map(move |(stage, count)| (Cell::new(route, channel, Lane::reached(stage)), count))
     }
@@ -131,13 +147,31 @@ mod tests {
     #[test]
     fn the_sample_is_written_byte_for_byte() {
         let sample = include_str!("../../tests/fixtures/all_member_push_statistics.reply.json");
-        let mut first = StatisticsResult::new("xxx-yyy-zzz", cells(Route::Offline, Channel::Apns, [532, 391, 0, 27]));
-        (first.total_count, first.sent_count, first.delivered_count, first.click_count) = (2670, 2213, 532, 206);
-        let mut second =
-            StatisticsResult::new("aaa-bbb-ccc", cells(Route::Offline, Channel::Xiaomi, [266, 236, 162, 24]));
-        (second.total_count, second.sent_count, second.delivered_count, second.click_count) = (2941, 2430, 546, 300);
+        let mut first = StatisticsResult::new(
+            "xxx-yyy-zzz",
+            cells(Route::Offline, Channel::Apns, [532, 391, 0, 27]),
+        );
+        (
+            first.total_count,
+            first.sent_count,
+            first.delivered_count,
+            first.click_count,
+        ) = (2670, 2213, 532, 206);
+        let mut second = StatisticsResult::new(
+            "aaa-bbb-ccc",
+            cells(Route::Offline, Channel::Xiaomi, [266, 236, 162, 24]),
+        );
+        (
+            second.total_count,
+            second.sent_count,
+            second.delivered_count,
+            second.click_count,
+        ) = (2941, 2430, 546, 300);
         let reply = StatisticsReply::new(vec![first, second]);
-        assert_eq!(serde_json::to_string_pretty(&reply).unwrap(), sample.trim_end());
+        assert_eq!(
+            serde_json::to_string_pretty(&reply).unwrap(),
+            sample.trim_end()
+        );
         let compact: String = sample.split_whitespace().collect();
         assert_eq!(String::from_utf8(reply.to_json()).unwrap(), compact);
     }

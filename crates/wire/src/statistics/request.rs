@@ -48,17 +48,24 @@ impl StatisticsQuery {
 fn window(start: Raw<'_>, end: Raw<'_>, span_s_max: u32) -> Result<Window, WireError> {
     let start = field::second("StartTime", field::present("StartTime", start)?)?;
     let end = field::second("EndTime", field::present("EndTime", end)?)?;
-    let window = Window::new(start, end).map_err(|_| WireError::WindowEmpty { start: start.0, end: end.0 })?;
+    let window = Window::new(start, end).map_err(|_| WireError::WindowEmpty {
+        start: start.0,
+        end: end.0,
+    })?;
     if end.0 - start.0 > span_s_max {
-        return Err(WireError::WindowTooLong { start: start.0, end: end.0, span_s_max });
+        return Err(WireError::WindowTooLong {
+            start: start.0,
+            end: end.0,
+            span_s_max,
+        });
     }
     Ok(window)
 }
 
 /// The bound counts ids as received, repetitions included.
 fn asked(raw: &RawValue) -> Result<Asked, WireError> {
-    let ids: Vec<&RawValue> =
-        serde_json::from_str(raw.get()).map_err(|_| field::refuse("TaskID", "an array of strings", raw))?;
+    let ids: Vec<&RawValue> = serde_json::from_str(raw.get())
+        .map_err(|_| field::refuse("TaskID", "an array of strings", raw))?;
     if ids.len() > TASK_IDS_MAX {
         return Err(WireError::TooManyTasks { count: ids.len() });
     }
@@ -69,13 +76,21 @@ fn asked(raw: &RawValue) -> Result<Asked, WireError> {
             if ids.len() == 1 {
                 return Ok(Asked::Overall);
             }
-            return Err(field::refuse("TaskID", "ids that are not empty when there are several", raw));
+            return Err(field::refuse(
+                "TaskID",
+                "ids that are not empty when there are several",
+                raw,
+            ));
         }
         if !tasks.iter().any(|task| *task == text) {
             tasks.push(text.into_owned());
         }
     }
-    Ok(if tasks.is_empty() { Asked::Overall } else { Asked::Tasks(tasks) })
+    Ok(if tasks.is_empty() {
+        Asked::Overall
+    } else {
+        Asked::Tasks(tasks)
+    })
 }
 
 #[cfg(test)]
@@ -96,8 +111,14 @@ mod tests {
     fn the_sample_is_read() {
         let body = include_bytes!("../../tests/fixtures/all_member_push_statistics.request.json");
         let query = StatisticsQuery::parse(body, App::STATISTICS_SPAN_S_MAX).unwrap();
-        assert_eq!(query.window, Window::new(Second(1_741_104_000), Second(1_741_795_200)).unwrap());
-        assert_eq!(query.asked, Asked::Tasks(vec!["xxx-yyy-zzz".into(), "aaa-bbb-ccc".into()]));
+        assert_eq!(
+            query.window,
+            Window::new(Second(1_741_104_000), Second(1_741_795_200)).unwrap()
+        );
+        assert_eq!(
+            query.asked,
+            Asked::Tasks(vec!["xxx-yyy-zzz".into(), "aaa-bbb-ccc".into()])
+        );
     }
 
     #[test]
@@ -123,43 +144,102 @@ mod tests {
     fn faults_tell_the_field_and_the_value() {
         let check = |body: &str, code: Code, expected: &str| {
             let error = parse(body).unwrap_err();
-            assert_eq!((error.code(), error.to_string().as_str()), (code, expected), "{body}");
+            assert_eq!(
+                (error.code(), error.to_string().as_str()),
+                (code, expected),
+                "{body}"
+            );
         };
         let bad = |tasks: &str, expected: &str| check(&asking(tasks), Code::BadRequest, expected);
         check("", Code::NotJson, "body is empty, send at least `{}`");
         check(" \n", Code::NotJson, "body is empty, send at least `{}`");
-        check("{", Code::NotJson, "body is not JSON, see line `1` column `1`");
-        check("{} x", Code::NotJson, "body is not JSON, see line `1` column `4`");
-        check("[1]", Code::BadRequest, "body must be a JSON object, not `[1]`");
-        check("null", Code::BadRequest, "body must be a JSON object, not `null`");
+        check(
+            "{",
+            Code::NotJson,
+            "body is not JSON, see line `1` column `1`",
+        );
+        check(
+            "{} x",
+            Code::NotJson,
+            "body is not JSON, see line `1` column `4`",
+        );
+        check(
+            "[1]",
+            Code::BadRequest,
+            "body must be a JSON object, not `[1]`",
+        );
+        check(
+            "null",
+            Code::BadRequest,
+            "body must be a JSON object, not `null`",
+        );
         check("{}", Code::BadRequest, "`StartTime` is missing");
-        check(r#"{"StartTime":1}"#, Code::BadRequest, "`EndTime` is missing");
-        check(r#"{"StartTime":null,"EndTime":2}"#, Code::BadRequest, "`StartTime` is missing");
+        check(
+            r#"{"StartTime":1}"#,
+            Code::BadRequest,
+            "`EndTime` is missing",
+        );
+        check(
+            r#"{"StartTime":null,"EndTime":2}"#,
+            Code::BadRequest,
+            "`StartTime` is missing",
+        );
         let repeated = "a field is given more than once: duplicate field `StartTime`";
         bad(r#","StartTime":1"#, repeated);
-        bad(r#","TaskID":"a""#, r#"`TaskID` must be an array of strings, not `"a"`"#);
-        bad(r#","TaskID":{}"#, "`TaskID` must be an array of strings, not `{}`");
+        bad(
+            r#","TaskID":"a""#,
+            r#"`TaskID` must be an array of strings, not `"a"`"#,
+        );
+        bad(
+            r#","TaskID":{}"#,
+            "`TaskID` must be an array of strings, not `{}`",
+        );
         bad(r#","TaskID":[1]"#, "`TaskID` must be a string, not `1`");
-        bad(r#","TaskID":["a",null]"#, "`TaskID` must be a string, not `null`");
+        bad(
+            r#","TaskID":["a",null]"#,
+            "`TaskID` must be a string, not `null`",
+        );
         let several = "`TaskID` must be ids that are not empty when there are several, not";
         bad(r#","TaskID":["","a"]"#, &format!(r#"{several} `["","a"]`"#));
         bad(r#","TaskID":["",""]"#, &format!(r#"{several} `["",""]`"#));
-        bad(r#","TaskID":["a","a","a","a","a","a"]"#, "`TaskID` has `6` ids, more than `5`");
+        bad(
+            r#","TaskID":["a","a","a","a","a","a"]"#,
+            "`TaskID` has `6` ids, more than `5`",
+        );
     }
 
     #[test]
     fn times_are_whole_seconds_in_order_and_not_too_far_apart() {
         let check = |start: &str, end: &str, expected: &str| {
             let error = parse(&format!(r#"{{"StartTime":{start},"EndTime":{end}}}"#)).unwrap_err();
-            assert_eq!((error.code(), error.to_string().as_str()), (Code::BadRequest, expected));
+            assert_eq!(
+                (error.code(), error.to_string().as_str()),
+                (Code::BadRequest, expected)
+            );
         };
-        check("\"1741104000\"", "2", "`StartTime` must be an integer, not `\"1741104000\"`");
+        check(
+            "\"1741104000\"",
+            "2",
+            "`StartTime` must be an integer, not `\"1741104000\"`",
+        );
         check("1.0", "2", "`StartTime` must be an integer, not `1.0`");
         check("1e9", "2", "`StartTime` must be an integer, not `1e9`");
         check("true", "2", "`StartTime` must be an integer, not `true`");
-        check("1", "9223372036854775808", "`EndTime` must be an integer, not `9223372036854775808`");
-        check("-5", "2", "`StartTime` must be a Unix time in seconds from 1970 to 2106, not `-5`");
-        check("5", "4294967296", "`EndTime` must be a Unix time in seconds from 1970 to 2106, not `4294967296`");
+        check(
+            "1",
+            "9223372036854775808",
+            "`EndTime` must be an integer, not `9223372036854775808`",
+        );
+        check(
+            "-5",
+            "2",
+            "`StartTime` must be a Unix time in seconds from 1970 to 2106, not `-5`",
+        );
+        check(
+            "5",
+            "4294967296",
+            "`EndTime` must be a Unix time in seconds from 1970 to 2106, not `4294967296`",
+        );
         let ms = "`StartTime` must be in seconds, `1741104000000` looks like milliseconds";
         check("1741104000000", "1741795200000", ms);
         check("7", "7", "`StartTime` `7` must be before `EndTime` `7`");

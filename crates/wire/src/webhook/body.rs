@@ -36,11 +36,16 @@ impl<'a> EventBatch<'a> {
     /// [`EVENTS_MAX`].
     pub fn parse(body: &'a [u8]) -> Result<Self, WireError> {
         let events = match serde_json::from_slice::<Fast<'a>>(body) {
-            Ok(Fast { events }) => Bounded { count: events.count, items: events.items.into_iter().map(Ok).collect() },
+            Ok(Fast { events }) => Bounded {
+                count: events.count,
+                items: events.items.into_iter().map(Ok).collect(),
+            },
             Err(_) => Self::read_each(body)?,
         };
         if events.count == 0 || events.count > EVENTS_MAX {
-            return Err(WireError::EventsCount { count: events.count });
+            return Err(WireError::EventsCount {
+                count: events.count,
+            });
         }
         Ok(Self(events.items))
     }
@@ -50,7 +55,10 @@ impl<'a> EventBatch<'a> {
         let raw = field::present("Events", events)?;
         let Bounded { items, count } = serde_json::from_str::<Bounded<&'a RawValue>>(raw.get())
             .map_err(|_| field::refuse("Events", "an array of objects", raw))?;
-        Ok(Bounded { items: items.into_iter().map(Typed::read).collect(), count })
+        Ok(Bounded {
+            items: items.into_iter().map(Typed::read).collect(),
+            count,
+        })
     }
 
     /// How many events there are.
@@ -90,7 +98,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bounded<T> {
                 while items.len() < EVENTS_MAX {
                     match seq.next_element()? {
                         Some(item) => items.push(item),
-                        None => return Ok(Bounded { count: items.len(), items }),
+                        None => {
+                            return Ok(Bounded {
+                                count: items.len(),
+                                items,
+                            });
+                        }
                     }
                 }
                 let mut count = items.len();
@@ -108,7 +121,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bounded<T> {
 /// `refused` is in ascending order of index.
 #[must_use]
 pub fn describe_refused(refused: &[(usize, String)], len: usize) -> String {
-    let mut text = format!("`{}` of `{len}` events are refused, the others count", refused.len());
+    let mut text = format!(
+        "`{}` of `{len}` events are refused, the others count",
+        refused.len()
+    );
     for (index, reason) in refused.iter().take(NAMED_EVENTS_MAX) {
         // Writing to a String cannot fail.
         let _ = write!(text, "; event `{index}`: {reason}");

@@ -120,7 +120,11 @@ impl<'a> Typed<'a> {
             // Here EventType tells a one-to-one chat from a group, not the route: such pushes are always offline.
             CallbackCommand::OfflinePush => {
                 self.event_type()?;
-                (name("PushID", self.push.as_ref())?, Route::Offline, channel(platform)?)
+                (
+                    name("PushID", self.push.as_ref())?,
+                    Route::Offline,
+                    channel(platform)?,
+                )
             }
         };
         Ok(WebhookEvent {
@@ -138,7 +142,10 @@ impl<'a> Typed<'a> {
 
     fn command(&self) -> Result<CallbackCommand, WireError> {
         const NAME: &str = "CallbackCommand";
-        let Text(text) = self.command.as_ref().ok_or(WireError::FieldMissing { name: NAME })?;
+        let Text(text) = self
+            .command
+            .as_ref()
+            .ok_or(WireError::FieldMissing { name: NAME })?;
         let wanted = "`Push.AllMemberPush` or `Push.OfflinePush`";
         CallbackCommand::from_name(text).ok_or_else(|| unfit(NAME, wanted, text))
     }
@@ -162,10 +169,16 @@ impl<'a> Typed<'a> {
     fn at(&self, now: Second) -> Result<Second, WireError> {
         let value = require("EventTime", self.at)?;
         if value >= MILLISECONDS_FROM {
-            return Err(WireError::Milliseconds { name: "EventTime", value });
+            return Err(WireError::Milliseconds {
+                name: "EventTime",
+                value,
+            });
         }
         let (from, to) = (EVENT_TIME_S_MIN, i64::from(now.0) + EVENT_TIME_AHEAD_S_MAX);
-        let inside = (from..=to).contains(&value).then(|| Second::from_unix(value)).flatten();
+        let inside = (from..=to)
+            .contains(&value)
+            .then(|| Second::from_unix(value))
+            .flatten();
         inside.ok_or(WireError::EventTime { value, from, to })
     }
 }
@@ -183,7 +196,9 @@ fn require(name: &'static str, value: Option<i64>) -> Result<i64, WireError> {
 }
 
 fn channel(platform: i64) -> Result<Channel, WireError> {
-    let known = u8::try_from(platform).ok().and_then(Channel::from_push_platform);
+    let known = u8::try_from(platform)
+        .ok()
+        .and_then(Channel::from_push_platform);
     known.ok_or_else(|| unfit("PushPlatform", "0 to 8", platform))
 }
 
@@ -191,11 +206,19 @@ fn name<'a>(name: &'static str, text: Option<&'a Text<'_>>) -> Result<&'a str, W
     let Text(text) = text.ok_or(WireError::FieldMissing { name })?;
     match text.len() {
         0 => Err(unfit(name, "a string that is not empty", "")),
-        len if len > NAME_LEN_MAX => Err(WireError::FieldTooLong { name, len, len_max: NAME_LEN_MAX }),
+        len if len > NAME_LEN_MAX => Err(WireError::FieldTooLong {
+            name,
+            len,
+            len_max: NAME_LEN_MAX,
+        }),
         _ => Ok(Cow::as_ref(text)),
     }
 }
 
 fn unfit(name: &'static str, wanted: &'static str, value: impl ToString) -> WireError {
-    WireError::Field { name, wanted, value: value.to_string() }
+    WireError::Field {
+        name,
+        wanted,
+        value: value.to_string(),
+    }
 }

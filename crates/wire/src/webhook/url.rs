@@ -44,12 +44,14 @@ pub enum Proof<'a> {
 impl fmt::Debug for Proof<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Signed { request_time, .. } => {
-                f.debug_struct("Signed").field("request_time", request_time).finish_non_exhaustive()
-            }
-            Self::Administrator { identifier, .. } => {
-                f.debug_struct("Administrator").field("identifier", identifier).finish_non_exhaustive()
-            }
+            Self::Signed { request_time, .. } => f
+                .debug_struct("Signed")
+                .field("request_time", request_time)
+                .finish_non_exhaustive(),
+            Self::Administrator { identifier, .. } => f
+                .debug_struct("Administrator")
+                .field("identifier", identifier)
+                .finish_non_exhaustive(),
         }
     }
 }
@@ -86,16 +88,25 @@ impl<'a> CallbackParameters<'a> {
             signed(&sign, &request_time)?
         } else if identifier.find()?.is_some() || usersig.find()?.is_some() {
             let identifier = identifier.require()?.clone();
-            Proof::Administrator { identifier, usersig: usersig.require()?.clone() }
+            Proof::Administrator {
+                identifier,
+                usersig: usersig.require()?.clone(),
+            }
         } else {
             return Err(WireError::NoProof);
         };
-        Ok(Self { app, command, proof })
+        Ok(Self {
+            app,
+            command,
+            proof,
+        })
     }
 }
 
 fn known(name: &str) -> Result<CallbackCommand, WireError> {
-    CallbackCommand::from_name(name).ok_or_else(|| WireError::UnknownCommand { command: name.to_owned() })
+    CallbackCommand::from_name(name).ok_or_else(|| WireError::UnknownCommand {
+        command: name.to_owned(),
+    })
 }
 
 fn signed<'a>(sign: &Parameter<'a>, request_time: &Parameter<'a>) -> Result<Proof<'a>, WireError> {
@@ -103,12 +114,19 @@ fn signed<'a>(sign: &Parameter<'a>, request_time: &Parameter<'a>) -> Result<Proo
     let name = request_time.name;
     let request_time = request_time.require()?.clone();
     let digits = request_time.bytes().all(|byte| byte.is_ascii_digit());
-    let request_time_s = digits.then(|| request_time.parse().ok()).flatten().ok_or_else(|| WireError::Parameter {
-        name,
-        wanted: "a Unix time in seconds",
-        value: request_time.to_string(),
-    })?;
-    Ok(Proof::Signed { sign, request_time, request_time_s })
+    let request_time_s = digits
+        .then(|| request_time.parse().ok())
+        .flatten()
+        .ok_or_else(|| WireError::Parameter {
+            name,
+            wanted: "a Unix time in seconds",
+            value: request_time.to_string(),
+        })?;
+    Ok(Proof::Signed {
+        sign,
+        request_time,
+        request_time_s,
+    })
 }
 
 #[cfg(test)]
@@ -120,38 +138,101 @@ mod tests {
     fn both_proofs_are_read() {
         let documented = "SdkAppid=888888&CallbackCommand=Push.AllMemberPush&contenttype=json&ClientIP=1.2.3.4&OptPlatform=RESTAPI&Sign=ab&RequestTime=1669872112";
         let parameters = CallbackParameters::parse(documented).unwrap();
-        assert_eq!((parameters.app, parameters.command), (AppId(888_888), Some(CallbackCommand::AllMemberPush)));
-        let Proof::Signed { sign, request_time, request_time_s } = parameters.proof else { panic!("not signed") };
-        assert_eq!((sign.as_ref(), request_time.as_ref(), request_time_s), ("ab", "1669872112", 1_669_872_112));
+        assert_eq!(
+            (parameters.app, parameters.command),
+            (AppId(888_888), Some(CallbackCommand::AllMemberPush))
+        );
+        let Proof::Signed {
+            sign,
+            request_time,
+            request_time_s,
+        } = parameters.proof
+        else {
+            panic!("not signed")
+        };
+        assert_eq!(
+            (sign.as_ref(), request_time.as_ref(), request_time_s),
+            ("ab", "1669872112", 1_669_872_112)
+        );
 
-        let parameters = CallbackParameters::parse("sdkappid=5&identifier=admin&usersig=e%2AJ").unwrap();
-        let expected = Proof::Administrator { identifier: "admin".into(), usersig: "e*J".into() };
-        assert_eq!((parameters.app, parameters.command, parameters.proof), (AppId(5), None, expected));
+        let parameters =
+            CallbackParameters::parse("sdkappid=5&identifier=admin&usersig=e%2AJ").unwrap();
+        let expected = Proof::Administrator {
+            identifier: "admin".into(),
+            usersig: "e*J".into(),
+        };
+        assert_eq!(
+            (parameters.app, parameters.command, parameters.proof),
+            (AppId(5), None, expected)
+        );
     }
 
     #[test]
     fn faults_name_the_parameter() {
         let check = |query: &str, code: Code, expected: &str| {
             let error = CallbackParameters::parse(query).unwrap_err();
-            assert_eq!((error.code(), error.to_string().as_str()), (code, expected), "{query}");
+            assert_eq!(
+                (error.code(), error.to_string().as_str()),
+                (code, expected),
+                "{query}"
+            );
         };
         let proof = "neither `Sign` and `RequestTime` nor `identifier` and `usersig` are given";
-        check("Sign=a", Code::AppIdMissing, "URL parameter `SdkAppid` is missing or empty");
-        check("SdkAppid=1&sdkappid=1", Code::BadParameter, "URL parameter `SdkAppid` is given more than once");
-        check("SdkAppid=1&contenttype=xml", Code::BadParameter, "URL parameter `contenttype` must be `json`, not `xml`");
-        check("SdkAppid=1&CallbackCommand=Push.Tag", Code::UnknownCommand, "there is no command `Push.Tag`");
-        check("SdkAppid=1&CallbackCommand=Push.OfflinePush", Code::BadParameter, proof);
-        check("SdkAppid=1&Sign=a", Code::BadParameter, "URL parameter `RequestTime` is missing or empty");
-        check("SdkAppid=1&RequestTime=1", Code::BadParameter, "URL parameter `Sign` is missing or empty");
+        check(
+            "Sign=a",
+            Code::AppIdMissing,
+            "URL parameter `SdkAppid` is missing or empty",
+        );
+        check(
+            "SdkAppid=1&sdkappid=1",
+            Code::BadParameter,
+            "URL parameter `SdkAppid` is given more than once",
+        );
+        check(
+            "SdkAppid=1&contenttype=xml",
+            Code::BadParameter,
+            "URL parameter `contenttype` must be `json`, not `xml`",
+        );
+        check(
+            "SdkAppid=1&CallbackCommand=Push.Tag",
+            Code::UnknownCommand,
+            "there is no command `Push.Tag`",
+        );
+        check(
+            "SdkAppid=1&CallbackCommand=Push.OfflinePush",
+            Code::BadParameter,
+            proof,
+        );
+        check(
+            "SdkAppid=1&Sign=a",
+            Code::BadParameter,
+            "URL parameter `RequestTime` is missing or empty",
+        );
+        check(
+            "SdkAppid=1&RequestTime=1",
+            Code::BadParameter,
+            "URL parameter `Sign` is missing or empty",
+        );
         let time = "URL parameter `RequestTime` must be a Unix time in seconds, not `-1`";
         check("SdkAppid=1&Sign=a&RequestTime=-1", Code::BadParameter, time);
-        check("SdkAppid=1&identifier=a", Code::BadParameter, "URL parameter `usersig` is missing or empty");
-        check("SdkAppid=1&usersig=a", Code::BadParameter, "URL parameter `identifier` is missing or empty");
+        check(
+            "SdkAppid=1&identifier=a",
+            Code::BadParameter,
+            "URL parameter `usersig` is missing or empty",
+        );
+        check(
+            "SdkAppid=1&usersig=a",
+            Code::BadParameter,
+            "URL parameter `identifier` is missing or empty",
+        );
     }
 
     #[test]
     fn debug_hides_proofs() {
-        for query in ["SdkAppid=1&Sign=s3cret&RequestTime=1", "SdkAppid=1&identifier=a&usersig=s3cret"] {
+        for query in [
+            "SdkAppid=1&Sign=s3cret&RequestTime=1",
+            "SdkAppid=1&identifier=a&usersig=s3cret",
+        ] {
             assert!(!format!("{:?}", CallbackParameters::parse(query).unwrap()).contains("s3cret"));
         }
     }

@@ -57,21 +57,43 @@ fn online_events_name_the_socket_whatever_their_platform() {
     for platform in ["0", "7", "99"] {
         let online = SAMPLE
             .replace(r#""EventType":1"#, r#""EventType":2"#)
-            .replace(r#""PushPlatform":1"#, &format!(r#""PushPlatform":{platform}"#));
+            .replace(
+                r#""PushPlatform":1"#,
+                &format!(r#""PushPlatform":{platform}"#),
+            );
         let body = body(&[&online]);
         let batch = EventBatch::parse(body.as_bytes()).unwrap();
         let event = batch.check(NOW).next().unwrap().unwrap();
-        assert_eq!((event.route, event.channel), (Route::Online, Channel::Online));
+        assert_eq!(
+            (event.route, event.channel),
+            (Route::Online, Channel::Online)
+        );
     }
 }
 
 #[test]
 fn fields_that_do_not_count_may_hold_anything() {
-    for with in [r#""MsgSeq":"""#, r#""MsgRandom":1.5"#, r#""DataId":null"#, r#""TaskTime":[{}]"#, r#""New":"x""#] {
-        assert_eq!(fault(&SAMPLE.replacen('{', &format!("{{{with},"), 1)), "", "{with}");
+    for with in [
+        r#""MsgSeq":"""#,
+        r#""MsgRandom":1.5"#,
+        r#""DataId":null"#,
+        r#""TaskTime":[{}]"#,
+        r#""New":"x""#,
+    ] {
+        assert_eq!(
+            fault(&SAMPLE.replacen('{', &format!("{{{with},"), 1)),
+            "",
+            "{with}"
+        );
     }
-    assert_eq!(fault(&SAMPLE.replace(r#","ErrCode":0,"ErrInfo":"OK""#, "")), "");
-    assert_eq!(fault(&SAMPLE.replace(r#""ErrInfo":"OK""#, r#""ErrInfo":null"#)), "");
+    assert_eq!(
+        fault(&SAMPLE.replace(r#","ErrCode":0,"ErrInfo":"OK""#, "")),
+        ""
+    );
+    assert_eq!(
+        fault(&SAMPLE.replace(r#""ErrInfo":"OK""#, r#""ErrInfo":null"#)),
+        ""
+    );
 }
 
 #[test]
@@ -81,34 +103,92 @@ fn a_bad_event_is_told_with_field_and_value() {
         assert_eq!(fault(&SAMPLE.replace(from, to)), expected, "{to}");
     };
     check(r#""EventType":1,"#, "", "`EventType` is missing");
-    check(r#""EventType":1"#, r#""EventType":3"#, "`EventType` must be 1 or 2, not `3`");
-    check(r#""EventType":1"#, r#""EventType":"1""#, "`EventType` must be an integer, not `\"1\"`");
-    check(r#""PushPlatform":1"#, r#""PushPlatform":9"#, "`PushPlatform` must be 0 to 8, not `9`");
-    check(r#""PushPlatform":1"#, r#""PushPlatform":-1"#, "`PushPlatform` must be 0 to 8, not `-1`");
+    check(
+        r#""EventType":1"#,
+        r#""EventType":3"#,
+        "`EventType` must be 1 or 2, not `3`",
+    );
+    check(
+        r#""EventType":1"#,
+        r#""EventType":"1""#,
+        "`EventType` must be an integer, not `\"1\"`",
+    );
+    check(
+        r#""PushPlatform":1"#,
+        r#""PushPlatform":9"#,
+        "`PushPlatform` must be 0 to 8, not `9`",
+    );
+    check(
+        r#""PushPlatform":1"#,
+        r#""PushPlatform":-1"#,
+        "`PushPlatform` must be 0 to 8, not `-1`",
+    );
     check(r#""PushPlatform":1,"#, "", "`PushPlatform` is missing");
-    check(r#""PushStage":1"#, r#""PushStage":0"#, "`PushStage` must be 1, 2 or 3, not `0`");
-    check(r#""PushStage":1"#, r#""PushStage":1.0"#, "`PushStage` must be an integer, not `1.0`");
-    check(r#""ErrCode":0"#, r#""ErrCode":"0""#, "`ErrCode` must be an integer, not `\"0\"`");
-    check(r#""ErrInfo":"OK""#, r#""ErrInfo":7"#, "`ErrInfo` must be a string, not `7`");
-    check(r#""To_Account":"user2""#, r#""To_Account":"""#, "`To_Account` must be a string that is not empty, not ``");
-    check(r#""To_Account":"user2""#, r#""To_Account":5"#, "`To_Account` must be a string, not `5`");
+    check(
+        r#""PushStage":1"#,
+        r#""PushStage":0"#,
+        "`PushStage` must be 1, 2 or 3, not `0`",
+    );
+    check(
+        r#""PushStage":1"#,
+        r#""PushStage":1.0"#,
+        "`PushStage` must be an integer, not `1.0`",
+    );
+    check(
+        r#""ErrCode":0"#,
+        r#""ErrCode":"0""#,
+        "`ErrCode` must be an integer, not `\"0\"`",
+    );
+    check(
+        r#""ErrInfo":"OK""#,
+        r#""ErrInfo":7"#,
+        "`ErrInfo` must be a string, not `7`",
+    );
+    check(
+        r#""To_Account":"user2""#,
+        r#""To_Account":"""#,
+        "`To_Account` must be a string that is not empty, not ``",
+    );
+    check(
+        r#""To_Account":"user2""#,
+        r#""To_Account":5"#,
+        "`To_Account` must be a string, not `5`",
+    );
     check(r#""TaskId":"657bf434_bc614e","#, "", "`TaskId` is missing");
     let long = format!(r#""TaskId":"{}""#, "x".repeat(129));
-    check(r#""TaskId":"657bf434_bc614e""#, &long, "`TaskId` has `129` bytes, more than `128`");
-    let command = "`CallbackCommand` must be `Push.AllMemberPush` or `Push.OfflinePush`, not `Push.Tag`";
+    check(
+        r#""TaskId":"657bf434_bc614e""#,
+        &long,
+        "`TaskId` has `129` bytes, more than `128`",
+    );
+    let command =
+        "`CallbackCommand` must be `Push.AllMemberPush` or `Push.OfflinePush`, not `Push.Tag`";
     check("Push.AllMemberPush", "Push.Tag", command);
-    check("Push.AllMemberPush", "Push.OfflinePush", "`PushID` is missing");
+    check(
+        "Push.AllMemberPush",
+        "Push.OfflinePush",
+        "`PushID` is missing",
+    );
     let ms = "`EventTime` must be in seconds, `1557481128000` looks like milliseconds";
     check("1557481128", "1557481128000", ms);
-    let outside = |value: &str| format!("`EventTime` `{value}` is outside `1262304000` to `1741104600`");
+    let outside =
+        |value: &str| format!("`EventTime` `{value}` is outside `1262304000` to `1741104600`");
     check("1557481128", "1262303999", &outside("1262303999"));
     check("1557481128", "1741104601", &outside("1741104601"));
     check("1557481128", "-1", &outside("-1"));
     check("1557481128", "1262304000", "");
     check("1557481128", "1741104600", "");
-    assert!(fault(&SAMPLE.replacen('{', r#"{"ErrCode":1,"#, 1)).contains("duplicate field `ErrCode`"));
-    assert_eq!(fault("null"), "`Events` must be an array of objects, not `null`");
-    assert_eq!(fault("[]"), "`Events` must be an array of objects, not `[]`");
+    assert!(
+        fault(&SAMPLE.replacen('{', r#"{"ErrCode":1,"#, 1)).contains("duplicate field `ErrCode`")
+    );
+    assert_eq!(
+        fault("null"),
+        "`Events` must be an array of objects, not `null`"
+    );
+    assert_eq!(
+        fault("[]"),
+        "`Events` must be an array of objects, not `[]`"
+    );
 }
 
 #[test]
@@ -127,22 +207,42 @@ fn a_body_of_which_nothing_can_count_is_refused_whole() {
     };
     let count = |count: usize| format!("`Events` has `{count}` events, it must have 1 to `100`");
     check("", Code::NotJson, "body is empty, send at least `{}`");
-    check(r#"{"Events":[}"#, Code::NotJson, "body is not JSON, see line `1` column `12`");
-    check("[]", Code::BadRequest, "body must be a JSON object, not `[]`");
+    check(
+        r#"{"Events":[}"#,
+        Code::NotJson,
+        "body is not JSON, see line `1` column `12`",
+    );
+    check(
+        "[]",
+        Code::BadRequest,
+        "body must be a JSON object, not `[]`",
+    );
     check("{}", Code::BadRequest, "`Events` is missing");
-    check(r#"{"Events":{}}"#, Code::BadRequest, "`Events` must be an array of objects, not `{}`");
+    check(
+        r#"{"Events":{}}"#,
+        Code::BadRequest,
+        "`Events` must be an array of objects, not `{}`",
+    );
     check(r#"{"Events":[]}"#, Code::BadRequest, &count(0));
     check(&body(&[SAMPLE; 101]), Code::BadRequest, &count(101));
     check(&body(&["1"; 150]), Code::BadRequest, &count(150));
     assert!(EventBatch::parse(body(&[SAMPLE; 100]).as_bytes()).is_ok());
-    assert_eq!(EventBatch::parse(b"{\"Events\":\"\xff\"}").unwrap_err().code(), Code::NotJson);
+    assert_eq!(
+        EventBatch::parse(b"{\"Events\":\"\xff\"}")
+            .unwrap_err()
+            .code(),
+        Code::NotJson
+    );
 }
 
 #[test]
 fn refused_events_are_named_up_to_a_bound() {
-    let refused: Vec<(usize, String)> = (0..12).map(|index| (index * 2, "bad".to_owned())).collect();
+    let refused: Vec<(usize, String)> =
+        (0..12).map(|index| (index * 2, "bad".to_owned())).collect();
     let text = describe_refused(&refused, 50);
-    assert!(text.starts_with("`12` of `50` events are refused, the others count; event `0`: bad; event `2`: bad"));
+    assert!(text.starts_with(
+        "`12` of `50` events are refused, the others count; event `0`: bad; event `2`: bad"
+    ));
     assert!(text.ends_with("event `18`: bad; …"), "{text}");
     assert!(describe_refused(&refused[..1], 1).ends_with("event `0`: bad"));
 }
@@ -157,5 +257,8 @@ fn typed_parse_speed() {
         let batch = EventBatch::parse(body.as_bytes()).unwrap();
         assert_eq!(batch.check(NOW).filter(Result::is_ok).count(), 100);
     }
-    println!("{:.0} ns per event", start.elapsed().as_nanos() as f64 / 1e6);
+    println!(
+        "{:.0} ns per event",
+        start.elapsed().as_nanos() as f64 / 1e6
+    );
 }

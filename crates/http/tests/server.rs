@@ -1,0 +1,17 @@
+//! Real listeners on port 0 over the in-memory engine: what clients of every kind are answered.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+#[path = "server/fixture.rs"]
+mod fixture;
+
+#[path = "server/admission.rs"]
+mod admission;
+#[path = "server/connections.rs"]
+mod connections;
+#[path = "server/events.rs"]
+mod events;
+#[path = "server/operator.rs"]
+mod operator;
+#[path = "server/statistics.rs"]
+mod statistics;

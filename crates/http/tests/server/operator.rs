@@ -1,0 +1,77 @@
+//! The operator listener, and health on both.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use super::fixture::{Server, Setup, around, code, event, events, send};
+
+async fn get(address: std::net::SocketAddr, path: &str) -> (u16, Value) {
+    let request = http::Request::get(path).header("host", "x");
+    send(address, request.body(Full::<Bytes>::default()).unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_has_real_statuses_and_reasons_for_operators_only() {
+    let server = Server::start(Setup {
+        ready: Err("still opening".to_owned()),
+        ..Setup::default()
+    })
+    .await;
+    for address in [server.public, server.operator] {
+        assert_eq!(
+            get(address, "/health/live").await,
+            (200, json!({"live": true}))
+        );
+    }
+    assert_eq!(
+        get(server.public, "/health/ready").await,
+        (503, json!({"ready": false}))
+    );
+    let expected = json!({"ready": false, "reason": "still opening"});
+    assert_eq!(get(server.operator, "/health/ready").await, (503, expected));
+    server.stop().await;
+
+    let server = Server::start(Setup::default()).await;
+    for address in [server.public, server.operator] {
+        assert_eq!(
+            get(address, "/health/ready").await,
+            (200, json!({"ready": true}))
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_tell_requests_events_and_outcomes_but_no_secrets() {
+    let server = Server::start(Setup::default()).await;
+    let body = events(&[event("t1", "a", 2, 0), "{}".to_owned()]);
+    assert_eq!(code(&server.import(&body).await), 90100);
+    assert_eq!(code(&server.import(&body).await), 90100);
+    assert_eq!(code(&server.statistics(&around("[]")).await), 0);
+    let (status, page) = get(server.operator, "/metrics").await;
+    let page = page.as_str().unwrap();
+    assert_eq!(status, 200);
+    for line in [
+        r#"pushtally_requests_total{command="events",code="90100"} 2"#,
+        r#"pushtally_requests_total{command="all_member_push_statistics",code="0"} 1"#,
+        r#"pushtally_request_seconds_count{command="events"} 2"#,
+        r#"pushtally_events_total{source="import",result="accepted"} 2"#,
+        r#"pushtally_events_total{source="import",result="refused"} 2"#,
+        r#"pushtally_app_events{app="1400000000",kind="push",outcome="fresh"} 1"#,
+        r#"pushtally_app_events{app="1400000000",kind="push",outcome="duplicate"} 1"#,
+        "pushtally_ledger_events_recorded 2",
+        "pushtally_ready 1",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+    }
+    assert!(page.ends_with("# EOF\n"));
+    assert!(!page.contains("usersig") && !page.contains("Sign"));
+    assert_eq!(
+        code(&get(server.public, "/metrics").await.1),
+        60002,
+        "not for the public"
+    );
+    assert_eq!(get(server.operator, "/nothing").await.0, 404);
+    server.stop().await;
+}
