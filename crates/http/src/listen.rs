@@ -81,6 +81,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(limits.idle)
         .max_buf_size(HEAD_LEN_MAX);
+    // No keep-alive pings of ours: their answers would count as movement, and no connection would ever be idle.
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -89,9 +90,7 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
         .max_local_error_reset_streams(RESET_STREAMS_MAX)
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .keep_alive_interval(limits.idle)
-        .keep_alive_timeout(limits.handshake);
+        .initial_connection_window_size(CONNECTION_WINDOW);
     builder
 }
 

@@ -38,41 +38,56 @@ pub type Folded = BTreeMap<(AppId, Kind), Counters>;
 /// not be used again.
 pub fn fold<P: Pages>(batch: &Batch, pages: &mut P, changes: &mut Changes) -> Result<Folded, P::Error> {
     let mut folded = Folded::new();
-    let mut overall = BTreeMap::new();
+    let mut pending = Pending::new();
     for record in &batch.records {
         match record {
-            Record::Events(section) => fold_section(section, pages, changes, &mut folded, &mut overall)?,
-            Record::Control(control) => fold_control(control, pages, changes)?,
+            Record::Events(section) => fold_section(section, pages, changes, &mut pending)?,
+            Record::Control(control) => {
+                // A control changes what was counted before it, so all of that must be there.
+                fold_overall(&mut pending, pages, changes, &mut folded)?;
+                fold_control(control, pages, changes)?;
+            }
         }
     }
-    for ((app, kind), counters) in &folded {
-        let deltas = sum_equal(overall.remove(&(*app, *kind)).unwrap_or_default());
-        changes.overall.extend(deltas.iter().map(|delta| (*app, *kind, *delta)));
-        changes.whole.insert(PageKey::Total(*app, *kind));
+    fold_overall(&mut pending, pages, changes, &mut folded)?;
+    Ok(folded)
+}
+
+/// What a batch adds to the overall pages, gathered so that each is changed once.
+type Pending = BTreeMap<(AppId, Kind), (Counters, Vec<Delta>)>;
+
+fn fold_overall<P: Pages>(
+    pending: &mut Pending,
+    pages: &mut P,
+    changes: &mut Changes,
+    folded: &mut Folded,
+) -> Result<(), P::Error> {
+    for ((app, kind), (counters, deltas)) in std::mem::take(pending) {
+        let deltas = sum_equal(deltas);
+        changes.overall.extend(deltas.iter().map(|delta| (app, kind, *delta)));
+        changes.whole.insert(PageKey::Total(app, kind));
         let mut known = Vec::new();
-        pages.change(PageKey::Total(*app, *kind), None, |page| {
+        pages.change(PageKey::Total(app, kind), None, |page| {
             let total = total_of(page);
-            total.counters.add(counters);
+            total.counters.add(&counters);
             for day in days(&deltas) {
                 known.push(total.days.contains(day[0].at.day()));
                 total.days.add(day[0].at.day(), day);
             }
         })?;
         for (day, exists) in days(&deltas).zip(known) {
-            add_rows(pages, Scope::Overall(*app, *kind), exists, day)?;
+            add_rows(pages, Scope::Overall(app, kind), exists, day)?;
         }
+        folded.entry((app, kind)).or_default().add(&counters);
     }
-    Ok(folded)
+    Ok(())
 }
-
-type Overall = BTreeMap<(AppId, Kind), Vec<Delta>>;
 
 fn fold_section<P: Pages>(
     section: &Section,
     pages: &mut P,
     changes: &mut Changes,
-    folded: &mut Folded,
-    overall: &mut Overall,
+    pending: &mut Pending,
 ) -> Result<(), P::Error> {
     for events in section.events().chunk_by(|a, b| (a.app, a.task) == (b.app, b.task)) {
         let Some(first) = events.first() else { continue };
@@ -81,8 +96,9 @@ fn fold_section<P: Pages>(
         let counters = fold_task(app, first.task, events, pages, changes)?;
         // What growing moved behind the fresh ones was counted before.
         let fresh = changes.fresh[from..].iter().take(counters.fresh as usize);
-        overall.entry((app, kind)).or_default().extend(fresh.map(|fresh| Delta::of(&fresh.event)));
-        folded.entry((app, kind)).or_default().add(&counters);
+        let (sums, deltas) = pending.entry((app, kind)).or_default();
+        deltas.extend(fresh.map(|fresh| Delta::of(&fresh.event)));
+        sums.add(&counters);
     }
     Ok(())
 }

@@ -1,7 +1,296 @@
-//! placeholder
+//! `pushtally demo`: plays the callbacks of a push into a running server and compares what it answers.
+//!
+//! Everything is real: the server of `serve` in this process, HTTP over the loopback, signed callbacks, UserSigs.
+//! Only the push is invented, by a seed. What is expected is counted here, naively, with sets.
+#![expect(clippy::print_stdout, reason = "the demo talks to a person")]
+
+mod client;
+mod compare;
+mod folder;
+mod naive;
+mod plan;
+mod player;
+mod screen;
+mod suggest;
+
+use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
-#[derive(Debug, clap::Args)]
-pub(crate) struct DemoArgs {}
-pub(crate) async fn run(_: DemoArgs) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use clap::Args;
+use pushtally_model::{App, AppId, Kind, Scope, Second, Window};
+use tokio::time::MissedTickBehavior;
+
+use crate::acts::{Act, NewApp, NewToken};
+use crate::config::{Config, Storage};
+use crate::serve::{Server, Signals};
+
+use client::Client;
+use compare::{Counts, Row};
+use folder::Folder;
+use plan::Plan;
+use player::Player;
+use screen::{Scene, Screen, Style, grouped};
+
+/// The app that the demo makes for itself.
+const APP: AppId = AppId(1_400_000_000);
+/// How long before now the push is said to have been made: longer than its last event takes.
+const TASK_AGE_S: u32 = plan::LENGTH_S + 60;
+/// The longest window that the endpoint answers; the overall counts of a kept folder are asked over it.
+const OVERALL_SPAN_S: u32 = App::STATISTICS_SPAN_S_MAX;
+/// The documented quota is one query a second; this waits it out.
+const QUOTA_PAUSE: Duration = Duration::from_millis(1_100);
+
+/// What `pushtally demo` is told.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// End after the comparison, with exit code 1 if any count differs, instead of serving until Ctrl-C.
+    #[arg(long)]
+    once: bool,
+    /// Continue in the same folder with one more push, instead of emptying it first.
+    #[arg(long)]
+    keep: bool,
+    /// The demo's own folder.
+    #[arg(long, default_value = "./demo-data")]
+    dir: PathBuf,
+    /// Port of the public listener on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Devices of the push.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(100..=2_000_000))]
+    devices: u32,
+    /// What the invented push depends on; the same seed plays the same events.
+    #[arg(long, default_value_t = 2026)]
+    seed: u64,
+}
+
+/// Runs the demo.
+pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new()?;
+    let folder = Folder::open(&arguments.dir, arguments.keep)?;
+    let config = config(&folder, arguments.port)?;
+    crate::logs::start(&config.log);
+    let phase = Phase::begin("start a server");
+    let server = Server::start(&config).await?;
+    phase.end(&format!(
+        "http://{}, data in {}",
+        server.public(),
+        folder.data().display()
+    ));
+
+    let shown = tokio::select! {
+        shown = show(&arguments, &server, &folder) => shown.map(Some),
+        _ = signals.next() => Ok(None),
+    };
+    if !arguments.once && matches!(shown, Ok(Some(_))) {
+        println!("Serving until Ctrl-C. `pushtally demo --keep` continues with these counts.");
+        signals.next().await;
+    }
+    let phase = Phase::begin("stop the server");
+    server.stop(config.stop_grace).await?;
+    phase.end("everything acknowledged is kept");
+    Ok(if shown? == Some(false) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// The defaults, in the demo's folder, on the loopback.
+fn config(folder: &Folder, port: u16) -> anyhow::Result<Config> {
+    let mut config = Config::defaults()?;
+    let data = folder.data();
+    config.listen.public = ([127, 0, 0, 1], port).into();
+    config.listen.operator = ([127, 0, 0, 1], 0).into();
+    config.listen.control_socket = Some(data.join("control.sock"));
+    config.storage = Storage::Local(data);
+    config.log.level = tracing::Level::WARN;
+    Ok(config)
+}
+
+/// The demo's app, made when the folder is new.
+async fn app(server: &Server) -> anyhow::Result<Arc<App>> {
+    if server.directory.get(APP).is_none() {
+        let callback_token = NewToken::Generated;
+        let new = NewApp {
+            sdkappid: APP.0,
+            administrators: Vec::new(),
+            key: None,
+            callback_token,
+            relay_to: None,
+        };
+        server.acts.perform(Act::AppAdd(new)).await?;
+    }
+    server
+        .directory
+        .get(APP)
+        .context("the demo's app cannot be found")
+}
+
+/// Plays, asks, compares; answers whether every count agrees.
+async fn show(arguments: &DemoArgs, server: &Server, folder: &Folder) -> anyhow::Result<bool> {
+    let phase = Phase::begin("invent a push");
+    let (seed, devices) = (arguments.seed, arguments.devices);
+    let plan = tokio::task::spawn_blocking(move || Plan::new(seed, devices)).await?;
+    let calls = plan.events.len().div_ceil(player::EVENTS_MAX);
+    let (events, repeats) = (
+        grouped(plan.events.len() as u64),
+        grouped(plan.repeats as u64),
+    );
+    phase.end(&format!(
+        "{events} events in {calls} callbacks, {repeats} of them repeats"
+    ));
+
+    let now = server.clock.now();
+    let client = Client::new(server.public(), &*app(server).await?, now)?;
+    let mut asker = Asker {
+        client: client.clone(),
+        last: None,
+    };
+    let task_time = Second(now.0.saturating_sub(TASK_AGE_S));
+    let task_id = format!("{:x}_{:x}_demo_{seed:x}", server.clock.now_ms(), APP.0);
+    let overall_body = query_body((now.0.saturating_sub(OVERALL_SPAN_S), now.0), None);
+    let before = Counts::from_reply(&asker.ask(&overall_body).await?)?;
+    let player = Arc::new(Player::new(
+        plan,
+        task_id.clone(),
+        task_time,
+        client.clone(),
+        Arc::clone(&server.clock),
+    ));
+
+    let title = format!("play it to {} devices over HTTP", grouped(devices.into()));
+    let phase = Phase::begin(&title);
+    watch(server, &player, devices).await?;
+    let played = player.counts();
+    phase.end("every callback was answered after its events were durable");
+
+    let phase = Phase::begin("ask the endpoint");
+    let body = query_body((task_time.0, now.0), Some(&task_id));
+    let reply = asker.ask(&body).await?;
+    println!("\nPOST {}\n{body}\n", client.shown_url());
+    println!(
+        "{}\n",
+        String::from_utf8_lossy(&reply).replace("{\"EventType\"", "\n  {\"EventType\"")
+    );
+    let answered = Counts::from_reply(&reply)?;
+    println!("{}", compare::table(&played, &answered));
+    let after = Counts::from_reply(&asker.ask(&overall_body).await?)?;
+    let overall_agrees = after == before.plus(&played);
+    let (was, is) = (grouped(before.total()[0]), grouped(after.total()[0]));
+    let verdict = if overall_agrees {
+        "exactly this push more"
+    } else {
+        "NOT this push more"
+    };
+    println!("Overall TotalCount of this folder: {was} before, {is} now, in all rows {verdict}.");
+    let agreed = played == answered && overall_agrees;
+    phase.end(if agreed {
+        "no count differs"
+    } else {
+        "COUNTS DIFFER"
+    });
+
+    if !arguments.once {
+        println!("What to try next:\n");
+        println!(
+            "{}",
+            suggest::lines(&client, &player, server.operator(), &folder.data())?
+        );
+    }
+    Ok(agreed)
+}
+
+/// Draws the ledger's own counts while the player plays.
+async fn watch(server: &Server, player: &Arc<Player>, devices: u32) -> anyhow::Result<()> {
+    let style = Style::detect();
+    let mut screen = Screen::new(style);
+    let mut tick = tokio::time::interval(style.every());
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut playing = pin!(player.play());
+    loop {
+        let ended = tokio::select! {
+            ended = playing.as_mut() => Some(ended),
+            _ = tick.tick() => None,
+        };
+        let scene = Scene {
+            counts: funnel(server, &player.task_id).await?,
+            devices,
+            events: player.acknowledged(),
+            events_all: player.plan.events.len() as u64,
+        };
+        screen.draw(&scene);
+        if let Some(ended) = ended {
+            return ended;
+        }
+    }
+}
+
+/// The four counts of a task, straight from the ledger: drawing must not use the endpoint's quota up.
+async fn funnel(server: &Server, task_id: &str) -> anyhow::Result<Row> {
+    let known = server
+        .stats
+        .engine()
+        .identities
+        .find_task(APP, Kind::Push, task_id)
+        .await?;
+    let Some(task) = known else {
+        return Ok(Row::default());
+    };
+    let tally = server
+        .stats
+        .tally(APP, Scope::Task(task.number), Window::all())
+        .await?;
+    let mut counts = Row::default();
+    for (cell, count) in tally.cells() {
+        if let Some(stage) = cell.lane().stage() {
+            counts[stage as usize] += count;
+        }
+    }
+    Ok(counts)
+}
+
+fn query_body((start, end): (u32, u32), task_id: Option<&str>) -> String {
+    let tasks: Vec<&str> = task_id.into_iter().collect();
+    serde_json::json!({ "StartTime": start, "EndTime": end, "TaskID": tasks }).to_string()
+}
+
+/// Asks the endpoint no more often than its documented quota allows.
+#[derive(Debug)]
+struct Asker {
+    client: Client,
+    last: Option<Instant>,
+}
+
+impl Asker {
+    async fn ask(&mut self, body: &str) -> anyhow::Result<Bytes> {
+        if let Some(last) = self.last {
+            tokio::time::sleep(QUOTA_PAUSE.saturating_sub(last.elapsed())).await;
+        }
+        let reply = self
+            .client
+            .post(&self.client.query_url(), body.to_owned().into_bytes())
+            .await;
+        self.last = Some(Instant::now());
+        reply
+    }
+}
+
+/// A step of the demo and how long it takes.
+#[derive(Debug)]
+struct Phase(Instant);
+
+impl Phase {
+    fn begin(what: &str) -> Self {
+        println!("== {what}");
+        Self(Instant::now())
+    }
+
+    fn end(&self, found: &str) {
+        println!("   {found} ({:.2} s)\n", self.0.elapsed().as_secs_f64());
+    }
 }

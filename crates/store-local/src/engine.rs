@@ -294,11 +294,11 @@ impl RelayQueue for LocalRelays {
     }
 
     async fn cursor(&self, app: AppId) -> Result<u64, StoreError> {
-        self.run(move |queue| queue.cursor(app)).await
+        Ok(self.0.cursor(app))
     }
 
     async fn backlog(&self, app: AppId) -> Result<RelayBacklog, StoreError> {
-        let backlog = self.run(move |queue| queue.backlog(app)).await?;
+        let backlog = self.0.backlog(app);
         Ok(RelayBacklog { calls: backlog.calls, bytes: backlog.bytes })
     }
 }

@@ -12,7 +12,6 @@ mod error;
 mod format;
 mod identities;
 mod log;
-#[path = "relay_stub.rs"]
 pub mod relay_queue;
 pub mod segments;
 mod tables;

@@ -40,7 +40,7 @@ async fn faults_are_told_in_the_documented_order() {
         70020,
     )
     .await;
-    check(at(&credentials_of("administrator", "%20")), 70002).await;
+    check(at(&credentials_of("administrator", "%0A")), 70002).await;
     check(at(&credentials_of("administrator", "garbage")), 70003).await;
     let made = |key: &str, identifier: &str, app: u32, time: i64| {
         at(&credentials_of(

@@ -1,6 +1,7 @@
 //! Connections of every kind: kept alive, HTTP/2, TLS, malformed, too many, and at the end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -114,7 +115,7 @@ async fn tls_negotiates_either_protocol() {
 fn envelope(answer: &str) -> Value {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains("connection: close"), "{answer}");
+    assert!(head.contains("content-type: application/json"), "{answer}");
     serde_json::from_str(body).unwrap()
 }
 
@@ -281,4 +282,37 @@ async fn stopping_finishes_what_runs_and_closes_what_idles() {
         TcpStream::connect(address).await.is_err(),
         "nothing is accepted any more"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_connections_are_closed() {
+    let limits = Limits {
+        idle: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let server = Server::start(Setup {
+        limits,
+        ..Setup::default()
+    })
+    .await;
+    assert_eq!(raw(server.public, b"").await, "");
+    assert_eq!(raw(server.public, b"POST / HTTP/1.1\r\n").await, "");
+    let path = format!(
+        "POST {STATISTICS}?{} HTTP/1.1\r\nhost: x\r\n",
+        credentials()
+    );
+    let answer = raw(
+        server.public,
+        format!("{path}content-length: 2\r\n\r\n{{}}").as_bytes(),
+    )
+    .await;
+    assert_eq!(code(&envelope(&answer)), 90100);
+    let stream = TcpStream::connect(server.public).await.unwrap();
+    let (sender, connection) =
+        http2::handshake::<_, _, Full<Bytes>>(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    connection.await.unwrap();
+    drop(sender);
+    server.stop().await;
 }

@@ -47,7 +47,10 @@ fn bounds_in_the_default_file_are_those_of_the_crates() {
     assert_eq!(config.snapshot_interval_ms, stats.snapshot_interval_ms);
     let (limits, http) = (&config.limits, pushtally_http::Limits::default());
     assert_eq!(limits.connections_max, http.connections_max);
-    assert_eq!((limits.handshake, limits.idle, limits.body_read), (http.handshake, http.idle, http.body_read));
+    assert_eq!(
+        (limits.handshake, limits.idle, limits.body_read),
+        (http.handshake, http.idle, http.body_read)
+    );
     let relay = pushtally_webhook::Settings::default();
     assert_eq!(
         (config.relay.in_flight_max, config.relay.timeout),

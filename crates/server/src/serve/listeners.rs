@@ -9,7 +9,7 @@ use pushtally_http::{Limits, Metrics, Quotas, State, operator_router, public_rou
 use pushtally_model::Clock;
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
-use pushtally_store::{Directory, Identities, Report, RelayQueue};
+use pushtally_store::{Directory, Identities, RelayQueue, Report};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -42,26 +42,43 @@ impl Listeners {
     /// Binds both and serves from then on.
     pub(super) async fn start(config: &Config, parts: Parts) -> anyhow::Result<Self> {
         let tls = match &config.listen.tls {
-            Some(TlsFiles { cert, key }) => Some(pushtally_http::load_tls(cert, key).context("tls cannot be set up")?),
+            Some(TlsFiles { cert, key }) => {
+                Some(pushtally_http::load_tls(cert, key).context("tls cannot be set up")?)
+            }
             None => None,
         };
         let public = bind("public", config.listen.public).await?;
         let operator = bind("operator", config.listen.operator).await?;
         let addresses = (public.local_addr()?, operator.local_addr()?);
         let limits = limits(config);
-        let operator_limits = Limits { connections_max: OPERATOR_CONNECTIONS_MAX, ..limits.clone() };
+        let operator_limits = Limits {
+            connections_max: OPERATOR_CONNECTIONS_MAX,
+            ..limits.clone()
+        };
         let state = Arc::new(state(parts, limits.clone()));
         let stop = CancellationToken::new();
         let grace = config.stop_grace;
         let serve = |listener, router, tls, limits| {
             let stopped = stop.clone().cancelled_owned();
-            tokio::spawn(pushtally_http::serve(vec![listener], router, tls, limits, stopped, grace))
+            tokio::spawn(pushtally_http::serve(
+                vec![listener],
+                router,
+                tls,
+                limits,
+                stopped,
+                grace,
+            ))
         };
         let tasks = [
             serve(public, public_router(Arc::clone(&state)), tls, limits),
             serve(operator, operator_router(state), None, operator_limits),
         ];
-        Ok(Self { public: addresses.0, operator: addresses.1, stop, tasks })
+        Ok(Self {
+            public: addresses.0,
+            operator: addresses.1,
+            stop,
+            tasks,
+        })
     }
 
     pub(super) fn public(&self) -> SocketAddr {
@@ -89,7 +106,13 @@ async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 fn state(parts: Parts, limits: Limits) -> State {
-    let Parts { stats, directory, identities, queue, clock } = parts;
+    let Parts {
+        stats,
+        directory,
+        identities,
+        queue,
+        clock,
+    } = parts;
     let report: Arc<dyn Report> = stats.clone();
     State {
         directory,
@@ -107,6 +130,16 @@ fn state(parts: Parts, limits: Limits) -> State {
 }
 
 fn limits(config: &Config) -> Limits {
-    let &crate::config::Limits { connections_max, handshake, idle, body_read } = &config.limits;
-    Limits { connections_max, handshake, idle, body_read }
+    let &crate::config::Limits {
+        connections_max,
+        handshake,
+        idle,
+        body_read,
+    } = &config.limits;
+    Limits {
+        connections_max,
+        handshake,
+        idle,
+        body_read,
+    }
 }

@@ -1,0 +1,189 @@
+//! The funnel while it fills: bars that move on a terminal, plain lines once a second elsewhere.
+#![expect(clippy::print_stdout, reason = "the demo talks to a person")]
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use super::compare::Row;
+
+/// No line is longer, whatever the terminal.
+const WIDTH: usize = 80;
+const BAR_LEN: usize = WIDTH - 24;
+const STAGES: [(&str, &str); 4] = [
+    ("planned", "\x1b[34m"),
+    ("sent", "\x1b[36m"),
+    ("delivered", "\x1b[32m"),
+    ("clicked", "\x1b[33m"),
+];
+
+/// How the funnel is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    Bars { colour: bool },
+    Lines,
+}
+
+impl Style {
+    /// What standard output can show.
+    pub(super) fn detect() -> Self {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        if !std::io::stdout().is_terminal()
+            || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+        {
+            return Self::Lines;
+        }
+        Self::Bars {
+            colour: !set("NO_COLOR"),
+        }
+    }
+
+    /// How often it is drawn.
+    pub(super) fn every(self) -> Duration {
+        match self {
+            Self::Bars { .. } => Duration::from_millis(100),
+            Self::Lines => Duration::from_secs(1),
+        }
+    }
+}
+
+/// What is shown at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scene {
+    pub(super) counts: Row,
+    pub(super) devices: u32,
+    pub(super) events: u64,
+    pub(super) events_all: u64,
+}
+
+/// Draws scenes over each other.
+#[derive(Debug)]
+pub(super) struct Screen {
+    style: Style,
+    started: Instant,
+    drawn: bool,
+    last: (Instant, u64),
+}
+
+impl Screen {
+    pub(super) fn new(style: Style) -> Self {
+        let now = Instant::now();
+        Self {
+            style,
+            started: now,
+            drawn: false,
+            last: (now, 0),
+        }
+    }
+
+    pub(super) fn draw(&mut self, scene: &Scene) {
+        let now = Instant::now();
+        let (before, events_before) = self.last;
+        let rate = scene.events.saturating_sub(events_before) as f64
+            / (now - before).as_secs_f64().max(0.001);
+        self.last = (now, scene.events);
+        let elapsed = now - self.started;
+        match self.style {
+            Style::Lines => println!("{}", line(scene, rate, elapsed)),
+            Style::Bars { colour } => {
+                if self.drawn {
+                    print!("\x1b[{}A", STAGES.len() + 1);
+                }
+                print!("{}", bars(scene, rate, elapsed, colour));
+                // A terminal that is gone ends the demo elsewhere.
+                let _ = std::io::stdout().flush();
+                self.drawn = true;
+            }
+        }
+    }
+}
+
+fn line(scene: &Scene, rate: f64, elapsed: Duration) -> String {
+    let [planned, sent, delivered, clicked] = scene.counts;
+    let elapsed = elapsed.as_secs_f64();
+    format!(
+        "{elapsed:5.1} s  planned {planned} sent {sent} delivered {delivered} clicked {clicked}  {rate:.0} events/s"
+    )
+}
+
+fn bars(scene: &Scene, rate: f64, elapsed: Duration, colour: bool) -> String {
+    let mut out = String::new();
+    for ((name, paint), count) in STAGES.iter().zip(scene.counts) {
+        let len = (count as usize * BAR_LEN / scene.devices.max(1) as usize).min(BAR_LEN);
+        let (paint, plain) = if colour {
+            (*paint, "\x1b[0m")
+        } else {
+            ("", "")
+        };
+        let bar = "█".repeat(len);
+        let _ = writeln!(
+            out,
+            "\x1b[2K  {name:<9} {:>10}  {paint}{bar}{plain}",
+            grouped(count)
+        );
+    }
+    let (events, all, elapsed) = (
+        grouped(scene.events),
+        grouped(scene.events_all),
+        elapsed.as_secs_f64(),
+    );
+    let rate = grouped(rate as u64);
+    let _ = writeln!(
+        out,
+        "\x1b[2K  {events} of {all} events, {rate} events/s, {elapsed:.1} s"
+    );
+    out
+}
+
+/// `1234567` as `1,234,567`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let check = |number, expected| assert_eq!(grouped(number), expected);
+        check(0, "0");
+        check(999, "999");
+        check(1_000, "1,000");
+        check(1_234_567, "1,234,567");
+    }
+
+    #[test]
+    fn bars_fit_and_have_no_colour_where_none_is_wanted() {
+        let counts = [2_000_000, 1_000_000, 500_000, 1];
+        let scene = Scene {
+            counts,
+            devices: 2_000_000,
+            events: 3_900_000,
+            events_all: 3_900_000,
+        };
+        let drawn = bars(&scene, 123_456.7, Duration::from_millis(61_500), false);
+        assert_eq!(drawn.lines().count(), STAGES.len() + 1);
+        for line in drawn.lines() {
+            let line = line.strip_prefix("\x1b[2K").unwrap();
+            assert!(
+                !line.contains('\x1b') && line.chars().count() <= WIDTH,
+                "{line}"
+            );
+        }
+        assert_eq!(
+            drawn.matches('█').count(),
+            BAR_LEN + BAR_LEN / 2 + BAR_LEN / 4
+        );
+        assert!(bars(&scene, 0.0, Duration::ZERO, true).contains("\x1b[34m"));
+        assert!(line(&scene, 1.0, Duration::ZERO).len() <= WIDTH + 20);
+    }
+}
