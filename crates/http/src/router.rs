@@ -10,7 +10,6 @@ use axum::routing::any;
 use crate::{State, events, health, metrics, statistics, unknown};
 
 /// The public listener: backends, and health without reasons.
-#[must_use]
 pub fn public_router(state: Arc<State>) -> Router {
     Router::new()
         .route(
@@ -25,7 +24,6 @@ pub fn public_router(state: Arc<State>) -> Router {
 }
 
 /// The operator listener: health with reasons, and metrics. Not to be reachable from outside.
-#[must_use]
 pub fn operator_router(state: Arc<State>) -> Router {
     Router::new()
         .route("/health/live", any(health::live))

@@ -45,9 +45,8 @@ impl PageKey {
             Self::Total(app, Kind::Message) => (0, app.0, 1),
             Self::Task(task) => (1, task.0, 0),
             Self::Marks(task, shard) => (2, task.0, shard.into()),
-            Self::TotalRows(app, Kind::Push, day) => (3, app.0, day),
-            Self::TotalRows(app, Kind::Message, day) => (4, app.0, day),
-            Self::TaskRows(task, day) => (5, task.0, day),
+            Self::TotalRows(app, kind, day) => (3, app.0, u32::from(kind == Kind::Message) << 31 | day),
+            Self::TaskRows(task, day) => (4, task.0, day),
         };
         let mut bytes = [0; Self::LEN];
         bytes[0] = class;
@@ -66,9 +65,9 @@ impl PageKey {
             (0, 1) => Self::Total(AppId(a), Kind::Message),
             (1, 0) => Self::Task(TaskNumber(a)),
             (2, b) => Self::Marks(TaskNumber(a), u16::try_from(b).ok()?),
-            (3, day) => Self::TotalRows(AppId(a), Kind::Push, day),
-            (4, day) => Self::TotalRows(AppId(a), Kind::Message, day),
-            (5, day) => Self::TaskRows(TaskNumber(a), day),
+            (3, day) if day >> 31 == 0 => Self::TotalRows(AppId(a), Kind::Push, day),
+            (3, day) => Self::TotalRows(AppId(a), Kind::Message, day & !(1 << 31)),
+            (4, day) => Self::TaskRows(TaskNumber(a), day),
             _ => return None,
         })
     }
@@ -106,6 +105,7 @@ impl Page {
     /// Adds what a newer addition of the same key holds.
     pub fn absorb(&mut self, newer: Self) {
         match (&mut *self, newer) {
+            (Self::Total(page), Self::Total(newer)) => page.absorb(&newer),
             (Self::Task(page), Self::Task(newer)) => page.absorb(newer),
             (Self::Marks(page), Self::Marks(newer)) => page.absorb(&newer),
             (Self::Rows(page), Self::Rows(newer)) => page.absorb(&newer),
@@ -142,5 +142,32 @@ impl Page {
             PageKey::TotalRows(..) | PageKey::TaskRows(..) => Self::Rows(Box::new(DayPage::decode(&mut reader)?)),
         };
         if reader.is_empty() { Ok(page) } else { Err(reader.impossible("tail")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key() -> impl Strategy<Value = PageKey> {
+        (0..5u8, 0..3u32, any::<bool>(), 0..3u16).prop_map(|(class, a, message, b)| {
+            let kind = if message { Kind::Message } else { Kind::Push };
+            match class {
+                0 => PageKey::Total(AppId(a), kind),
+                1 => PageKey::Task(TaskNumber(a)),
+                2 => PageKey::Marks(TaskNumber(a), b),
+                3 => PageKey::TotalRows(AppId(a), kind, b.into()),
+                _ => PageKey::TaskRows(TaskNumber(a), b.into()),
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn stored_keys_order_as_keys_do(a in key(), b in key()) {
+            prop_assert_eq!(a.cmp(&b), a.to_bytes().cmp(&b.to_bytes()));
+            prop_assert_eq!(PageKey::from_bytes(a.to_bytes()), Some(a));
+        }
     }
 }

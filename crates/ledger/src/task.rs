@@ -268,6 +268,12 @@ impl MarksPage {
 }
 
 impl TotalPage {
+    /// Adds another part's counts.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.days.absorb(&other.days);
+        self.counters.add(&other.counters);
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         self.days.heap_bytes()
     }

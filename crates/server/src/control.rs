@@ -5,7 +5,7 @@
 mod call;
 mod listen;
 
-pub(crate) use call::{CallError, call};
+pub(crate) use call::call;
 pub(crate) use listen::Control;
 
 use serde::{Deserialize, Serialize};

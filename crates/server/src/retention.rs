@@ -56,7 +56,7 @@ async fn drop_log(stats: &Stats, directory: &Directory, now_ms: i64) {
         Ok(0) => {}
         Ok(segments) => tracing::info!(segments, "old log segments dropped"),
         Err(error) => {
-            tracing::warn!(%error, "old log segments cannot be dropped, tried again tomorrow")
+            tracing::warn!(%error, "old log segments cannot be dropped, tried again tomorrow");
         }
     }
 }

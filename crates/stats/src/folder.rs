@@ -104,7 +104,7 @@ impl Folder {
             self.collect_installed();
             self.bound_memory();
             let due = self.since_cut >= self.options.snapshot_events || self.cut_at.elapsed() >= interval;
-            if due && self.since_cut > 0 && !self.installing {
+            if due && self.since_cut > 0 && !self.installing && !self.shared.is_held() {
                 self.cut();
             }
         }

@@ -10,10 +10,14 @@ mod intake;
 mod options;
 mod query;
 mod recover;
+mod retention;
 mod shared;
 mod snapshot;
 mod stats;
+mod verify;
 mod warm;
 
 pub use options::Options;
+pub use retention::Retained;
 pub use stats::{Health, Stats};
+pub use verify::Verified;

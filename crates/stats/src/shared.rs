@@ -1,6 +1,7 @@
 //! What the threads and callers of one ledger share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use pushtally_ledger::PageKey;
@@ -22,6 +23,24 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     cold_reads: Semaphore,
     failed: Mutex<Option<String>>,
+    holds: AtomicUsize,
+}
+
+/// While it lives, snapshots wait.
+#[derive(Debug)]
+pub(crate) struct Held(Arc<Shared>);
+
+impl Held {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        shared.holds.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.holds.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Counted since the start.
@@ -41,7 +60,13 @@ impl Shared {
             counters: Counters::default(),
             cold_reads: Semaphore::new(COLD_READS_MAX),
             failed: Mutex::default(),
+            holds: AtomicUsize::new(0),
         }
+    }
+
+    /// Whether snapshots must wait.
+    pub(crate) fn is_held(&self) -> bool {
+        self.holds.load(Ordering::Relaxed) > 0
     }
 
     /// Why nothing more is accepted, if so.

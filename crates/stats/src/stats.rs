@@ -20,7 +20,7 @@ use crate::folder::{Folder, Work};
 use crate::intake::{Intake, Wanted};
 use crate::query;
 use crate::recover::recover;
-use crate::shared::Shared;
+use crate::shared::{Held, Shared};
 use crate::snapshot;
 use crate::warm::warm;
 
@@ -172,6 +172,11 @@ impl Stats {
             cold_loads: cache.cold_loads(),
             snapshots: counters.snapshots.load(Ordering::Relaxed),
         }
+    }
+
+    /// Keeps snapshots from being written while the answer lives, unless memory runs short.
+    pub(crate) fn hold_snapshots(&self) -> Held {
+        Held::new(&self.shared)
     }
 
     /// The engine underneath.

@@ -97,10 +97,9 @@ impl Tables {
         for key in keys {
             let bytes = key.to_bytes();
             for (table, lookup) in &mut lookups {
-                if let Some(value) = lookup.get(&bytes)? {
-                    if versions.take(*key, value, table)? {
-                        break;
-                    }
+                let found = lookup.get(&bytes)?;
+                if found.map_or(Ok(false), |value| versions.take(*key, value, table))? {
+                    break;
                 }
             }
             pages.push(versions.unite());

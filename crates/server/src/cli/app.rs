@@ -1,6 +1,6 @@
 //! `pushtally app`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -107,7 +107,7 @@ impl AddArgs {
             None if self.callback_token => NewToken::Generated,
             None => NewToken::None,
         };
-        let key = self.key_file.as_ref().map(secret).transpose()?;
+        let key = self.key_file.as_deref().map(secret).transpose()?;
         let (administrators, relay_to) = (self.admin, self.relay_to);
         Ok(NewApp {
             sdkappid: self.sdkappid,
@@ -120,7 +120,7 @@ impl AddArgs {
 }
 
 /// The first secret of a file.
-pub(super) fn secret(path: &PathBuf) -> Result<String, UsageError> {
+pub(super) fn secret(path: &Path) -> Result<String, UsageError> {
     let secrets = read_secret_file(path).map_err(UsageError)?;
     Ok(secrets
         .first()

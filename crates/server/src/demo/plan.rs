@@ -147,7 +147,7 @@ fn play_device(dice: &mut Dice, device: u32, arrivals: &mut Arrivals) {
         loss,
     };
     if dice.per_mille(profile.refused) {
-        arrivals.add(dice, event(1, sent_s, dice_loss(device)));
+        arrivals.add(dice, event(1, sent_s, loss_of(device)));
         return;
     }
     arrivals.add(dice, event(1, sent_s, 0));
@@ -156,18 +156,16 @@ fn play_device(dice: &mut Dice, device: u32, arrivals: &mut Arrivals) {
     if delivered {
         arrivals.add(dice, event(2, reached_s, 0));
     } else if profile.delivered > 0 && dice.per_mille(100) {
-        arrivals.add(dice, event(2, reached_s, dice_loss(device)));
+        arrivals.add(dice, event(2, reached_s, loss_of(device)));
     }
     if (delivered || profile.delivered == 0) && dice.per_mille(profile.clicked) {
-        arrivals.add(
-            dice,
-            event(3, reached_s + dice.below(CLICK_S.into()) as u32, 0),
-        );
+        let clicked_s = reached_s + dice.below(CLICK_S.into()) as u32;
+        arrivals.add(dice, event(3, clicked_s, 0));
     }
 }
 
 /// A reason that depends on the device, so that a repeat gives the same one.
-fn dice_loss(device: u32) -> u8 {
+fn loss_of(device: u32) -> u8 {
     1 + (device % LOSSES.len() as u32) as u8
 }
 

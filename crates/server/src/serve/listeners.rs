@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use pushtally_http::{Limits, Metrics, Quotas, State, operator_router, public_router};

@@ -157,6 +157,7 @@ pub(super) struct TableWriter {
     blocks: Vec<Block>,
     block: Vec<u8>,
     first: KeyBytes,
+    last: Option<KeyBytes>,
     buffer: Vec<u8>,
     written: u64,
     unsynced: usize,
@@ -177,6 +178,7 @@ impl TableWriter {
             blocks: Vec::new(),
             block: Vec::with_capacity(2 * BLOCK_LEN),
             first: [0; PageKey::LEN],
+            last: None,
             buffer,
             written: 0,
             unsynced: 0,
@@ -186,6 +188,10 @@ impl TableWriter {
 
     /// Adds an entry; keys must ascend.
     pub(super) fn put(&mut self, key: KeyBytes, value: &[u8]) -> Result<(), LocalError> {
+        if self.last.is_some_and(|last| last >= key) {
+            return Err(LocalError::corrupt(&self.path, self.written, format!("key {key:?} is out of order")));
+        }
+        self.last = Some(key);
         if self.block.is_empty() {
             self.first = key;
         }
