@@ -70,7 +70,7 @@ async fn memory_stays_bounded_and_cold_tasks_count_once_through_crashes() {
                     let task = rng.random_range(0..40);
                     let device = rng.random_range(0..3000) * 97;
                     let lane = Lane::ALL[rng.random_range(0..4)];
-                    event(task, device, lane, START + rng.random_range(0..200_000))
+                    event(task, device, lane, START + rng.random_range(0..20_000))
                 })
                 .collect();
             for event in &events {
