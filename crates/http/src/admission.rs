@@ -17,6 +17,9 @@ use subtle::ConstantTimeEq as _;
 use crate::refusal::Refusal;
 use crate::{Command, State};
 
+/// Characters of a host that a refusal repeats: no host name is longer.
+const HOST_LEN_MAX: usize = 253;
+
 /// Admits an administrator's call of a `/v4` command.
 pub(crate) fn admit(state: &State, command: Command, parts: &Parts) -> Result<Arc<App>, Refusal> {
     require_post(&parts.method)?;
@@ -107,7 +110,7 @@ fn require_host(app: &App, parts: &Parts) -> Result<(), Refusal> {
     }
     Err(Refusal::WrongHost {
         app: app.id,
-        host: host.to_owned(),
+        host: host.chars().take(HOST_LEN_MAX).collect(),
     })
 }
 

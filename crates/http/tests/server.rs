@@ -1,6 +1,9 @@
 //! Real listeners on port 0 over the in-memory engine: what clients of every kind are answered.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be built fails its test"
+)]
 
 #[path = "server/fixture.rs"]
 mod fixture;

@@ -47,6 +47,8 @@ pub(crate) struct Cache {
     installed: AtomicU32,
     /// Tasks below this may have pages in the installed snapshot.
     tasks_end: AtomicU32,
+    /// Above this the folder evicts, and readers keep what they load to themselves.
+    bytes_max: usize,
     bytes: AtomicUsize,
     pages: AtomicUsize,
     hand: AtomicUsize,
@@ -66,12 +68,13 @@ pub(crate) enum Found {
 }
 
 impl Cache {
-    pub(crate) fn new(tasks_end: u32, cold: bool) -> Self {
+    pub(crate) fn new(bytes_max: usize, tasks_end: u32, cold: bool) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             epoch: AtomicU32::new(1),
             installed: AtomicU32::new(0),
             tasks_end: AtomicU32::new(tasks_end),
+            bytes_max,
             bytes: AtomicUsize::new(0),
             pages: AtomicUsize::new(0),
             hand: AtomicUsize::new(0),
@@ -94,6 +97,15 @@ impl Cache {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
+    /// Whether there is room for pages that nobody must change.
+    pub(crate) fn has_room(&self) -> bool {
+        self.bytes() < self.bytes_max
     }
 
     pub(crate) fn pages(&self) -> usize {

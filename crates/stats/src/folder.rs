@@ -212,7 +212,7 @@ impl Folder {
     /// Evicts; when only changed pages are left, snapshots; when even that is behind, waits: memory does not
     /// grow, callers are answered later and, once the intake is full, refused.
     fn bound_memory(&mut self) {
-        let bytes_max = self.options.page_bytes_max();
+        let bytes_max = self.shared.cache.bytes_max();
         if self.shared.cache.bytes() <= bytes_max {
             return;
         }

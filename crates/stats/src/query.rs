@@ -45,13 +45,24 @@ pub(crate) async fn tally(shared: &Shared, scope: Scope, window: Window) -> Resu
     }
 }
 
-/// Brings a page in and answers it. Evicted again in between, it is fetched again.
+/// Reads a cold page and answers it. It is let into the cache only while there is room, so that queries of
+/// old tasks cannot push memory over its bound.
 pub(crate) async fn fetch(shared: &Shared, key: PageKey) -> Result<Option<Arc<Page>>, StoreError> {
     loop {
-        shared.fetch(&[key]).await?;
+        let generation = shared.engine.pages.generation();
+        if shared.cache.has_room() {
+            shared.fetch(&[key]).await?;
+            match shared.cache.find(key) {
+                Found::Page(page) => return Ok(Some(page)),
+                Found::Nothing => return Ok(None),
+                Found::Cold => continue,
+            }
+        }
+        let page = shared.read(key).await?;
         match shared.cache.find(key) {
             Found::Page(page) => return Ok(Some(page)),
             Found::Nothing => return Ok(None),
+            Found::Cold if shared.engine.pages.generation() == generation => return Ok(page.map(Arc::new)),
             Found::Cold => {}
         }
     }

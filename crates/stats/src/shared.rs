@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use pushtally_ledger::PageKey;
+use pushtally_ledger::{Page, PageKey};
 use pushtally_store::{Engine, StoreError};
 use tokio::sync::Semaphore;
 
@@ -89,7 +89,13 @@ impl Shared {
         self.load(keys).await
     }
 
-    /// The same without the lane.
+    /// Reads a page from the newest snapshot past the cache, in the bounded lane of callers.
+    pub(crate) async fn read(&self, key: PageKey) -> Result<Option<Page>, StoreError> {
+        let _permit = self.cold_reads.acquire().await;
+        Ok(self.engine.pages.load_many(&[key]).await?.pop().flatten())
+    }
+
+    /// Brings pages in without the lane.
     pub(crate) async fn load(&self, keys: &[PageKey]) -> Result<(), StoreError> {
         let mut left = keys.to_vec();
         while !left.is_empty() {

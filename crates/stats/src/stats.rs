@@ -67,7 +67,7 @@ impl Stats {
     /// every number in it, then takes events in. Must be called within a multi-thread runtime.
     pub async fn open(engine: Engine, clock: Arc<dyn Clock>, options: Options) -> Result<Arc<Self>, StoreError> {
         let installed = engine.pages.installed().await?;
-        let cache = Cache::new(installed.tasks_end, installed.included.of(0) > 0);
+        let cache = Cache::new(options.page_bytes_max(), installed.tasks_end, installed.included.of(0) > 0);
         let intake = Intake::new(options.waiting_events_max);
         let shared = Arc::new(Shared::new(engine, cache, intake));
         let runtime = Handle::current();

@@ -316,3 +316,30 @@ async fn silent_connections_are_closed() {
     drop(sender);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_malformed_request_behind_a_good_one_gets_its_envelope_too() {
+    let server = Server::start(Setup::default()).await;
+    let good = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
+    let answers = raw(
+        server.public,
+        format!("{good}{good}\u{1}\r\n\r\n").as_bytes(),
+    )
+    .await;
+    assert_eq!(
+        answers.matches("HTTP/1.1 200 OK\r\n").count(),
+        3,
+        "{answers}"
+    );
+    assert_eq!(
+        answers.matches("\"ErrorCode\":60009").count(),
+        2,
+        "{answers}"
+    );
+    assert_eq!(
+        answers.matches("\"ErrorCode\":60002").count(),
+        1,
+        "{answers}"
+    );
+    server.stop().await;
+}
