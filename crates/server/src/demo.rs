@@ -254,9 +254,10 @@ async fn funnel(server: &Server, task_id: &str) -> anyhow::Result<Row> {
     Ok(counts)
 }
 
+/// The body of a query in a window, for one task or overall.
 fn query_body((start, end): (u32, u32), task_id: Option<&str>) -> String {
-    let tasks: Vec<&str> = task_id.into_iter().collect();
-    serde_json::json!({ "StartTime": start, "EndTime": end, "TaskID": tasks }).to_string()
+    let task_id = task_id.map(|id| format!("\"{id}\"")).unwrap_or_default();
+    format!(r#"{{"StartTime":{start},"EndTime":{end},"TaskID":[{task_id}]}}"#)
 }
 
 /// Asks the endpoint no more often than its documented quota allows.

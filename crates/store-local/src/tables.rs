@@ -122,14 +122,15 @@ impl Tables {
 
     /// Writes a table of the snapshot's pages, then a manifest that names it.
     pub(crate) fn install(&self, snapshot: &Snapshot) -> Result<(), LocalError> {
-        let mut writer = TableWriter::create(&*self.disk, &self.dir, self.next_id())?;
-        let mut bytes = Vec::new();
-        for StoredPage { key, form, page } in &snapshot.pages {
-            bytes.clear();
-            value::encode(*form, page, &mut bytes);
-            writer.put(key.to_bytes(), &bytes)?;
-        }
-        let (table, entry) = writer.finish()?;
+        let (table, entry) = self.write_table(|writer| {
+            let mut bytes = Vec::new();
+            for StoredPage { key, form, page } in &snapshot.pages {
+                bytes.clear();
+                value::encode(*form, page, &mut bytes);
+                writer.put(key.to_bytes(), &bytes)?;
+            }
+            Ok(())
+        })?;
         self.replace(|set| {
             let mut manifest = set.manifest.clone();
             manifest.included = snapshot.included.clone();
@@ -146,8 +147,24 @@ impl Tables {
         Ok(())
     }
 
-    fn next_id(&self) -> u64 {
-        self.next_id.fetch_add(1, Ordering::Relaxed)
+    /// Writes a new table; one that could not be finished is removed, so that trying again costs no space.
+    fn write_table(
+        &self,
+        fill: impl FnOnce(&mut TableWriter) -> Result<(), LocalError>,
+    ) -> Result<(Table, TableEntry), LocalError> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let mut writer = TableWriter::create(&*self.disk, &self.dir, id)?;
+        let written = fill(&mut writer).and_then(|()| writer.finish());
+        // Its name must be durable before a manifest can name it.
+        let named = |file| {
+            self.disk.sync_dir(&self.dir).map_err(|e| LocalError::of_io("sync", &self.dir, e)).map(|()| file)
+        };
+        let written = written.and_then(named);
+        if written.is_err() {
+            // The error that matters is the first; a file left over is removed at the next start.
+            let _ = self.disk.remove(&table_path(&self.dir, id));
+        }
+        written
     }
 
     /// Makes a new set durable, then current.
@@ -193,3 +210,6 @@ fn table_name(id: u64) -> String {
 fn table_path(dir: &Path, id: u64) -> PathBuf {
     dir.join(table_name(id))
 }
+
+#[cfg(test)]
+mod tests;

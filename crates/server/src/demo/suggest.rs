@@ -14,37 +14,35 @@ pub(super) fn lines(
     operator: SocketAddr,
     data: &Path,
 ) -> anyhow::Result<String> {
-    let (url, task, start) = (client.query_url(), &player.task_id, player.task_time.0);
-    let query = |window: (u32, u32), tasks: &str| {
-        format!(
-            r#"curl -s '{url}' -d '{{"StartTime":{},"EndTime":{},"TaskID":[{tasks}]}}'"#,
-            window.0, window.1
-        )
-    };
+    let (url, start, task) = (
+        client.query_url(),
+        player.task_time.0,
+        Some(player.task_id.as_str()),
+    );
+    let query = |window, task| format!("curl -s '{url}' -d '{}'", super::query_body(window, task));
     let end = start + super::TASK_AGE_S;
-    let task = format!("\"{task}\"");
     let repeated = player.plan.events.get(..1).unwrap_or_default();
     let repeated = String::from_utf8(player.body(repeated)?)?;
     let mut out = String::new();
     let mut add = |what: &str, line: String| _ = writeln!(out, "# {what}\n{line}\n");
     add(
         "the same query (one a second; a second one within it is answered 60007)",
-        query((start, end), &task),
+        query((start, end), task),
     );
     add(
         "only the push's first minute, exact to the second",
-        query((start, start + 60), &task),
+        query((start, start + 60), task),
     );
     add(
         "everything in this folder",
-        query((end - super::OVERALL_SPAN_S, end), ""),
+        query((end - super::OVERALL_SPAN_S, end), None),
     );
     add("one event once more: it is taken, and no count moves", {
         format!("curl -s '{}' -d '{repeated}'", client.events_url())
     });
     add(
         "a window that is refused, with the reason",
-        query((end, start), &task),
+        query((end, start), task),
     );
     add(
         "what the operator sees",

@@ -202,7 +202,8 @@ mod tests {
             records.iter().for_each(|record| writer.put(record));
             let mut reader = Reader::new(writer.bytes());
             for record in &records {
-                prop_assert_eq!(reader.next().unwrap().as_ref(), Some(record));
+                let read = reader.next().unwrap();
+                prop_assert_eq!(read.as_ref(), Some(record));
             }
             prop_assert_eq!(reader.next(), Ok(None));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pushtally_ledger::{Form, Page, PageKey};
 
-use super::table::{Entries, Table, TableWriter};
+use super::table::{Entries, Table};
 use super::value::{self, Versions};
 use super::{KeyBytes, TableSet, Tables, table_path};
 use crate::error::LocalError;
@@ -145,15 +145,16 @@ impl Tables {
     /// Merges the newest `count` tables of a set. Tables installed meanwhile stay on top.
     fn merge(&self, set: &TableSet, count: usize) -> Result<(), LocalError> {
         let keep_removals = count < set.tables.len();
-        let mut writer = TableWriter::create(&*self.disk, &self.dir, self.next_id())?;
-        let mut merged = Merged::new(&set.tables[..count], [0; _])?;
-        let mut value = Vec::new();
-        while let Some(key) = merged.next_value(&mut value)? {
-            if keep_removals || !value.is_empty() {
-                writer.put(key, &value)?;
+        let (table, entry) = self.write_table(|writer| {
+            let mut merged = Merged::new(&set.tables[..count], [0; _])?;
+            let mut value = Vec::new();
+            while let Some(key) = merged.next_value(&mut value)? {
+                if keep_removals || !value.is_empty() {
+                    writer.put(key, &value)?;
+                }
             }
-        }
-        let (table, entry) = writer.finish()?;
+            Ok(())
+        })?;
         let table = Arc::new(table);
         let oldest: Vec<u64> = set.manifest.tables[..count].iter().map(|entry| entry.id).collect();
         self.replace(|current| {

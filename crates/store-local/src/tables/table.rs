@@ -233,7 +233,7 @@ impl TableWriter {
         self.file.sync().map_err(|e| LocalError::of_io("sync", &self.path, e))
     }
 
-    /// Writes the index and syncs. The file's name becomes durable with the manifest that names it.
+    /// Writes the index and syncs; the file's name is the caller's to make durable.
     pub(super) fn finish(mut self) -> Result<(Table, TableEntry), LocalError> {
         self.close_block()?;
         let mut index = Vec::with_capacity(self.blocks.len() * ENTRY_LEN);

@@ -1,0 +1,390 @@
+//! The real binary: what it prints, how it ends, and a server on free ports.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+fn pushtally(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pushtally"));
+    command
+        .current_dir(dir)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn run(dir: &Path, arguments: &[&str]) -> Ran {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = pushtally(dir).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran {
+        code: status.code().expect("killed"),
+        out: text(stdout),
+        err: text(stderr),
+    }
+}
+
+fn done(dir: &Path, arguments: &[&str]) -> String {
+    let Ran { code, out, err } = run(dir, arguments);
+    assert_eq!(code, 0, "{arguments:?}: {out}{err}");
+    out
+}
+
+/// A server that is killed when the test ends.
+struct Server {
+    child: Child,
+    public: String,
+    operator: String,
+}
+
+impl Server {
+    fn start(dir: &Path) -> Self {
+        let mut child = pushtally(dir)
+            .arg("serve")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        // The first line that says `ready` names the free ports; reading ends when the process does.
+        let ready = lines.find_map(|line| {
+            let entry: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+            (entry["message"] == "ready").then_some(entry)
+        });
+        let ready = ready.expect("it ended before it was ready");
+        let address = |name: &str| ready[name].as_str().unwrap().to_owned();
+        let (public, operator) = (address("public"), address("operator"));
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            child,
+            public,
+            operator,
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const CONFIG: &str = r#"
+[storage]
+url = "local:data"
+[listen]
+public = "127.0.0.1:0"
+operator = "127.0.0.1:0"
+[log]
+format = "json"
+
+[[app]]
+sdkappid = 1400000000
+key = "declared-key"
+callback_token = "declared-token"
+"#;
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("pushtally.toml"), CONFIG).unwrap();
+    folder
+}
+
+fn post(address: &str, path: &str, body: &str) -> serde_json::Value {
+    let answer = exchange(address, &format!("POST {path}"), body);
+    serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{answer}"))
+}
+
+fn exchange(address: &str, line: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let len = body.len();
+    write!(stream, "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len}\r\n\r\n{body}")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").expect("no body").1.to_owned()
+}
+
+#[test]
+fn configuration_is_printed_checked_and_refused() {
+    let folder = folder();
+    let dir = folder.path();
+    let default = done(dir, &["config", "print", "--default"]);
+    assert!(default.starts_with("# Pushtally's configuration"));
+    let effective = done(dir, &["config", "print"]);
+    assert!(
+        effective.contains("key = \"(hidden)\"") && !effective.contains("declared-key"),
+        "{effective}"
+    );
+    assert!(
+        effective.contains("format = \"json\"  # pushtally.toml:8"),
+        "{effective}"
+    );
+    let checked = done(dir, &["config", "check"]);
+    assert!(
+        checked.contains("declared apps  1400000000") && checked.ends_with("ok\n"),
+        "{checked}"
+    );
+
+    fs::write(dir.join("bad.toml"), "[stop]\ngrace = 1\n").unwrap();
+    for command in [["config", "check"], ["ledger", "stat"], ["app", "list"]] {
+        let ran = run(
+            dir,
+            &[&["--config", "bad.toml"], command.as_slice()].concat(),
+        );
+        assert_eq!(ran.code, 2);
+        assert!(
+            ran.err.contains("bad.toml:2: unknown key `stop.grace`"),
+            "{}",
+            ran.err
+        );
+    }
+    assert_eq!(run(dir, &["no-such-command"]).code, 2);
+    assert_eq!(run(dir, &["--config", "missing.toml", "serve"]).code, 2);
+}
+
+#[test]
+fn usersigs_are_made_checked_and_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    fs::write(dir.join("key"), "secret-key\n").unwrap();
+    fs::set_permissions(dir.join("key"), fs::Permissions::from_mode(0o600)).unwrap();
+    let caller = ["--sdkappid", "7", "--identifier", "admin"];
+    let with = |act: &str, rest: &[&str]| {
+        let arguments: Vec<&str> = ["usersig", act]
+            .iter()
+            .chain(&caller)
+            .chain(rest)
+            .copied()
+            .collect();
+        run(dir, &arguments)
+    };
+    let made = with(
+        "make",
+        &[
+            "--key-file",
+            "key",
+            "--expire-days",
+            "1",
+            "--userbuf",
+            "abc",
+        ],
+    );
+    let usersig = made.out.trim();
+    assert_eq!((made.code, usersig.is_empty()), (0, false));
+    let checked = with("check", &["--key", "secret-key", usersig]);
+    assert!(
+        checked.code == 0 && checked.out.starts_with("ok, 86"),
+        "{}",
+        checked.out
+    );
+    let wrong = with("check", &["--key", "another-key", usersig]);
+    assert!(
+        wrong.code == 1 && wrong.out.starts_with("70009 "),
+        "{}",
+        wrong.out
+    );
+    let explained = run(dir, &["usersig", "explain", usersig]);
+    assert!(
+        explained.code == 0 && explained.out.contains("TLS.identifier  `admin`"),
+        "{}",
+        explained.out
+    );
+    let cut = run(dir, &["usersig", "explain", &usersig[..20]]);
+    assert!(cut.code == 1 && cut.out.contains("70003"), "{}", cut.out);
+    assert_eq!(with("make", &[]).code, 2);
+    assert_eq!(
+        run(
+            dir,
+            &[
+                "usersig",
+                "make",
+                "--sdkappid",
+                "7",
+                "--identifier",
+                "",
+                "--key",
+                "k"
+            ]
+        )
+        .code,
+        2
+    );
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = done(folder.path(), &["completions", shell]);
+        assert!(script.contains("rotate-key"), "{shell}");
+    }
+}
+
+#[test]
+fn apps_and_ledger_without_a_server() {
+    let folder = folder();
+    let dir = folder.path();
+    let added = done(
+        dir,
+        &["app", "add", "7", "--admin", "root", "--callback-token"],
+    );
+    let key = added
+        .lines()
+        .find_map(|line| line.strip_prefix("key: "))
+        .unwrap();
+    assert_eq!(key.len(), 64);
+    assert!(added.contains("callback token: "));
+    let listed = done(dir, &["app", "list"]);
+    assert!(
+        !listed.contains(key) && listed.contains("pushtally.toml:10"),
+        "{listed}"
+    );
+    let apps: serde_json::Value =
+        serde_json::from_str(&done(dir, &["app", "list", "--json"])).unwrap();
+    assert_eq!(apps[0]["sdkappid"], 7);
+    let refused = run(dir, &["app", "rotate-key", "1400000000"]);
+    assert!(
+        refused.code == 1 && refused.err.contains("is declared at"),
+        "{}",
+        refused.err
+    );
+    assert!(done(dir, &["app", "rotate-key", "7"]).contains("has 2 keys"));
+    assert!(done(dir, &["app", "rotate-key", "7", "--drop-old"]).contains("1 old keys"));
+    assert!(done(dir, &["ledger", "verify"]).ends_with("ok\n"));
+    assert!(done(dir, &["ledger", "stat", "--json"]).contains("\"log_next\""));
+    done(dir, &["ledger", "digest"]);
+}
+
+#[test]
+fn a_server_serves_obeys_the_command_line_and_stops_gracefully() {
+    let folder = folder();
+    let dir = folder.path();
+    let mut server = Server::start(dir);
+    assert_eq!(
+        exchange(&server.public, "GET /health/ready", ""),
+        r#"{"ready":true}"#
+    );
+    assert!(exchange(&server.operator, "GET /metrics", "").contains("pushtally_"));
+
+    let added = done(dir, &["app", "add", "8"]);
+    fs::write(
+        dir.join("key"),
+        added
+            .lines()
+            .find_map(|line| line.strip_prefix("key: "))
+            .unwrap(),
+    )
+    .unwrap();
+    let make = [
+        "usersig",
+        "make",
+        "--sdkappid",
+        "8",
+        "--identifier",
+        "administrator",
+        "--key-file",
+        "key",
+    ];
+    let usersig = done(dir, &make);
+    let call = format!(
+        "identifier=administrator&usersig={}&random=1&contenttype=json",
+        usersig.trim()
+    );
+    let events = r#"{"Events":[{"CallbackCommand":"Push.AllMemberPush","EventType":1,"TaskId":"t","TaskTime":1700000000,
+        "EventTime":1700000001,"To_Account":"a","PushPlatform":1,"PushStage":1,"ErrCode":0,"ErrInfo":"OK"}]}"#;
+    for _ in 0..2 {
+        let taken = post(
+            &server.public,
+            &format!("/v1/events?SdkAppid=8&{call}"),
+            events,
+        );
+        assert_eq!(taken["ErrorCode"], 0, "{taken}");
+    }
+    let query = r#"{"StartTime":1700000000,"EndTime":1700000100,"TaskID":["t"]}"#;
+    let path = format!("/v4/timpush/all_member_push_statistics?sdkappid=8&{call}");
+    let answer = post(&server.public, &path, query);
+    assert_eq!(answer["Results"][0]["SentCount"], 1, "{answer}");
+
+    let second = run(dir, &["serve"]);
+    assert_eq!(second.code, 1, "{}", second.err);
+    let backup = done(dir, &["backup", "copy"]);
+    assert!(backup.contains("bytes copied"), "{backup}");
+    let digest = done(dir, &["ledger", "digest"]);
+
+    server.signal("TERM");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    assert!(!dir.join("data/control.sock").exists());
+    assert_eq!(done(dir, &["ledger", "digest"]), digest);
+
+    fs::rename(dir.join("data"), dir.join("lost")).unwrap();
+    assert!(done(dir, &["restore", "copy"]).contains("restored and checked"));
+    assert_eq!(done(dir, &["ledger", "digest"]), digest);
+    let server = Server::start(dir);
+    assert_eq!(
+        post(&server.public, &path, query)["Results"],
+        answer["Results"]
+    );
+}
+
+#[test]
+fn a_demo_agrees_with_itself_and_continues_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let small = ["demo", "--once", "--devices", "3000"];
+    let first = done(dir, &small);
+    assert!(
+        first.contains("no count differs") && first.contains("0 before, 3,000 now"),
+        "{first}"
+    );
+
+    // Killed while it plays: at the first line of the funnel that shows events.
+    let mut child = pushtally(dir)
+        .args(["demo", "--keep", "--devices", "200000"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("planned ")));
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let again = done(
+        dir,
+        &[small.as_slice(), &["--keep", "--seed", "7"]].concat(),
+    );
+    assert!(again.contains("no count differs"), "{again}");
+    assert!(!again.contains(" 0 before"), "{again}");
+    let fresh = done(dir, &small);
+    assert!(fresh.contains("0 before, 3,000 now"), "{fresh}");
+
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("thesis.txt"), "").unwrap();
+    let refused = run(other.path(), &["demo", "--once", "--dir", "."]);
+    assert!(
+        refused.code == 1 && refused.err.contains("no demo has made"),
+        "{}",
+        refused.err
+    );
+}
