@@ -20,6 +20,7 @@ use clap_complete::Shell;
 use crate::acts::{Act, Acts, Done};
 use crate::config::{Config, ConfigError};
 use crate::demo::DemoArgs;
+use crate::terminal::sayln;
 use crate::{control, demo, engine, logs, serve};
 
 /// Exit code of a wrong command line or configuration; clap uses the same.
@@ -119,7 +120,7 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
             if let Done::BackedUp { bytes, pause_us } =
                 perform(&load()?, Act::Backup { to: to.clone() })?
             {
-                println!(
+                sayln!(
                     "{bytes} bytes copied to {}, commits waited {pause_us} µs",
                     to.display()
                 );
@@ -127,10 +128,10 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Restore { from } => {
             let config = load()?;
-            logs::start(&config.log);
+            logs::start_quietly(&config.log);
             let pages =
                 runtime(COMMAND_THREADS)?.block_on(async { engine::restore(&config, &from) })?;
-            println!("restored and checked, {pages} pages");
+            sayln!("restored and checked, {pages} pages");
         }
         Command::Completions { shell } => {
             clap_complete::generate(
@@ -165,7 +166,7 @@ fn runtime(workers: usize) -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// Has the running server perform an act, or performs it here when none runs.
 fn perform(config: &Config, act: Act) -> anyhow::Result<Done> {
-    logs::start(&config.log);
+    logs::start_quietly(&config.log);
     runtime(COMMAND_THREADS)?.block_on(async {
         if let Some(path) = &config.listen.control_socket
             && let Some(done) = control::call(path, &act).await?

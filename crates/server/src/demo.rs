@@ -2,7 +2,6 @@
 //!
 //! Everything is real: the server of `serve` in this process, HTTP over the loopback, signed callbacks, UserSigs.
 //! Only the push is invented, by a seed. What is expected is counted here, naively, with sets.
-#![expect(clippy::print_stdout, reason = "the demo talks to a person")]
 
 mod client;
 mod compare;
@@ -29,6 +28,7 @@ use crate::acts::{Act, NewApp, NewToken};
 use crate::config::{Config, Storage};
 use crate::serve::{Server, Signals};
 
+use crate::terminal::sayln;
 use client::Client;
 use compare::{Counts, Row};
 use folder::Folder;
@@ -87,7 +87,7 @@ pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<ExitCode> {
         _ = signals.next() => Ok(None),
     };
     if !arguments.once && matches!(shown, Ok(Some(_))) {
-        println!("Serving until Ctrl-C. `pushtally demo --keep` continues with these counts.");
+        sayln!("Serving until Ctrl-C. `pushtally demo --keep` continues with these counts.");
         signals.next().await;
     }
     let phase = Phase::begin("stop the server");
@@ -172,13 +172,13 @@ async fn show(arguments: &DemoArgs, server: &Server, folder: &Folder) -> anyhow:
     let phase = Phase::begin("ask the endpoint");
     let body = query_body((task_time.0, now.0), Some(&task_id));
     let reply = asker.ask(&body).await?;
-    println!("\nPOST {}\n{body}\n", client.shown_url());
-    println!(
+    sayln!("\nPOST {}\n{body}\n", client.shown_url());
+    sayln!(
         "{}\n",
         String::from_utf8_lossy(&reply).replace("{\"EventType\"", "\n  {\"EventType\"")
     );
     let answered = Counts::from_reply(&reply)?;
-    println!("{}", compare::table(&played, &answered));
+    sayln!("{}", compare::table(&played, &answered));
     let after = Counts::from_reply(&asker.ask(&overall_body).await?)?;
     let overall_agrees = after == before.plus(&played);
     let (was, is) = (grouped(before.total()[0]), grouped(after.total()[0]));
@@ -187,7 +187,7 @@ async fn show(arguments: &DemoArgs, server: &Server, folder: &Folder) -> anyhow:
     } else {
         "NOT this push more"
     };
-    println!("Overall TotalCount of this folder: {was} before, {is} now, in all rows {verdict}.");
+    sayln!("Overall TotalCount of this folder: {was} before, {is} now, in all rows {verdict}.");
     let agreed = played == answered && overall_agrees;
     phase.end(if agreed {
         "no count differs"
@@ -196,8 +196,8 @@ async fn show(arguments: &DemoArgs, server: &Server, folder: &Folder) -> anyhow:
     });
 
     if !arguments.once {
-        println!("What to try next:\n");
-        println!(
+        sayln!("What to try next:\n");
+        sayln!(
             "{}",
             suggest::lines(&client, &player, server.operator(), &folder.data())?
         );
@@ -287,11 +287,11 @@ struct Phase(Instant);
 
 impl Phase {
     fn begin(what: &str) -> Self {
-        println!("== {what}");
+        sayln!("== {what}");
         Self(Instant::now())
     }
 
     fn end(&self, found: &str) {
-        println!("   {found} ({:.2} s)\n", self.0.elapsed().as_secs_f64());
+        sayln!("   {found} ({:.2} s)\n", self.0.elapsed().as_secs_f64());
     }
 }

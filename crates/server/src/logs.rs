@@ -6,6 +6,14 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Log, LogFormat};
 
+/// For commands that answer and end: what is not at least a warning would only hide the answer.
+pub(crate) fn start_quietly(log: &Log) {
+    start(&Log {
+        level: log.level.min(tracing::Level::WARN),
+        ..log.clone()
+    });
+}
+
 /// Sets the process's logging up; a second call changes nothing.
 pub(crate) fn start(log: &Log) {
     let builder = tracing_subscriber::fmt()

@@ -12,6 +12,7 @@ mod engine;
 mod logs;
 mod retention;
 mod serve;
+mod terminal;
 
 use std::process::ExitCode;
 

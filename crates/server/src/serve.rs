@@ -22,8 +22,10 @@ use crate::retention;
 
 use listeners::Listeners;
 
-/// Relays get at most this part of the grace, so that a receiver that hangs leaves time for the last snapshot.
-const RELAY_GRACE_SHARE: u32 = 2;
+/// Requests get at most this part of the grace, and relays this one, so that a client or a receiver that hangs leaves
+/// time for the last snapshot.
+const REQUEST_GRACE_SHARE: u32 = 2;
+const RELAY_GRACE_SHARE: u32 = 4;
 
 /// A running server.
 #[derive(Debug)]
@@ -74,7 +76,8 @@ impl Server {
             queue,
             clock: Arc::clone(&clock),
         };
-        let listeners = Listeners::start(config, parts).await?;
+        let listeners =
+            Listeners::start(config, parts, config.stop_grace / REQUEST_GRACE_SHARE).await?;
         let control = match &config.listen.control_socket {
             Some(path) => {
                 let told = || format!("control socket `{}` cannot be made", path.display());

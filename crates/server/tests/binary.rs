@@ -348,6 +348,71 @@ fn a_server_serves_obeys_the_command_line_and_stops_gracefully() {
     );
 }
 
+/// Reads one request from a connection and answers it with status 200.
+fn hear(listener: &std::net::TcpListener) -> (String, String) {
+    let mut stream = BufReader::new(listener.accept().unwrap().0);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(stream.read_line(&mut head).unwrap() > 0, "cut: {head}");
+    }
+    let len = head
+        .to_lowercase()
+        .split_once("content-length: ")
+        .unwrap()
+        .1
+        .lines()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let mut body = vec![0; len];
+    stream.read_exact(&mut body).unwrap();
+    stream
+        .get_mut()
+        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        .unwrap();
+    (head, String::from_utf8(body).unwrap())
+}
+
+#[test]
+fn accepted_calls_are_relayed_byte_for_byte() {
+    let folder = folder();
+    let dir = folder.path();
+    let receiver = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/im?mine=1", receiver.local_addr().unwrap());
+    fs::write(
+        dir.join("pushtally.toml"),
+        format!("{CONFIG}relay_to = \"{url}\"\n"),
+    )
+    .unwrap();
+    let server = Server::start(dir);
+    let make = [
+        "usersig",
+        "make",
+        "--sdkappid",
+        "1400000000",
+        "--identifier",
+        "administrator",
+        "--key",
+    ];
+    let usersig = done(dir, &[make.as_slice(), &["declared-key"]].concat());
+    let query = format!(
+        "SdkAppid=1400000000&CallbackCommand=Push.AllMemberPush&contenttype=json&identifier=administrator&usersig={}&x=%2f+",
+        usersig.trim()
+    );
+    let body = "{ \"Events\":\t[{\"CallbackCommand\":\"Push.AllMemberPush\",\"EventType\":1,\"TaskId\":\"t\",\
+                \"TaskTime\":1700000000,\"EventTime\":1700000001,\"To_Account\":\"a\",\"PushPlatform\":1,\
+                \"PushStage\":1,\"ErrCode\":0,\"ErrInfo\":\"\u{e9}\"}]}\n";
+    let taken = post(&server.public, &format!("/v1/events?{query}"), body);
+    assert_eq!(taken["ErrorCode"], 0, "{taken}");
+    let (head, heard) = hear(&receiver);
+    assert!(
+        head.starts_with(&format!("POST /im?mine=1&{query} HTTP/1.1\r\n")),
+        "{head}"
+    );
+    assert_eq!(heard, body);
+}
+
 #[test]
 fn a_demo_agrees_with_itself_and_continues_after_a_kill() {
     let folder = tempfile::tempdir().unwrap();

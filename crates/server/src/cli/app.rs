@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::UsageError;
 use crate::acts::{Act, AppRow, Done, NewApp, NewToken};
 use crate::config::read_secret_file;
+use crate::terminal::{say, sayln};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AppCommand {
@@ -62,7 +63,7 @@ pub(super) fn run(
                 callback_token,
             } = perform(Act::AppAdd(arguments.into_app()?))?
             {
-                println!(
+                sayln!(
                     "app {sdkappid} added, administrators: {}",
                     administrators.join(", ")
                 );
@@ -73,9 +74,9 @@ pub(super) fn run(
         AppCommand::List { json } => {
             if let Done::Apps { apps } = perform(Act::AppList)? {
                 if json {
-                    println!("{}", serde_json::to_string(&apps)?);
+                    sayln!("{}", serde_json::to_string(&apps)?);
                 } else {
-                    print!("{}", table(&apps));
+                    say!("{}", table(&apps));
                 }
             }
         }
@@ -84,7 +85,7 @@ pub(super) fn run(
             drop_old: false,
         } => {
             if let Done::KeyRotated { key, keys } = perform(Act::AppRotateKey { sdkappid })? {
-                println!("app {sdkappid} has {keys} keys now");
+                sayln!("app {sdkappid} has {keys} keys now");
                 show_once("key", Some(&key));
             }
         }
@@ -93,7 +94,7 @@ pub(super) fn run(
             drop_old: true,
         } => {
             if let Done::OldKeysDropped { dropped } = perform(Act::AppDropOldKeys { sdkappid })? {
-                println!("{dropped} old keys of app {sdkappid} dropped");
+                sayln!("{dropped} old keys of app {sdkappid} dropped");
             }
         }
     }
@@ -130,8 +131,8 @@ pub(super) fn secret(path: &Path) -> Result<String, UsageError> {
 
 fn show_once(what: &str, secret: Option<&str>) {
     if let Some(secret) = secret {
-        println!("{what}: {secret}");
-        println!("  keep it now, it is not shown again");
+        sayln!("{what}: {secret}");
+        sayln!("  keep it now, it is not shown again");
     }
 }
 

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use crate::config::{Config, ConfigError, DEFAULT, Storage};
+use crate::terminal::say;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
@@ -21,9 +22,9 @@ pub(super) fn run(
     load: impl Fn() -> Result<Config, ConfigError>,
 ) -> anyhow::Result<()> {
     match command {
-        ConfigCommand::Print { default: true } => print!("{DEFAULT}"),
-        ConfigCommand::Print { default: false } => print!("{}", load()?.print()),
-        ConfigCommand::Check => print!("{}", summary(&load()?)),
+        ConfigCommand::Print { default: true } => say!("{DEFAULT}"),
+        ConfigCommand::Print { default: false } => say!("{}", load()?.print()),
+        ConfigCommand::Check => say!("{}", summary(&load()?)),
     }
     Ok(())
 }

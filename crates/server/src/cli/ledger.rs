@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::acts::{Act, Done};
+use crate::terminal::sayln;
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(super) enum LedgerCommand {
@@ -31,40 +32,42 @@ pub(super) fn run(
     };
     match perform(act)? {
         Done::Stat(stat) if matches!(command, LedgerCommand::Stat { json: true }) => {
-            println!("{}", serde_json::to_string(&stat)?);
+            sayln!("{}", serde_json::to_string(&stat)?);
         }
         Done::Stat(stat) => {
             let included: Vec<String> = stat.snapshot_included.iter().map(u64::to_string).collect();
-            println!(
+            sayln!(
                 "log        batches {} to before {}, {} bytes",
-                stat.log_first, stat.log_next, stat.log_bytes
+                stat.log_first,
+                stat.log_next,
+                stat.log_bytes
             );
-            println!(
+            sayln!(
                 "           {} bytes cut at the last start, never acknowledged",
                 stat.torn_bytes_cut
             );
-            println!(
+            sayln!(
                 "snapshot   includes batch {}, {} bytes",
                 included.join(", "),
                 stat.snapshot_bytes
             );
-            println!("names      {} tasks, {} devices", stat.tasks, stat.devices);
+            sayln!("names      {} tasks, {} devices", stat.tasks, stat.devices);
         }
-        Done::Digest { digest, next } => println!("{digest} before batch {next}"),
+        Done::Digest { digest, next } => sayln!("{digest} before batch {next}"),
         Done::Verified {
             log_bytes,
             pages,
             mismatches,
         } => {
-            println!("log        {log_bytes} bytes read");
-            println!("snapshot   {pages} pages read");
+            sayln!("log        {log_bytes} bytes read");
+            sayln!("snapshot   {pages} pages read");
             for mismatch in &mismatches {
-                println!("mismatch   {mismatch}");
+                sayln!("mismatch   {mismatch}");
             }
             if !mismatches.is_empty() {
                 return Ok(ExitCode::FAILURE);
             }
-            println!("ok");
+            sayln!("ok");
         }
         _ => {}
     }

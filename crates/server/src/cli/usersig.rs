@@ -9,6 +9,7 @@ use pushtally_usersig::{Claims, Request, check, explain, make, validate_identifi
 
 use super::UsageError;
 use super::app::secret;
+use crate::terminal::{say, sayln};
 
 const DAY_S: i64 = 86_400;
 
@@ -97,7 +98,7 @@ pub(super) fn run(command: UsersigCommand) -> anyhow::Result<ExitCode> {
                 expire: i64::from(expire_days) * DAY_S,
                 userbuf: userbuf.map(String::into_bytes),
             };
-            println!("{}", make(&required_key(key)?, &claims));
+            sayln!("{}", make(&required_key(key)?, &claims));
         }
         UsersigCommand::Check {
             caller,
@@ -110,12 +111,12 @@ pub(super) fn run(command: UsersigCommand) -> anyhow::Result<ExitCode> {
                 now_s,
             };
             match check(&usersig, &[required_key(key)?.as_str()], &request) {
-                Ok(claims) => println!(
+                Ok(claims) => sayln!(
                     "ok, {} seconds left",
                     claims.time.saturating_add(claims.expire) - now_s
                 ),
                 Err(error) => {
-                    println!("{} {error}", error.code());
+                    sayln!("{} {error}", error.code());
                     return Ok(ExitCode::FAILURE);
                 }
             }
@@ -135,7 +136,7 @@ pub(super) fn run(command: UsersigCommand) -> anyhow::Result<ExitCode> {
                 now_s,
             });
             let explanation = explain(&usersig, &keys, request.as_ref());
-            print!("{explanation}");
+            say!("{explanation}");
             if explanation.fault().is_some() {
                 return Ok(ExitCode::FAILURE);
             }

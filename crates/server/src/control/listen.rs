@@ -60,7 +60,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
         }
         Ok(_) | Err(_) => {}
     }
-    let private = folder.join(".control");
+    let private = folder.join(".pushtally-control");
     let _ = fs::remove_dir_all(&private);
     fs::create_dir(&private)?;
     fs::set_permissions(&private, fs::Permissions::from_mode(0o700))?;

@@ -1,11 +1,11 @@
 //! The funnel while it fills: bars that move on a terminal, plain lines once a second elsewhere.
-#![expect(clippy::print_stdout, reason = "the demo talks to a person")]
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use super::compare::Row;
+use crate::terminal::{say, sayln};
 
 /// No line is longer, whatever the terminal.
 const WIDTH: usize = 80;
@@ -84,14 +84,12 @@ impl Screen {
         self.last = (now, scene.events);
         let elapsed = now - self.started;
         match self.style {
-            Style::Lines => println!("{}", line(scene, rate, elapsed)),
+            Style::Lines => sayln!("{}", line(scene, rate, elapsed)),
             Style::Bars { colour } => {
                 if self.drawn {
-                    print!("\x1b[{}A", STAGES.len() + 1);
+                    say!("\x1b[{}A", STAGES.len() + 1);
                 }
-                print!("{}", bars(scene, rate, elapsed, colour));
-                // A terminal that is gone ends the demo elsewhere.
-                let _ = std::io::stdout().flush();
+                say!("{}", bars(scene, rate, elapsed, colour));
                 self.drawn = true;
             }
         }

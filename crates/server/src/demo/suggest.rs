@@ -23,6 +23,7 @@ pub(super) fn lines(
     let end = start + super::TASK_AGE_S;
     let repeated = player.plan.events.get(..1).unwrap_or_default();
     let repeated = String::from_utf8(player.body(repeated)?)?;
+    let binary = std::env::current_exe().unwrap_or_else(|_| "pushtally".into());
     let mut out = String::new();
     let mut add = |what: &str, line: String| _ = writeln!(out, "# {what}\n{line}\n");
     add(

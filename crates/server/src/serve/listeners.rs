@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use pushtally_http::{Limits, Metrics, Quotas, State, operator_router, public_router};
@@ -39,7 +40,11 @@ pub(super) struct Listeners {
 
 impl Listeners {
     /// Binds both and serves from then on.
-    pub(super) async fn start(config: &Config, parts: Parts) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        config: &Config,
+        parts: Parts,
+        grace: Duration,
+    ) -> anyhow::Result<Self> {
         let tls = match &config.listen.tls {
             Some(TlsFiles { cert, key }) => {
                 Some(pushtally_http::load_tls(cert, key).context("tls cannot be set up")?)
@@ -56,7 +61,6 @@ impl Listeners {
         };
         let state = Arc::new(state(parts, limits.clone()));
         let stop = CancellationToken::new();
-        let grace = config.stop_grace;
         let serve = |listener, router, tls, limits| {
             let stopped = stop.clone().cancelled_owned();
             tokio::spawn(pushtally_http::serve(
