@@ -72,7 +72,10 @@ impl Section {
 #[inline]
 pub(crate) fn order(event: &Event) -> (u64, u64) {
     let task = (u64::from(event.app.0) << 32) | u64::from(event.task.number.0);
-    (task, (u64::from(event.cell.byte()) << 32) | u64::from(event.number.0))
+    (
+        task,
+        (u64::from(event.cell.byte()) << 32) | u64::from(event.number.0),
+    )
 }
 
 impl Batch {

@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use pushtally_model::{AppId, Event, Kind, Scope};
 
+use crate::days::Days;
+use crate::marks::MarksPage;
 use crate::page::{Page, PageKey};
 use crate::rows::{DayPage, Delta, sum_equal};
-use crate::task::{Days, Entry, MarksPage, TaskPage, TaskState};
+use crate::task::{Entry, TaskPage, TaskState};
 
 /// How a stored page relates to older stored versions of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +60,8 @@ impl Changes {
     /// Approximate bytes of memory.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.fresh.capacity() * size_of::<Fresh>() + self.overall.capacity() * size_of::<(AppId, Kind, Delta)>()
+        self.fresh.capacity() * size_of::<Fresh>()
+            + self.overall.capacity() * size_of::<(AppId, Kind, Delta)>()
     }
 
     /// The pages that must be stored whole: read them at the moment of the cut.
@@ -69,25 +72,52 @@ impl Changes {
     /// The pages to store, in key order; `whole` has those named by [`Self::whole`].
     #[must_use]
     pub fn into_pages(mut self, whole: Vec<(PageKey, Arc<Page>)>) -> Vec<StoredPage> {
-        let mut pages: Vec<StoredPage> =
-            whole.into_iter().map(|(key, page)| StoredPage { key, form: Form::Whole, page }).collect();
+        let mut pages: Vec<StoredPage> = whole
+            .into_iter()
+            .map(|(key, page)| StoredPage {
+                key,
+                form: Form::Whole,
+                page,
+            })
+            .collect();
         let mut add = |key: PageKey, page: Page| {
             if !self.whole.contains(&key) {
-                pages.push(StoredPage { key, form: Form::Addition, page: Arc::new(page) });
+                pages.push(StoredPage {
+                    key,
+                    form: Form::Addition,
+                    page: Arc::new(page),
+                });
             }
         };
         self.fresh.sort_unstable_by_key(|fresh| {
             let event = &fresh.event;
-            (event.task.number, event.number.shard(), event.cell, event.number)
+            (
+                event.task.number,
+                event.number.shard(),
+                event.cell,
+                event.number,
+            )
         });
-        for task in self.fresh.chunk_by(|a, b| a.event.task.number == b.event.task.number) {
+        for task in self
+            .fresh
+            .chunk_by(|a, b| a.event.task.number == b.event.task.number)
+        {
             add_task(task, &mut add);
         }
-        self.overall.sort_unstable_by_key(|(app, kind, delta)| (*app, *kind, *delta));
-        for chunk in self.overall.chunk_by(|a, b| (a.0, a.1, a.2.at.day()) == (b.0, b.1, b.2.at.day())) {
-            let Some((app, kind, first)) = chunk.first() else { continue };
+        self.overall
+            .sort_unstable_by_key(|(app, kind, delta)| (*app, *kind, *delta));
+        for chunk in self
+            .overall
+            .chunk_by(|a, b| (a.0, a.1, a.2.at.day()) == (b.0, b.1, b.2.at.day()))
+        {
+            let Some((app, kind, first)) = chunk.first() else {
+                continue;
+            };
             let deltas = sum_equal(chunk.iter().map(|(_, _, delta)| *delta).collect());
-            add(PageKey::TotalRows(*app, *kind, first.at.day()), rows_of(&deltas));
+            add(
+                PageKey::TotalRows(*app, *kind, first.at.day()),
+                rows_of(&deltas),
+            );
         }
         pages.sort_unstable_by_key(|stored| stored.key);
         pages
@@ -99,9 +129,18 @@ fn add_task(fresh: &[Fresh], add: &mut impl FnMut(PageKey, Page)) {
     let Some(first) = fresh.first() else { return };
     let (app, task) = (first.event.app, first.event.task);
     let mut page = TaskPage::new(app, task);
-    let large: Vec<Event> = fresh.iter().filter(|fresh| !fresh.small).map(|fresh| fresh.event).collect();
+    let large: Vec<Event> = fresh
+        .iter()
+        .filter(|fresh| !fresh.small)
+        .map(|fresh| fresh.event)
+        .collect();
     if large.is_empty() {
-        let entry = |e: &Event| Entry { cell: e.cell, number: e.number, at: e.at, loss: e.loss };
+        let entry = |e: &Event| Entry {
+            cell: e.cell,
+            number: e.number,
+            at: e.at,
+            loss: e.loss,
+        };
         let mut run: Vec<Entry> = fresh.iter().map(|fresh| entry(&fresh.event)).collect();
         run.sort_unstable_by_key(|entry| (entry.cell, entry.number));
         page.state = TaskState::Small(run);
@@ -114,13 +153,19 @@ fn add_task(fresh: &[Fresh], add: &mut impl FnMut(PageKey, Page)) {
             marks.insert(event.cell, event.number.slot());
         }
         shards.push(events[0].number.shard());
-        add(PageKey::Marks(task.number, events[0].number.shard()), Page::Marks(marks));
+        add(
+            PageKey::Marks(task.number, events[0].number.shard()),
+            Page::Marks(marks),
+        );
     }
     let deltas = sum_equal(large.iter().map(Delta::of).collect());
     let mut days = Days::default();
     for day in deltas.chunk_by(|a, b| a.at.day() == b.at.day()) {
         days.add(day[0].at.day(), day);
-        add(PageKey::rows(Scope::Task(task.number), day[0].at.day()), rows_of(day));
+        add(
+            PageKey::rows(Scope::Task(task.number), day[0].at.day()),
+            rows_of(day),
+        );
     }
     page.state = TaskState::Large { shards, days };
     add(PageKey::Task(task.number), Page::Task(page));

@@ -4,7 +4,9 @@
 //! differences from the time of recording, or once when they are all equal. Dense and ordered writes take
 //! about two bytes an event. `decode(encode(batch)) == batch`, byte for byte deterministic.
 
-use pushtally_model::{AppId, Cell, Event, Kind, LossId, Number, Origin, Second, Source, TaskKey, TaskNumber};
+use pushtally_model::{
+    AppId, Cell, Event, Kind, LossId, Number, Origin, Second, Source, TaskKey, TaskNumber,
+};
 
 use crate::batch::{Batch, Control, Record, Section};
 use crate::wire::{DecodeError, Reader, put_signed, put_varint};
@@ -52,7 +54,10 @@ pub fn decode(bytes: &[u8]) -> Result<Batch, DecodeError> {
     let mut reader = Reader::new(bytes);
     let format = reader.byte()?;
     if format > FORMAT {
-        return Err(DecodeError::Newer { found: format, known: FORMAT });
+        return Err(DecodeError::Newer {
+            found: format,
+            known: FORMAT,
+        });
     }
     let recorded_ms = reader.signed()?;
     let recorded = Second::from_millis(recorded_ms).unwrap_or_default();
@@ -64,15 +69,30 @@ pub fn decode(bytes: &[u8]) -> Result<Batch, DecodeError> {
             TAG_FORGET_TASK => {
                 let (app, number) = (AppId(reader.u32()?), TaskNumber(reader.u32()?));
                 let (kind, origin) = parse_family(reader.byte()?);
-                Record::Control(Control::ForgetTask { app, task: TaskKey { number, kind, origin } })
+                Record::Control(Control::ForgetTask {
+                    app,
+                    task: TaskKey {
+                        number,
+                        kind,
+                        origin,
+                    },
+                })
             }
-            TAG_CUT_DAYS => {
-                Record::Control(Control::CutDays { app: AppId(reader.u32()?), before_day: reader.u32()? })
-            }
+            TAG_CUT_DAYS => Record::Control(Control::CutDays {
+                app: AppId(reader.u32()?),
+                before_day: reader.u32()?,
+            }),
             _ => return Err(reader.impossible("record tag")),
         });
     }
-    if reader.is_empty() { Ok(Batch { recorded_ms, records }) } else { Err(reader.impossible("tail")) }
+    if reader.is_empty() {
+        Ok(Batch {
+            recorded_ms,
+            records,
+        })
+    } else {
+        Err(reader.impossible("tail"))
+    }
 }
 
 fn family(task: TaskKey) -> u8 {
@@ -88,8 +108,16 @@ fn family(task: TaskKey) -> u8 {
 }
 
 fn parse_family(head: u8) -> (Kind, Origin) {
-    let kind = if head & HEAD_MESSAGE == 0 { Kind::Push } else { Kind::Message };
-    let origin = if head & HEAD_OWN == 0 { Origin::Imported } else { Origin::Own };
+    let kind = if head & HEAD_MESSAGE == 0 {
+        Kind::Push
+    } else {
+        Kind::Message
+    };
+    let origin = if head & HEAD_OWN == 0 {
+        Origin::Imported
+    } else {
+        Origin::Own
+    };
     (kind, origin)
 }
 
@@ -103,7 +131,11 @@ struct Last {
 
 impl Last {
     fn new(recorded: Second) -> Self {
-        Self { app: AppId(0), task: 0, at: recorded }
+        Self {
+            app: AppId(0),
+            task: 0,
+            at: recorded,
+        }
     }
 }
 
@@ -112,10 +144,17 @@ fn encode_section(section: &Section, recorded: Second, out: &mut Vec<u8>) {
     out.push(section.source as u8);
     put_varint(out, section.events().len() as u64);
     let mut last = Last::new(recorded);
-    for task in section.events().chunk_by(|a, b| (a.app, a.task) == (b.app, b.task)) {
+    for task in section
+        .events()
+        .chunk_by(|a, b| (a.app, a.task) == (b.app, b.task))
+    {
         let Some(first) = task.first() else { continue };
         let runs = task.chunk_by(|a, b| a.cell == b.cell).count();
-        let short = if runs < usize::from(HEAD_RUNS) { runs as u8 } else { HEAD_RUNS };
+        let short = if runs < usize::from(HEAD_RUNS) {
+            runs as u8
+        } else {
+            HEAD_RUNS
+        };
         let app = if first.app == last.app { 0 } else { HEAD_APP };
         out.push(family(first.task) | app | short);
         if short == HEAD_RUNS {
@@ -169,9 +208,15 @@ fn decode_section(reader: &mut Reader<'_>, recorded: Second) -> Result<Section, 
             last.app = AppId(reader.u32()?);
         }
         let number = i64::from(last.task).checked_add(reader.signed()?);
-        last.task = number.and_then(|n| u32::try_from(n).ok()).ok_or_else(|| reader.impossible("task"))?;
+        last.task = number
+            .and_then(|n| u32::try_from(n).ok())
+            .ok_or_else(|| reader.impossible("task"))?;
         let (kind, origin) = parse_family(head);
-        let task = TaskKey { number: TaskNumber(last.task), kind, origin };
+        let task = TaskKey {
+            number: TaskNumber(last.task),
+            kind,
+            origin,
+        };
         if runs == 0 {
             return Err(reader.impossible("run count"));
         }
@@ -201,15 +246,26 @@ fn decode_run(
     let from = events.len();
     let mut number = 0u32;
     for _ in 0..len {
-        number = number.checked_add(reader.u32()?).ok_or_else(|| reader.impossible("device"))?;
-        events.push(Event { app, task, cell, number: Number(number), at: *last_at, loss: LossId::NONE });
+        number = number
+            .checked_add(reader.u32()?)
+            .ok_or_else(|| reader.impossible("device"))?;
+        events.push(Event {
+            app,
+            task,
+            cell,
+            number: Number(number),
+            at: *last_at,
+            loss: LossId::NONE,
+        });
     }
     let run = &mut events[from..];
     let mut at = *last_at;
     for (index, event) in run.iter_mut().enumerate() {
         if index == 0 || !same_at {
             let next = i64::from(at.0).checked_add(reader.signed()?);
-            at = next.and_then(Second::from_unix).ok_or_else(|| reader.impossible("time"))?;
+            at = next
+                .and_then(Second::from_unix)
+                .ok_or_else(|| reader.impossible("time"))?;
         }
         event.at = at;
     }
@@ -228,17 +284,37 @@ mod tests {
     use proptest::prelude::*;
 
     fn events() -> impl Strategy<Value = Vec<Event>> {
-        let event = (0..3u32, 0..40u32, any::<bool>(), 0..70_000u32, any::<u8>(), any::<u32>(), 0..5u32);
+        let event = (
+            0..3u32,
+            0..40u32,
+            any::<bool>(),
+            0..70_000u32,
+            any::<u8>(),
+            any::<u32>(),
+            0..5u32,
+        );
         proptest::collection::vec(event, 0..200).prop_map(|rows| {
             rows.into_iter()
                 .filter_map(|(app, task, own, number, cell, at, loss)| {
                     let cell = Cell::from_byte(cell)?;
-                    let loss = if cell.lane().stage().is_some() { 0 } else { loss };
+                    let loss = if cell.lane().stage().is_some() {
+                        0
+                    } else {
+                        loss
+                    };
                     let origin = if own { Origin::Own } else { Origin::Imported };
-                    let kind = if task % 2 == 0 { Kind::Push } else { Kind::Message };
+                    let kind = if task % 2 == 0 {
+                        Kind::Push
+                    } else {
+                        Kind::Message
+                    };
                     Some(Event {
                         app: AppId(app),
-                        task: TaskKey { number: TaskNumber(task), kind, origin: if task % 3 == 0 { origin } else { Origin::Own } },
+                        task: TaskKey {
+                            number: TaskNumber(task),
+                            kind,
+                            origin: if task % 3 == 0 { origin } else { Origin::Own },
+                        },
                         cell,
                         number: Number(number),
                         at: Second(at),
@@ -284,6 +360,12 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_named() {
-        assert_eq!(decode(&[9]), Err(DecodeError::Newer { found: 9, known: FORMAT }));
+        assert_eq!(
+            decode(&[9]),
+            Err(DecodeError::Newer {
+                found: 9,
+                known: FORMAT
+            })
+        );
     }
 }

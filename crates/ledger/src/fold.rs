@@ -5,15 +5,24 @@
 //! two more rules: a device ends once on a channel (sent, or lost before sending), and delivered and clicked
 //! count only where it was planned. Imported tasks do not: each stage stands on its own evidence.
 
+mod control;
+mod own;
+mod small;
+
 use std::collections::BTreeMap;
 
-use pushtally_model::{AppId, Cell, Event, Kind, Lane, Origin, Scope, TaskKey};
+use pushtally_model::{AppId, Event, Kind, Scope, TaskKey};
 
-use crate::batch::{Batch, Control, Record, Section};
+use crate::batch::{Batch, Record, Section};
 use crate::changes::{Changes, Fresh};
+use crate::days::{Counters, Days, TotalPage};
+use crate::marks::MarksPage;
 use crate::page::{Page, PageKey};
 use crate::rows::{Delta, sum_equal};
-use crate::task::{Counters, Days, Entry, MarksPage, SMALL_TASK_ENTRIES_MAX, TaskPage, TaskState, TotalPage};
+use crate::task::{Entry, SMALL_TASK_ENTRIES_MAX, TaskPage, TaskState};
+use control::fold_control;
+use own::check_own;
+use small::fold_small;
 
 /// The state that the fold changes.
 pub trait Pages {
@@ -36,7 +45,11 @@ pub type Folded = BTreeMap<(AppId, Kind), Counters>;
 
 /// Folds one batch and adds what it changed to `changes`. After an error the pages are half changed and must
 /// not be used again.
-pub fn fold<P: Pages>(batch: &Batch, pages: &mut P, changes: &mut Changes) -> Result<Folded, P::Error> {
+pub fn fold<P: Pages>(
+    batch: &Batch,
+    pages: &mut P,
+    changes: &mut Changes,
+) -> Result<Folded, P::Error> {
     let mut folded = Folded::new();
     let mut pending = Pending::new();
     for record in &batch.records {
@@ -64,7 +77,9 @@ fn fold_overall<P: Pages>(
 ) -> Result<(), P::Error> {
     for ((app, kind), (counters, deltas)) in std::mem::take(pending) {
         let deltas = sum_equal(deltas);
-        changes.overall.extend(deltas.iter().map(|delta| (app, kind, *delta)));
+        changes
+            .overall
+            .extend(deltas.iter().map(|delta| (app, kind, *delta)));
         changes.whole.insert(PageKey::Total(app, kind));
         let mut known = Vec::new();
         pages.change(PageKey::Total(app, kind), None, |page| {
@@ -89,8 +104,13 @@ fn fold_section<P: Pages>(
     changes: &mut Changes,
     pending: &mut Pending,
 ) -> Result<(), P::Error> {
-    for events in section.events().chunk_by(|a, b| (a.app, a.task) == (b.app, b.task)) {
-        let Some(first) = events.first() else { continue };
+    for events in section
+        .events()
+        .chunk_by(|a, b| (a.app, a.task) == (b.app, b.task))
+    {
+        let Some(first) = events.first() else {
+            continue;
+        };
         let (app, kind) = (first.app, first.task.kind);
         let from = changes.fresh.len();
         let counters = fold_task(app, first.task, events, pages, changes)?;
@@ -124,15 +144,21 @@ fn fold_task<P: Pages>(
     let mut counters = Counters::default();
     let from = changes.fresh.len();
     let fresh = &mut changes.fresh;
-    let next = pages.change(PageKey::Task(task.number), None, |page| match task_of(page, app, task) {
-        TaskState::Forgotten => {
-            counters.too_late += events.len() as u64;
-            Next::Done
-        }
-        TaskState::Large { shards, .. } => Next::Marks(shards.clone()),
-        TaskState::Small(run) => {
-            fold_small(run, events, task.origin, &mut counters, fresh);
-            if run.len() > SMALL_TASK_ENTRIES_MAX { Next::Grow(std::mem::take(run)) } else { Next::Done }
+    let next = pages.change(PageKey::Task(task.number), None, |page| {
+        match task_of(page, app, task) {
+            TaskState::Forgotten => {
+                counters.too_late += events.len() as u64;
+                Next::Done
+            }
+            TaskState::Large { shards, .. } => Next::Marks(shards.clone()),
+            TaskState::Small(run) => {
+                fold_small(run, events, task.origin, &mut counters, fresh);
+                if run.len() > SMALL_TASK_ENTRIES_MAX {
+                    Next::Grow(std::mem::take(run))
+                } else {
+                    Next::Done
+                }
+            }
         }
     })?;
     match next {
@@ -141,51 +167,21 @@ fn fold_task<P: Pages>(
         Next::Marks(mut shards) => {
             let known = shards.len();
             fold_marks(task, events, &mut shards, pages, &mut counters, fresh)?;
-            let deltas = sum_equal(fresh[from..].iter().map(|fresh| Delta::of(&fresh.event)).collect());
-            add_to_large(task, (shards.len() > known).then_some(shards), &deltas, pages)?;
+            let deltas = sum_equal(
+                fresh[from..]
+                    .iter()
+                    .map(|fresh| Delta::of(&fresh.event))
+                    .collect(),
+            );
+            add_to_large(
+                task,
+                (shards.len() > known).then_some(shards),
+                &deltas,
+                pages,
+            )?;
         }
     }
     Ok(counters)
-}
-
-fn fold_small(
-    run: &mut Vec<Entry>,
-    events: &[Event],
-    origin: Origin,
-    counters: &mut Counters,
-    fresh: &mut Vec<Fresh>,
-) {
-    // Each with its place in the run, which does not change until all are found.
-    let mut new: Vec<(usize, Entry)> = Vec::new();
-    for event in events {
-        let find = |cell| run.binary_search_by_key(&(cell, event.number), |entry| (entry.cell, entry.number));
-        let is_new = |cell| new.binary_search_by_key(&(cell, event.number), |(_, e)| (e.cell, e.number)).is_ok();
-        let Err(at) = find(event.cell) else {
-            counters.duplicate += 1;
-            continue;
-        };
-        if is_new(event.cell) {
-            counters.duplicate += 1;
-        } else if let Some(refused) = check_own(origin, event.cell, |cell| find(cell).is_ok() || is_new(cell)) {
-            refused.count(counters);
-        } else {
-            new.push((at, Entry { cell: event.cell, number: event.number, at: event.at, loss: event.loss }));
-            counters.fresh += 1;
-            fresh.push(Fresh { event: *event, small: true });
-        }
-    }
-    merge_run(run, &new);
-}
-
-/// Merges ordered new entries into an ordered run, from the end, moving each old entry at most once.
-fn merge_run(run: &mut Vec<Entry>, new: &[(usize, Entry)]) {
-    let mut old = run.len();
-    run.extend(new.iter().map(|(_, entry)| *entry));
-    for (ahead, (from, entry)) in new.iter().enumerate().rev() {
-        run.copy_within(*from..old, from + ahead + 1);
-        run[from + ahead] = *entry;
-        old = *from;
-    }
 }
 
 fn fold_marks<P: Pages>(
@@ -197,61 +193,38 @@ fn fold_marks<P: Pages>(
     fresh: &mut Vec<Fresh>,
 ) -> Result<(), P::Error> {
     for events in events.chunk_by(|a, b| (a.cell, a.number.shard()) == (b.cell, b.number.shard())) {
-        let Some(first) = events.first() else { continue };
+        let Some(first) = events.first() else {
+            continue;
+        };
         let (cell, shard) = (first.cell, first.number.shard());
         let found = shards.binary_search(&shard);
         if let Err(at) = found {
             shards.insert(at, shard);
         }
-        pages.change(PageKey::Marks(task.number, shard), Some(found.is_ok()), |page| {
-            let marks = marks_of(page);
-            for event in events {
-                let slot = event.number.slot();
-                let refused = check_own(task.origin, cell, |cell| marks.contains(cell, slot));
-                if let Some(refused) = refused.filter(|_| !marks.contains(cell, slot)) {
-                    refused.count(counters);
-                } else if marks.insert(cell, slot) {
-                    counters.fresh += 1;
-                    fresh.push(Fresh { event: *event, small: false });
-                } else {
-                    counters.duplicate += 1;
+        pages.change(
+            PageKey::Marks(task.number, shard),
+            Some(found.is_ok()),
+            |page| {
+                let marks = marks_of(page);
+                for event in events {
+                    let slot = event.number.slot();
+                    let refused = check_own(task.origin, cell, |cell| marks.contains(cell, slot));
+                    if let Some(refused) = refused.filter(|_| !marks.contains(cell, slot)) {
+                        refused.count(counters);
+                    } else if marks.insert(cell, slot) {
+                        counters.fresh += 1;
+                        fresh.push(Fresh {
+                            event: *event,
+                            small: false,
+                        });
+                    } else {
+                        counters.duplicate += 1;
+                    }
                 }
-            }
-        })?;
+            },
+        )?;
     }
     Ok(())
-}
-
-/// Why an own task's event does not count.
-enum Refused {
-    EndedBefore,
-    Unmatched,
-}
-
-impl Refused {
-    fn count(&self, counters: &mut Counters) {
-        match self {
-            Self::EndedBefore => counters.ended_before += 1,
-            Self::Unmatched => counters.unmatched += 1,
-        }
-    }
-}
-
-/// The two rules of own tasks; `marked` tells whether the same device has a mark in another lane.
-fn check_own(origin: Origin, cell: Cell, marked: impl Fn(Cell) -> bool) -> Option<Refused> {
-    if origin == Origin::Imported {
-        return None;
-    }
-    let unplanned = || !marked(cell.with_lane(Lane::Planned));
-    let refused = |lane| marked(cell.with_lane(lane)).then_some(Refused::EndedBefore);
-    match cell.lane() {
-        Lane::Planned => None,
-        Lane::Sent => refused(Lane::LostBeforeSent).or(unplanned().then_some(Refused::Unmatched)),
-        Lane::LostBeforeSent => refused(Lane::Sent).or(unplanned().then_some(Refused::Unmatched)),
-        Lane::Delivered | Lane::Clicked | Lane::LostBeforeDelivered | Lane::LostBeforeClicked => {
-            unplanned().then_some(Refused::Unmatched)
-        }
-    }
 }
 
 /// Spreads a small task's run over pages of marks and rows. Nothing is fresh: all of it is counted.
@@ -262,26 +235,45 @@ fn grow<P: Pages>(
     changes: &mut Changes,
 ) -> Result<(), P::Error> {
     let mut shards: Vec<u16> = Vec::new();
-    let event = |e: &Entry| Event { app, task, cell: e.cell, number: e.number, at: e.at, loss: e.loss };
+    let event = |e: &Entry| Event {
+        app,
+        task,
+        cell: e.cell,
+        number: e.number,
+        at: e.at,
+        loss: e.loss,
+    };
     changes.whole.insert(PageKey::Task(task.number));
-    changes.fresh.extend(run.iter().map(|entry| Fresh { event: event(entry), small: false }));
+    changes.fresh.extend(run.iter().map(|entry| Fresh {
+        event: event(entry),
+        small: false,
+    }));
     for entries in run.chunk_by(|a, b| (a.cell, a.number.shard()) == (b.cell, b.number.shard())) {
-        let Some(first) = entries.first() else { continue };
+        let Some(first) = entries.first() else {
+            continue;
+        };
         let shard = first.number.shard();
         let found = shards.binary_search(&shard);
         if let Err(at) = found {
             shards.insert(at, shard);
         }
-        pages.change(PageKey::Marks(task.number, shard), Some(found.is_ok()), |page| {
-            let marks = marks_of(page);
-            for entry in entries {
-                marks.insert(first.cell, entry.number.slot());
-            }
-        })?;
+        pages.change(
+            PageKey::Marks(task.number, shard),
+            Some(found.is_ok()),
+            |page| {
+                let marks = marks_of(page);
+                for entry in entries {
+                    marks.insert(first.cell, entry.number.slot());
+                }
+            },
+        )?;
     }
     pages.change(PageKey::Task(task.number), Some(true), |page| {
         if let Page::Task(page) = page {
-            page.state = TaskState::Large { shards: Vec::new(), days: Days::default() };
+            page.state = TaskState::Large {
+                shards: Vec::new(),
+                days: Days::default(),
+            };
         }
     })?;
     let deltas = sum_equal(run.iter().map(|entry| Delta::of(&event(entry))).collect());
@@ -300,7 +292,17 @@ fn add_to_large<P: Pages>(
     }
     let mut known = Vec::new();
     pages.change(PageKey::Task(task.number), Some(true), |page| {
-        let Page::Task(TaskPage { state: TaskState::Large { shards: kept, days: sums }, .. }) = page else { return };
+        let Page::Task(TaskPage {
+            state:
+                TaskState::Large {
+                    shards: kept,
+                    days: sums,
+                },
+            ..
+        }) = page
+        else {
+            return;
+        };
         if let Some(shards) = shards {
             *kept = shards;
         }
@@ -315,43 +317,24 @@ fn add_to_large<P: Pages>(
     Ok(())
 }
 
-fn add_rows<P: Pages>(pages: &mut P, scope: Scope, exists: bool, day: &[Delta]) -> Result<(), P::Error> {
-    pages.change(PageKey::rows(scope, day[0].at.day()), Some(exists), |page| {
-        if let Page::Gone = page {
-            *page = Page::Rows(Box::default());
-        }
-        if let Page::Rows(rows) = page {
-            rows.add(day);
-        }
-    })
-}
-
-fn fold_control<P: Pages>(control: &Control, pages: &mut P, changes: &mut Changes) -> Result<(), P::Error> {
-    let mut dropped = Vec::new();
-    match *control {
-        Control::ForgetTask { app, task } => {
-            changes.whole.insert(PageKey::Task(task.number));
-            let state = pages.change(PageKey::Task(task.number), None, |page| {
-                std::mem::replace(task_of(page, app, task), TaskState::Forgotten)
-            })?;
-            if let TaskState::Large { shards, days } = state {
-                dropped.extend(shards.into_iter().map(|shard| PageKey::Marks(task.number, shard)));
-                dropped.extend(days.iter().map(|(day, _)| PageKey::TaskRows(task.number, day)));
+fn add_rows<P: Pages>(
+    pages: &mut P,
+    scope: Scope,
+    exists: bool,
+    day: &[Delta],
+) -> Result<(), P::Error> {
+    pages.change(
+        PageKey::rows(scope, day[0].at.day()),
+        Some(exists),
+        |page| {
+            if let Page::Gone = page {
+                *page = Page::Rows(Box::default());
             }
-        }
-        Control::CutDays { app, before_day } => {
-            for kind in Kind::ALL {
-                changes.whole.insert(PageKey::Total(app, kind));
-                let cut = pages.change(PageKey::Total(app, kind), None, |page| total_of(page).days.cut(before_day))?;
-                dropped.extend(cut.into_iter().map(|day| PageKey::TotalRows(app, kind, day)));
+            if let Page::Rows(rows) = page {
+                rows.add(day);
             }
-        }
-    }
-    for key in dropped {
-        changes.whole.insert(key);
-        pages.change(key, Some(true), |page| *page = Page::Gone)?;
-    }
-    Ok(())
+        },
+    )
 }
 
 /// Ordered deltas by day, none of them empty.
@@ -365,7 +348,9 @@ fn task_of(page: &mut Page, app: AppId, task: TaskKey) -> &mut TaskState {
     }
     match page {
         Page::Task(page) => &mut page.state,
-        Page::Total(_) | Page::Marks(_) | Page::Rows(_) | Page::Gone => unreachable!("made a task just above"),
+        Page::Total(_) | Page::Marks(_) | Page::Rows(_) | Page::Gone => {
+            unreachable!("made a task just above")
+        }
     }
 }
 
@@ -375,7 +360,9 @@ fn marks_of(page: &mut Page) -> &mut MarksPage {
     }
     match page {
         Page::Marks(marks) => marks,
-        Page::Total(_) | Page::Task(_) | Page::Rows(_) | Page::Gone => unreachable!("made marks just above"),
+        Page::Total(_) | Page::Task(_) | Page::Rows(_) | Page::Gone => {
+            unreachable!("made marks just above")
+        }
     }
 }
 
@@ -385,6 +372,8 @@ fn total_of(page: &mut Page) -> &mut TotalPage {
     }
     match page {
         Page::Total(total) => total,
-        Page::Task(_) | Page::Marks(_) | Page::Rows(_) | Page::Gone => unreachable!("made a total just above"),
+        Page::Task(_) | Page::Marks(_) | Page::Rows(_) | Page::Gone => {
+            unreachable!("made a total just above")
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 use pushtally_model::{AppId, Kind, Scope, TaskNumber};
 
+use crate::days::TotalPage;
+use crate::marks::MarksPage;
 use crate::rows::DayPage;
-use crate::task::{MarksPage, TaskPage, TotalPage};
+use crate::task::TaskPage;
 use crate::wire::{DecodeError, Reader};
 
 /// The newest page format this release reads and the one it writes.
@@ -45,7 +47,9 @@ impl PageKey {
             Self::Total(app, Kind::Message) => (0, app.0, 1),
             Self::Task(task) => (1, task.0, 0),
             Self::Marks(task, shard) => (2, task.0, shard.into()),
-            Self::TotalRows(app, kind, day) => (3, app.0, u32::from(kind == Kind::Message) << 31 | day),
+            Self::TotalRows(app, kind, day) => {
+                (3, app.0, u32::from(kind == Kind::Message) << 31 | day)
+            }
             Self::TaskRows(task, day) => (4, task.0, day),
         };
         let mut bytes = [0; Self::LEN];
@@ -59,7 +63,10 @@ impl PageKey {
     #[must_use]
     pub fn from_bytes(bytes: [u8; Self::LEN]) -> Option<Self> {
         let [class, a0, a1, a2, a3, b0, b1, b2, b3] = bytes;
-        let (a, b) = (u32::from_be_bytes([a0, a1, a2, a3]), u32::from_be_bytes([b0, b1, b2, b3]));
+        let (a, b) = (
+            u32::from_be_bytes([a0, a1, a2, a3]),
+            u32::from_be_bytes([b0, b1, b2, b3]),
+        );
         Some(match (class, b) {
             (0, 0) => Self::Total(AppId(a), Kind::Push),
             (0, 1) => Self::Total(AppId(a), Kind::Message),
@@ -133,15 +140,24 @@ impl Page {
         let mut reader = Reader::new(bytes);
         let format = reader.byte()?;
         if format > FORMAT {
-            return Err(DecodeError::Newer { found: format, known: FORMAT });
+            return Err(DecodeError::Newer {
+                found: format,
+                known: FORMAT,
+            });
         }
         let page = match key {
             PageKey::Total(..) => Self::Total(TotalPage::decode(&mut reader)?),
             PageKey::Task(_) => Self::Task(TaskPage::decode(&mut reader)?),
             PageKey::Marks(..) => Self::Marks(MarksPage::decode(&mut reader)?),
-            PageKey::TotalRows(..) | PageKey::TaskRows(..) => Self::Rows(Box::new(DayPage::decode(&mut reader)?)),
+            PageKey::TotalRows(..) | PageKey::TaskRows(..) => {
+                Self::Rows(Box::new(DayPage::decode(&mut reader)?))
+            }
         };
-        if reader.is_empty() { Ok(page) } else { Err(reader.impossible("tail")) }
+        if reader.is_empty() {
+            Ok(page)
+        } else {
+            Err(reader.impossible("tail"))
+        }
     }
 }
 

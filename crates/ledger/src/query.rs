@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use pushtally_model::{Cell, Channel, LossId, Route, Scope, Second, Stage, Window};
 
+use crate::days::Days;
 use crate::page::{Page, PageKey};
-use crate::task::{Days, TaskState};
+use crate::task::TaskState;
 
 /// Where a query finds pages.
 pub trait RowReader {
@@ -29,7 +30,10 @@ pub struct Tally {
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { cells: Box::new([0; 256]), losses: BTreeMap::new() }
+        Self {
+            cells: Box::new([0; 256]),
+            losses: BTreeMap::new(),
+        }
     }
 }
 
@@ -37,7 +41,11 @@ impl Tally {
     /// The devices that reached a stage on a route and channel.
     #[must_use]
     pub fn reached(&self, route: Route, channel: Channel, stage: Stage) -> u64 {
-        self.cell(Cell::new(route, channel, pushtally_model::Lane::reached(stage)))
+        self.cell(Cell::new(
+            route,
+            channel,
+            pushtally_model::Lane::reached(stage),
+        ))
     }
 
     /// The count of a cell.
@@ -49,12 +57,16 @@ impl Tally {
     /// Every cell with a count, ascending.
     pub fn cells(&self) -> impl Iterator<Item = (Cell, u64)> + '_ {
         let cells = (0..=u8::MAX).filter_map(Cell::from_byte);
-        cells.map(|cell| (cell, self.cell(cell))).filter(|(_, count)| *count > 0)
+        cells
+            .map(|cell| (cell, self.cell(cell)))
+            .filter(|(_, count)| *count > 0)
     }
 
     /// Losses by cell and reason.
     pub fn losses(&self) -> impl Iterator<Item = (Cell, LossId, u64)> + '_ {
-        self.losses.iter().map(|((cell, loss), count)| (*cell, *loss, *count))
+        self.losses
+            .iter()
+            .map(|((cell, loss), count)| (*cell, *loss, *count))
     }
 
     /// Adds a count.
@@ -85,7 +97,9 @@ pub fn sum<R: RowReader>(scope: Scope, window: Window, reader: &mut R) -> Result
                             tally.add(entry.cell, entry.loss, 1);
                         }
                     }
-                    TaskState::Large { days, .. } => sum_days(scope, days, window, reader, &mut tally)?,
+                    TaskState::Large { days, .. } => {
+                        sum_days(scope, days, window, reader, &mut tally)?
+                    }
                 }
             }
         }
@@ -107,7 +121,9 @@ fn sum_days<R: RowReader>(
             && days.contains(day)
             && let Some(Page::Rows(rows)) = reader.read(PageKey::rows(scope, day))?.as_deref()
         {
-            rows.visit(from..to, &mut |cell, loss, count| tally.add(cell, loss, count));
+            rows.visit(from..to, &mut |cell, loss, count| {
+                tally.add(cell, loss, count)
+            });
         }
         Ok(())
     };

@@ -31,7 +31,12 @@ pub struct Delta {
 impl Delta {
     /// One device's event.
     pub(crate) fn of(event: &Event) -> Self {
-        Self { at: event.at, cell: event.cell, loss: event.loss, count: 1 }
+        Self {
+            at: event.at,
+            cell: event.cell,
+            loss: event.loss,
+            count: 1,
+        }
     }
 }
 
@@ -58,7 +63,11 @@ struct Row {
 
 impl Row {
     fn new(bucket: u32, delta: &Delta) -> Self {
-        Self { key: bucket << 8 | u32::from(delta.cell.byte()), loss: delta.loss, count: delta.count }
+        Self {
+            key: bucket << 8 | u32::from(delta.cell.byte()),
+            loss: delta.loss,
+            count: delta.count,
+        }
     }
 
     fn order(&self) -> (u32, LossId) {
@@ -109,23 +118,41 @@ impl DayPage {
     /// Every second's counts, ascending by (second of the day, cell, loss).
     pub fn seconds(&self) -> impl Iterator<Item = (u32, Cell, LossId, u32)> + '_ {
         (0u32..).zip(&self.hours).flat_map(|(index, hour)| {
-            hour.iter().flat_map(|hour| &hour.seconds).filter_map(move |row| {
-                Some((index * HOUR_S + (row.key >> 8), row.cell()?, row.loss, row.count))
-            })
+            hour.iter()
+                .flat_map(|hour| &hour.seconds)
+                .filter_map(move |row| {
+                    Some((
+                        index * HOUR_S + (row.key >> 8),
+                        row.cell()?,
+                        row.loss,
+                        row.count,
+                    ))
+                })
         })
     }
 
     /// Adds another page's counts.
     pub(crate) fn absorb(&mut self, other: &Self) {
-        let delta = |(at, cell, loss, count)| Delta { at: Second(at), cell, loss, count };
+        let delta = |(at, cell, loss, count)| Delta {
+            at: Second(at),
+            cell,
+            loss,
+            count,
+        };
         self.add(&other.seconds().map(delta).collect::<Vec<_>>());
     }
 
     /// Bytes on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let rows = |hour: &Hour| 2 * hour.total.capacity() + hour.minutes.capacity() + hour.seconds.capacity();
-        self.hours.iter().flatten().map(|hour| size_of::<Hour>() + 16 + rows(hour) * size_of::<Row>()).sum()
+        let rows = |hour: &Hour| {
+            2 * hour.total.capacity() + hour.minutes.capacity() + hour.seconds.capacity()
+        };
+        self.hours
+            .iter()
+            .flatten()
+            .map(|hour| size_of::<Hour>() + 16 + rows(hour) * size_of::<Row>())
+            .sum()
     }
 
     /// By hour and cell, so that a second is one difference and most counts, being 1, are one bit.
@@ -149,7 +176,10 @@ impl DayPage {
                 let mut next = 0;
                 for row in rows {
                     let second = row.key >> 8;
-                    put_varint(out, u64::from(second - next) << 1 | u64::from(row.count != 1));
+                    put_varint(
+                        out,
+                        u64::from(second - next) << 1 | u64::from(row.count != 1),
+                    );
                     if row.count != 1 {
                         put_varint(out, row.count.into());
                     }
@@ -177,7 +207,11 @@ impl DayPage {
     }
 }
 
-fn decode_series(reader: &mut Reader<'_>, hour_s: u32, deltas: &mut Vec<Delta>) -> Result<(), DecodeError> {
+fn decode_series(
+    reader: &mut Reader<'_>,
+    hour_s: u32,
+    deltas: &mut Vec<Delta>,
+) -> Result<(), DecodeError> {
     let cell = Cell::from_byte(reader.byte()?).ok_or_else(|| reader.impossible("cell"))?;
     let loss = LossId(reader.u32()?);
     let mut next = 0u32;
@@ -187,7 +221,12 @@ fn decode_series(reader: &mut Reader<'_>, hour_s: u32, deltas: &mut Vec<Delta>) 
         let second = u32::try_from(second).ok().filter(|second| *second < HOUR_S);
         let second = second.ok_or_else(|| reader.impossible("second"))?;
         let count = if head & 1 == 1 { reader.u32()? } else { 1 };
-        deltas.push(Delta { at: Second(hour_s + second), cell, loss, count });
+        deltas.push(Delta {
+            at: Second(hour_s + second),
+            cell,
+            loss,
+            count,
+        });
         next = second + 1;
     }
     Ok(())
@@ -204,7 +243,10 @@ impl Hour {
 
     fn visit(&self, range: Range<u32>, visit: &mut impl FnMut(Cell, LossId, u64)) {
         if range == (0..HOUR_S) {
-            return self.total.iter().for_each(|(cell, loss, count)| visit(*cell, *loss, *count));
+            return self
+                .total
+                .iter()
+                .for_each(|(cell, loss, count)| visit(*cell, *loss, *count));
         }
         let first_minute = range.start.div_ceil(MINUTE_S);
         let end_minute = range.end / MINUTE_S;
@@ -223,7 +265,10 @@ fn scan(rows: &[Row], buckets: Range<u32>, visit: &mut impl FnMut(Cell, LossId, 
         return;
     }
     let from = rows.partition_point(|row| row.key >> 8 < buckets.start);
-    for row in rows[from..].iter().take_while(|row| row.key >> 8 < buckets.end) {
+    for row in rows[from..]
+        .iter()
+        .take_while(|row| row.key >> 8 < buckets.end)
+    {
         if let Some(cell) = row.cell() {
             visit(cell, row.loss, row.count.into());
         }
@@ -261,7 +306,10 @@ fn merge(rows: &mut Vec<Row>, deltas: &[Delta], bucket: impl Fn(u32) -> u32) {
         same
     });
     let (mut old, mut new) = (rows.len(), missing.len());
-    if rows.last().is_none_or(|last| missing[0].order() > last.order()) {
+    if rows
+        .last()
+        .is_none_or(|last| missing[0].order() > last.order())
+    {
         return rows.append(&mut missing);
     }
     rows.extend_from_slice(&missing);
@@ -279,14 +327,23 @@ fn merge(rows: &mut Vec<Row>, deltas: &[Delta], bucket: impl Fn(u32) -> u32) {
 }
 
 /// Adds to the total of a (cell, loss), kept ascending.
-pub(crate) fn add_total(totals: &mut Vec<(Cell, LossId, u64)>, cell: Cell, loss: LossId, count: u64) {
+pub(crate) fn add_total(
+    totals: &mut Vec<(Cell, LossId, u64)>,
+    cell: Cell,
+    loss: LossId,
+    count: u64,
+) {
     match totals.binary_search_by_key(&(cell, loss), |(cell, loss, _)| (*cell, *loss)) {
         Ok(at) => totals[at].2 += count,
         Err(at) => totals.insert(at, (cell, loss, count)),
     }
 }
 
-#[expect(clippy::expect_used, reason = "a count that does not fit is a defect of accounting and must stop")]
+#[expect(
+    clippy::expect_used,
+    reason = "a count that does not fit is a defect of accounting and must stop"
+)]
 fn add(a: u32, b: u32) -> u32 {
-    a.checked_add(b).expect("more than u32::MAX devices in one second of one cell")
+    a.checked_add(b)
+        .expect("more than u32::MAX devices in one second of one cell")
 }

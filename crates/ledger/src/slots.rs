@@ -38,7 +38,9 @@ impl SlotSet {
         match self {
             Self::Many(bits) => bits.insert(slot),
             Self::Few(few) => {
-                let Err(at) = Self::search(few, slot) else { return false };
+                let Err(at) = Self::search(few, slot) else {
+                    return false;
+                };
                 if few.len() == FEW_MAX {
                     let mut bits = Bits::of(few);
                     bits.insert(slot);
@@ -110,7 +112,11 @@ impl SlotSet {
         }
         let start = out.len();
         // A stretch takes two numbers, a slot one.
-        if stretches * 2 <= self.len() { self.encode_runs(stretches, out) } else { self.encode_slots(out) }
+        if stretches * 2 <= self.len() {
+            self.encode_runs(stretches, out)
+        } else {
+            self.encode_slots(out)
+        }
         if out.len() - start > 1 + WORDS * 8 {
             out.truncate(start);
             self.encode_bits(out);
@@ -157,7 +163,10 @@ impl SlotSet {
         match reader.byte()? {
             FORM_BITS => {
                 let mut words = [0u64; WORDS];
-                for (word, bytes) in words.iter_mut().zip(reader.take(WORDS * 8)?.chunks_exact(8)) {
+                for (word, bytes) in words
+                    .iter_mut()
+                    .zip(reader.take(WORDS * 8)?.chunks_exact(8))
+                {
                     *word = u64::from_le_bytes(bytes.try_into().unwrap_or_default());
                 }
                 let len = words.iter().map(|word| word.count_ones()).sum();
@@ -170,10 +179,14 @@ impl SlotSet {
             form @ (FORM_RUNS | FORM_SLOTS) => {
                 let mut next = 0u32;
                 for _ in 0..reader.len()? {
-                    let first = next.checked_add(reader.u32()?).and_then(|first| u16::try_from(first).ok());
+                    let first = next
+                        .checked_add(reader.u32()?)
+                        .and_then(|first| u16::try_from(first).ok());
                     let first = first.ok_or_else(|| reader.impossible("slot"))?;
                     let more = if form == FORM_RUNS { reader.u16()? } else { 0 };
-                    let last = first.checked_add(more).ok_or_else(|| reader.impossible("run of slots"))?;
+                    let last = first
+                        .checked_add(more)
+                        .ok_or_else(|| reader.impossible("run of slots"))?;
                     slots.extend(first..=last);
                     next = u32::from(last) + 1;
                 }
@@ -181,7 +194,11 @@ impl SlotSet {
             _ => return Err(reader.impossible("form of slots")),
         }
         slots.shrink_to_fit();
-        Ok(if slots.len() > FEW_MAX { Self::Many(Bits::of(&slots)) } else { Self::Few(slots) })
+        Ok(if slots.len() > FEW_MAX {
+            Self::Many(Bits::of(&slots))
+        } else {
+            Self::Few(slots)
+        })
     }
 }
 
@@ -191,7 +208,10 @@ const FORM_BITS: u8 = 2;
 
 impl Bits {
     fn of(slots: &[u16]) -> Box<Self> {
-        let mut bits = Box::new(Self { words: [0; WORDS], len: 0 });
+        let mut bits = Box::new(Self {
+            words: [0; WORDS],
+            len: 0,
+        });
         for slot in slots {
             bits.insert(*slot);
         }

@@ -27,10 +27,17 @@ pub struct Mismatch {
 }
 
 /// Compares a task's marks with its day counts, and those with its rows. A small or forgotten task is its own proof.
-pub fn check_task<R: RowReader>(task: TaskNumber, reader: &mut R) -> Result<Vec<Mismatch>, R::Error> {
+pub fn check_task<R: RowReader>(
+    task: TaskNumber,
+    reader: &mut R,
+) -> Result<Vec<Mismatch>, R::Error> {
     let page = reader.read(PageKey::Task(task))?;
-    let Some(Page::Task(page)) = page.as_deref() else { return Ok(Vec::new()) };
-    let TaskState::Large { shards, days } = &page.state else { return Ok(Vec::new()) };
+    let Some(Page::Task(page)) = page.as_deref() else {
+        return Ok(Vec::new());
+    };
+    let TaskState::Large { shards, days } = &page.state else {
+        return Ok(Vec::new());
+    };
     let mut marks: BTreeMap<Cell, u64> = BTreeMap::new();
     for shard in shards {
         if let Some(Page::Marks(page)) = reader.read(PageKey::Marks(task, *shard))?.as_deref() {
@@ -53,7 +60,11 @@ pub fn check_task<R: RowReader>(task: TaskNumber, reader: &mut R) -> Result<Vec<
     }
     marks.retain(|_, count| *count > 0);
     let mut found = differ(task, ("marks", &marks), ("day counts", &sums));
-    found.extend(differ(task, ("day counts", &sums), ("second counts", &rows)));
+    found.extend(differ(
+        task,
+        ("day counts", &sums),
+        ("second counts", &rows),
+    ));
     Ok(found)
 }
 
@@ -68,7 +79,14 @@ fn differ(
     let count = |side: &BTreeMap<Cell, u64>, cell| side.get(&cell).copied().unwrap_or_default();
     cells
         .into_iter()
-        .map(|cell| Mismatch { task, cell, left_name, left: count(left, cell), right_name, right: count(right, cell) })
+        .map(|cell| Mismatch {
+            task,
+            cell,
+            left_name,
+            left: count(left, cell),
+            right_name,
+            right: count(right, cell),
+        })
         .filter(|found| found.left != found.right)
         .collect()
 }

@@ -65,14 +65,22 @@ impl<'a> Reader<'a> {
 
     #[inline]
     pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
-        let byte = *self.bytes.get(self.at).ok_or(DecodeError::Short { at: self.at })?;
+        let byte = *self
+            .bytes
+            .get(self.at)
+            .ok_or(DecodeError::Short { at: self.at })?;
         self.at += 1;
         Ok(byte)
     }
 
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
-        let end = self.at.checked_add(len).filter(|end| *end <= self.bytes.len());
-        let end = end.ok_or(DecodeError::Short { at: self.bytes.len() })?;
+        let end = self
+            .at
+            .checked_add(len)
+            .filter(|end| *end <= self.bytes.len());
+        let end = end.ok_or(DecodeError::Short {
+            at: self.bytes.len(),
+        })?;
         let slice = &self.bytes[self.at..end];
         self.at = end;
         Ok(slice)
@@ -114,6 +122,9 @@ impl<'a> Reader<'a> {
     pub(crate) fn len(&mut self) -> Result<usize, DecodeError> {
         let value = self.varint()?;
         let left = self.bytes.len() - self.at;
-        usize::try_from(value).ok().filter(|len| *len <= left).ok_or_else(|| self.impossible("length"))
+        usize::try_from(value)
+            .ok()
+            .filter(|len| *len <= left)
+            .ok_or_else(|| self.impossible("length"))
     }
 }

@@ -3,6 +3,13 @@
 //! The state is thrown away at random and rebuilt from what snapshots stored and the log after them, so that
 //! additions, whole pages, removals and recovery are all under the same test.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+#[path = "histories/naive.rs"]
 mod naive;
 
 use std::collections::BTreeMap;
@@ -10,12 +17,12 @@ use std::sync::Arc;
 
 use naive::Naive;
 use pushtally_ledger::{
-    Batch, Changes, Control, Form, Page, PageKey, Pages, Record, RowReader, Section, TaskState, check_task, decode,
-    encode, fold, sum,
+    Batch, Changes, Control, Form, Page, PageKey, Pages, Record, RowReader, Section, TaskState,
+    check_task, decode, encode, fold, sum,
 };
 use pushtally_model::{
-    AppId, Cell, Channel, Event, Kind, Lane, LossId, Number, Origin, Route, Scope, Second, Source, TaskKey,
-    TaskNumber, Window,
+    AppId, Cell, Channel, Event, Kind, Lane, LossId, Number, Origin, Route, Scope, Second, Source,
+    TaskKey, TaskNumber, Window,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -51,14 +58,31 @@ impl RowReader for &State {
     type Error = std::convert::Infallible;
 
     fn read(&mut self, key: PageKey) -> Result<Option<Arc<Page>>, Self::Error> {
-        Ok(self.pages.get(&key).filter(|page| **page != Page::Gone).cloned().map(Arc::new))
+        Ok(self
+            .pages
+            .get(&key)
+            .filter(|page| **page != Page::Gone)
+            .cloned()
+            .map(Arc::new))
     }
 }
 
 fn task(number: u32) -> TaskKey {
-    let kind = if number % 5 == 4 { Kind::Message } else { Kind::Push };
-    let origin = if number % 3 == 0 { Origin::Own } else { Origin::Imported };
-    TaskKey { number: TaskNumber(number), kind, origin }
+    let kind = if number % 5 == 4 {
+        Kind::Message
+    } else {
+        Kind::Push
+    };
+    let origin = if number.is_multiple_of(3) {
+        Origin::Own
+    } else {
+        Origin::Imported
+    };
+    TaskKey {
+        number: TaskNumber(number),
+        kind,
+        origin,
+    }
 }
 
 fn app_of(task: u32) -> AppId {
@@ -67,9 +91,17 @@ fn app_of(task: u32) -> AppId {
 
 /// Few tasks and devices, so that events collide; tasks 1 and 3 are huge, across shards, and grow.
 fn random_event(rng: &mut ChaCha8Rng, now: u32) -> Event {
-    let number = if rng.random_bool(0.7) { [1, 3][rng.random_range(0..2)] } else { rng.random_range(0..8u32) };
+    let number = if rng.random_bool(0.7) {
+        [1, 3][rng.random_range(0..2)]
+    } else {
+        rng.random_range(0..8u32)
+    };
     let huge = number == 1 || number == 3;
-    let device = if huge { rng.random_range(0..6000u32) * 23 } else { rng.random_range(0..6u32) };
+    let device = if huge {
+        rng.random_range(0..6000u32) * 23
+    } else {
+        rng.random_range(0..6u32)
+    };
     let lane = Lane::ALL[rng.random_range(0..Lane::ALL.len())];
     let (route, channel) = if rng.random_bool(0.2) {
         (Route::Online, Channel::Online)
@@ -83,7 +115,11 @@ fn random_event(rng: &mut ChaCha8Rng, now: u32) -> Event {
         cell: Cell::new(route, channel, lane),
         number: Number(device),
         at: Second(now - rng.random_range(0..=late)),
-        loss: if lane.stage().is_none() { LossId(rng.random_range(2..5)) } else { LossId::NONE },
+        loss: if lane.stage().is_none() {
+            LossId(rng.random_range(2..5))
+        } else {
+            LossId::NONE
+        },
     }
 }
 
@@ -107,9 +143,14 @@ fn random_window(rng: &mut ChaCha8Rng, now: u32) -> Window {
 
 fn check_windows(rng: &mut ChaCha8Rng, state: &State, naive: &Naive, now: u32, windows: usize) {
     let tasks = (0..8).map(|task| Scope::Task(TaskNumber(task)));
-    let overall = [1, 2].into_iter().flat_map(|app| Kind::ALL.map(|kind| Scope::Overall(AppId(app), kind)));
+    let overall = [1, 2]
+        .into_iter()
+        .flat_map(|app| Kind::ALL.map(|kind| Scope::Overall(AppId(app), kind)));
     for scope in tasks.chain(overall) {
-        for window in (0..windows).map(|_| random_window(rng, now)).chain([Window::all()]) {
+        for window in (0..windows)
+            .map(|_| random_window(rng, now))
+            .chain([Window::all()])
+        {
             let Ok(tally) = sum(scope, window, &mut { state });
             let expected = naive.count(scope, window);
             let mut cells: BTreeMap<Cell, u64> = BTreeMap::new();
@@ -117,8 +158,15 @@ fn check_windows(rng: &mut ChaCha8Rng, state: &State, naive: &Naive, now: u32, w
                 *cells.entry(*cell).or_default() += count;
             }
             assert!(tally.cells().eq(cells), "{scope:?} {window:?}");
-            let losses = expected.into_iter().filter(|((_, loss), _)| *loss != LossId::NONE);
-            assert!(tally.losses().eq(losses.map(|((cell, loss), count)| (cell, loss, count))), "{scope:?} {window:?}");
+            let losses = expected
+                .into_iter()
+                .filter(|((_, loss), _)| *loss != LossId::NONE);
+            assert!(
+                tally
+                    .losses()
+                    .eq(losses.map(|((cell, loss), count)| (cell, loss, count))),
+                "{scope:?} {window:?}"
+            );
         }
     }
     for number in 0..8 {
@@ -129,11 +177,18 @@ fn check_windows(rng: &mut ChaCha8Rng, state: &State, naive: &Naive, now: u32, w
 
 /// What snapshots stored, as an engine keeps it.
 fn store(stored: &mut BTreeMap<PageKey, Page>, state: &State, changes: Changes) {
-    let whole = changes.whole().filter_map(|key| Some((key, Arc::new(state.pages.get(&key)?.clone())))).collect();
+    let whole = changes
+        .whole()
+        .filter_map(|key| Some((key, Arc::new(state.pages.get(&key)?.clone()))))
+        .collect();
     for page in changes.into_pages(whole) {
         let mut bytes = Vec::new();
         page.page.encode(&mut bytes);
-        let new = if *page.page == Page::Gone { Page::Gone } else { Page::decode(page.key, &bytes).unwrap() };
+        let new = if *page.page == Page::Gone {
+            Page::Gone
+        } else {
+            Page::decode(page.key, &bytes).unwrap()
+        };
         match (page.form, stored.get_mut(&page.key)) {
             (Form::Addition, Some(older)) => older.absorb(new),
             _ => drop(stored.insert(page.key, new)),
@@ -143,30 +198,52 @@ fn store(stored: &mut BTreeMap<PageKey, Page>, state: &State, changes: Changes) 
 }
 
 fn random_batch(rng: &mut ChaCha8Rng, now: u32, recent: &mut Vec<Event>) -> Batch {
-    let mut batch = Batch { recorded_ms: i64::from(now) * 1000, records: Vec::new() };
-    for source in [Source::Import, Source::Vendor].into_iter().take(rng.random_range(1..=2)) {
-        let mut events: Vec<Event> = (0..rng.random_range(1..1000)).map(|_| random_event(rng, now)).collect();
+    let mut batch = Batch {
+        recorded_ms: i64::from(now) * 1000,
+        records: Vec::new(),
+    };
+    for source in [Source::Import, Source::Vendor]
+        .into_iter()
+        .take(rng.random_range(1..=2))
+    {
+        let mut events: Vec<Event> = (0..rng.random_range(1..1000))
+            .map(|_| random_event(rng, now))
+            .collect();
         for _ in 0..events.len() / 10 {
-            let again = recent.get(rng.random_range(0..recent.len().max(1))).copied();
-            events.extend(again.map(|event| Event { at: Second(now), ..event }));
+            let again = recent
+                .get(rng.random_range(0..recent.len().max(1)))
+                .copied();
+            events.extend(again.map(|event| Event {
+                at: Second(now),
+                ..event
+            }));
         }
         recent.extend(events.iter().step_by(7));
-        batch.records.push(Record::Events(Section::new(source, events)));
+        batch
+            .records
+            .push(Record::Events(Section::new(source, events)));
     }
     if rng.random_bool(0.05) {
         let number = rng.random_range(0..8u32);
-        batch.records.push(Record::Control(Control::ForgetTask { app: app_of(number), task: task(number) }));
+        batch.records.push(Record::Control(Control::ForgetTask {
+            app: app_of(number),
+            task: task(number),
+        }));
     }
     if rng.random_bool(0.03) {
         let before_day = now / Second::DAY_S - rng.random_range(0..2);
-        batch.records.push(Record::Control(Control::CutDays { app: AppId(1), before_day }));
+        batch.records.push(Record::Control(Control::CutDays {
+            app: AppId(1),
+            before_day,
+        }));
     }
     batch
 }
 
 fn run(seed: u64) -> bool {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let (mut state, mut naive, mut changes) = (State::default(), Naive::default(), Changes::default());
+    let (mut state, mut naive, mut changes) =
+        (State::default(), Naive::default(), Changes::default());
     let (mut stored, mut log) = (BTreeMap::new(), Vec::<Vec<u8>>::new());
     let mut now = MIDNIGHT - 30;
     let mut recent: Vec<Event> = Vec::new();
@@ -187,7 +264,9 @@ fn run(seed: u64) -> bool {
         }
         if rng.random_bool(0.1) {
             // As after a crash: what snapshots stored, and the log after them.
-            state = State { pages: stored.clone() };
+            state = State {
+                pages: stored.clone(),
+            };
             changes = Changes::default();
             for bytes in &log {
                 let Ok(_) = fold(&decode(bytes).unwrap(), &mut state, &mut changes);
@@ -202,7 +281,11 @@ fn run(seed: u64) -> bool {
         Page::Total(total) => Some(total.counters.recorded()),
         _ => None,
     });
-    assert_eq!(totals.sum::<u64>(), recorded, "every event recorded became something");
+    assert_eq!(
+        totals.sum::<u64>(),
+        recorded,
+        "every event recorded became something"
+    );
     store(&mut stored, &state, changes);
     state.pages.retain(|_, page| *page != Page::Gone);
     assert_eq!(stored, state.pages, "what snapshots stored is the state");
@@ -212,11 +295,17 @@ fn run(seed: u64) -> bool {
 
 #[test]
 fn every_window_of_a_random_history_equals_the_naive_model() {
-    let seeds = std::env::var("PUSHTALLY_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
+    let seeds = std::env::var("PUSHTALLY_SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok())
+        .unwrap_or(SEEDS);
     let mut grown = 0;
     for seed in 0..seeds {
         println!("seed {seed}");
         grown += u64::from(run(seed));
     }
-    assert!(grown > seeds / 4, "too few histories had a task that grew: {grown}");
+    assert!(
+        grown > seeds / 4,
+        "too few histories had a task that grew: {grown}"
+    );
 }

@@ -22,7 +22,10 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { counts_days: None, traces_days: 30 }
+        Self {
+            counts_days: None,
+            traces_days: 30,
+        }
     }
 }
 

@@ -70,7 +70,11 @@ impl Channel {
     /// The offline channel that a `PushPlatform` of 0..=8 names.
     #[must_use]
     pub fn from_push_platform(platform: u8) -> Option<Self> {
-        if platform <= 8 { Self::from_number(platform) } else { None }
+        if platform <= 8 {
+            Self::from_number(platform)
+        } else {
+            None
+        }
     }
 
     /// The lower-case name used in logs, metrics and commands.
@@ -212,14 +216,19 @@ impl Cell {
     /// Reads a stored byte; `None` for one that no version writes.
     #[must_use]
     pub fn from_byte(byte: u8) -> Option<Self> {
-        let known = ((byte >> 3) & 0xF) < Channel::ALL.len() as u8 && (byte & 7) < Lane::ALL.len() as u8;
+        let known =
+            ((byte >> 3) & 0xF) < Channel::ALL.len() as u8 && (byte & 7) < Lane::ALL.len() as u8;
         known.then_some(Self(byte))
     }
 
     /// The route.
     #[must_use]
     pub const fn route(self) -> Route {
-        if self.0 & 0x80 == 0 { Route::Offline } else { Route::Online }
+        if self.0 & 0x80 == 0 {
+            Route::Offline
+        } else {
+            Route::Online
+        }
     }
 
     /// The channel.
@@ -251,7 +260,10 @@ mod tests {
         for byte in 0..=u8::MAX {
             if let Some(cell) = Cell::from_byte(byte) {
                 known += 1;
-                assert_eq!(Cell::new(cell.route(), cell.channel(), cell.lane()).byte(), byte);
+                assert_eq!(
+                    Cell::new(cell.route(), cell.channel(), cell.lane()).byte(),
+                    byte
+                );
             }
         }
         assert_eq!(known, 2 * Channel::ALL.len() * Lane::ALL.len());
@@ -263,7 +275,10 @@ mod tests {
         assert_eq!(Channel::Online.push_platform(), 0);
         assert_eq!(Channel::from_push_platform(9), None);
         for platform in 1..=8 {
-            assert_eq!(Channel::from_push_platform(platform).map(Channel::push_platform), Some(platform));
+            assert_eq!(
+                Channel::from_push_platform(platform).map(Channel::push_platform),
+                Some(platform)
+            );
         }
     }
 }

@@ -13,7 +13,10 @@ pub trait Entropy: Send + Sync + fmt::Debug {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that asks the system"
+    )]
     fn fill(&self, buffer: &mut [u8]) -> Result<(), std::io::Error> {
         getrandom::fill(buffer).map_err(std::io::Error::other)
     }

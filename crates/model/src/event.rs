@@ -82,6 +82,13 @@ impl Event {
             What::Reached(stage) => (Lane::reached(stage), LossId::NONE),
             What::Lost(stage, loss) => (Lane::lost(stage)?, loss),
         };
-        Some(Self { app, task, cell: Cell::new(route, channel, lane), number, at, loss })
+        Some(Self {
+            app,
+            task,
+            cell: Cell::new(route, channel, lane),
+            number,
+            at,
+            loss,
+        })
     }
 }

@@ -20,13 +20,20 @@ pub enum WindowError {
 impl Window {
     /// A window from its bounds.
     pub fn new(start: Second, end: Second) -> Result<Self, WindowError> {
-        if start < end { Ok(Self { start, end }) } else { Err(WindowError::Empty) }
+        if start < end {
+            Ok(Self { start, end })
+        } else {
+            Err(WindowError::Empty)
+        }
     }
 
     /// Every second there is.
     #[must_use]
     pub const fn all() -> Self {
-        Self { start: Second(0), end: Second(u32::MAX) }
+        Self {
+            start: Second(0),
+            end: Second(u32::MAX),
+        }
     }
 
     /// The first second inside.

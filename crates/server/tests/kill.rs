@@ -1,6 +1,8 @@
 //! The real process under load, killed with SIGKILL at random moments: nothing acknowledged is missing, nothing
 //! counts twice, and the log counted anew equals what is stored.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -145,14 +145,23 @@ impl Cache {
             }
             None => {
                 drop(shard);
-                if self.may_exist(key) { Found::Cold } else { Found::Nothing }
+                if self.may_exist(key) {
+                    Found::Cold
+                } else {
+                    Found::Nothing
+                }
             }
         }
     }
 
     /// Lets a page in that was loaded while `current()` held, or the knowledge that there is none; `false` when it
     /// must be loaded again.
-    pub(crate) fn admit(&self, key: PageKey, page: Option<Page>, current: impl FnOnce() -> bool) -> bool {
+    pub(crate) fn admit(
+        &self,
+        key: PageKey,
+        page: Option<Page>,
+        current: impl FnOnce() -> bool,
+    ) -> bool {
         self.cold_loads.fetch_add(1, Ordering::Relaxed);
         let mut shard = self.shard(key).lock();
         if shard.slots.contains_key(&key) {
@@ -170,7 +179,15 @@ impl Cache {
         self.bytes.fetch_add(bytes as usize, Ordering::Relaxed);
         self.pages.fetch_add(1, Ordering::Relaxed);
         shard.queue.push_back(key);
-        shard.slots.insert(key, Slot { page: Arc::new(page), bytes, epoch, hot: true });
+        shard.slots.insert(
+            key,
+            Slot {
+                page: Arc::new(page),
+                bytes,
+                epoch,
+                hot: true,
+            },
+        );
     }
 
     /// Changes a resident page, or one known not to exist; `Err` hands the change back when it must be
@@ -190,7 +207,9 @@ impl Cache {
             }
             self.insert(shard, key, Page::Gone, 0);
         }
-        let Some(slot) = shard.slots.get_mut(&key) else { return Err(change) };
+        let Some(slot) = shard.slots.get_mut(&key) else {
+            return Err(change);
+        };
         slot.epoch = epoch;
         slot.hot = true;
         let answer = change(Arc::make_mut(&mut slot.page));
@@ -202,9 +221,18 @@ impl Cache {
     }
 
     /// Ends the epoch and answers its number, with the named pages as they are.
-    pub(crate) fn cut(&self, whole: impl Iterator<Item = PageKey>) -> (u32, Vec<(PageKey, Arc<Page>)>) {
+    pub(crate) fn cut(
+        &self,
+        whole: impl Iterator<Item = PageKey>,
+    ) -> (u32, Vec<(PageKey, Arc<Page>)>) {
         let epoch = self.epoch.fetch_add(1, Ordering::Relaxed);
-        let page = |key| self.shard(key).lock().slots.get(&key).map(|slot| (key, Arc::clone(&slot.page)));
+        let page = |key| {
+            self.shard(key)
+                .lock()
+                .slots
+                .get(&key)
+                .map(|slot| (key, Arc::clone(&slot.page)))
+        };
         (epoch, whole.filter_map(page).collect())
     }
 
@@ -227,8 +255,12 @@ impl Cache {
             let len = shard.queue.len().min(EVICT_LOOKS_MAX);
             looks = looks.saturating_sub(len.max(1));
             for _ in 0..len {
-                let Some(key) = shard.queue.pop_front() else { break };
-                let Entry::Occupied(mut slot) = shard.slots.entry(key) else { continue };
+                let Some(key) = shard.queue.pop_front() else {
+                    break;
+                };
+                let Entry::Occupied(mut slot) = shard.slots.entry(key) else {
+                    continue;
+                };
                 let keep = slot.get().epoch > installed || slot.get().hot;
                 slot.get_mut().hot = false;
                 if keep {

@@ -16,7 +16,12 @@ use crate::shared::Shared;
 const BATCH_EVENTS_MAX: usize = 16_384;
 
 /// Runs until the intake is closed and drained, or storage fails.
-pub(crate) fn run(shared: &Arc<Shared>, clock: &dyn Clock, runtime: &Handle, folder: &SyncSender<Work>) {
+pub(crate) fn run(
+    shared: &Arc<Shared>,
+    clock: &dyn Clock,
+    runtime: &Handle,
+    folder: &SyncSender<Work>,
+) {
     while let Some(taken) = shared.intake.take(BATCH_EVENTS_MAX) {
         let (batch, answers) = gather(taken, clock.now_ms());
         let appended = match shared.failed() {
@@ -46,16 +51,21 @@ fn refuse(shared: &Shared, error: &StoreError, answers: Vec<Answer>) {
 
 /// One section for each source, in order of arrival; a control record ends the sections before it.
 fn gather(taken: Vec<(Wanted, Answer)>, recorded_ms: i64) -> (Batch, Vec<Answer>) {
-    let mut batch = Batch { recorded_ms, records: Vec::new() };
+    let mut batch = Batch {
+        recorded_ms,
+        records: Vec::new(),
+    };
     let mut answers = Vec::with_capacity(taken.len());
     let mut open: Vec<(Source, Vec<Event>)> = Vec::new();
     for (wanted, answer) in taken {
         answers.push(answer);
         match wanted {
-            Wanted::Events(source, mut events) => match open.iter_mut().find(|(known, _)| *known == source) {
-                Some((_, gathered)) => gathered.append(&mut events),
-                None => open.push((source, events)),
-            },
+            Wanted::Events(source, mut events) => {
+                match open.iter_mut().find(|(known, _)| *known == source) {
+                    Some((_, gathered)) => gathered.append(&mut events),
+                    None => open.push((source, events)),
+                }
+            }
             Wanted::Control(control) => {
                 batch.records.extend(open.drain(..).map(section));
                 batch.records.push(Record::Control(control));

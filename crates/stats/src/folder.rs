@@ -103,7 +103,8 @@ impl Folder {
             }
             self.collect_installed();
             self.bound_memory();
-            let due = self.since_cut >= self.options.snapshot_events || self.cut_at.elapsed() >= interval;
+            let due =
+                self.since_cut >= self.options.snapshot_events || self.cut_at.elapsed() >= interval;
             if due && self.since_cut > 0 && !self.installing && !self.shared.is_held() {
                 self.cut();
             }
@@ -116,11 +117,16 @@ impl Folder {
             Err(StoreError::Failed { what })
         } else {
             self.raise_ends(batch);
-            let mut pages = CachedPages { shared: &self.shared, runtime: &self.runtime };
-            fold(batch, &mut pages, &mut self.changes).map(drop).inspect_err(|error| {
-                // The batch is durable but half folded: only a restart, which folds it anew, helps.
-                self.shared.fail(&error.to_string());
-            })
+            let mut pages = CachedPages {
+                shared: &self.shared,
+                runtime: &self.runtime,
+            };
+            fold(batch, &mut pages, &mut self.changes)
+                .map(drop)
+                .inspect_err(|error| {
+                    // The batch is durable but half folded: only a restart, which folds it anew, helps.
+                    self.shared.fail(&error.to_string());
+                })
         };
         if answer.is_ok() {
             self.included = at;
@@ -138,7 +144,9 @@ impl Folder {
             match record {
                 Record::Events(section) => {
                     for events in section.events().chunk_by(|a, b| a.app == b.app) {
-                        let Some(first) = events.first() else { continue };
+                        let Some(first) = events.first() else {
+                            continue;
+                        };
                         let (mut task, mut number) = (self.tasks_end, 0);
                         for event in events {
                             task = task.max(event.task.number.0.saturating_add(1));

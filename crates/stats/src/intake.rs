@@ -47,20 +47,31 @@ pub(crate) struct Intake {
 
 impl Intake {
     pub(crate) fn new(events_max: usize) -> Self {
-        Self { waiting: Mutex::default(), arrived: Condvar::new(), events_max }
+        Self {
+            waiting: Mutex::default(),
+            arrived: Condvar::new(),
+            events_max,
+        }
     }
 
     /// Queues what a caller wants, or refuses it.
-    pub(crate) fn put(&self, wanted: Wanted) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+    pub(crate) fn put(
+        &self,
+        wanted: Wanted,
+    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
         let len = wanted.len();
         let (answer, answered) = oneshot::channel();
         let mut waiting = self.waiting.lock();
         if waiting.closed {
-            return Err(StoreError::Failed { what: "the ledger is closed".to_owned() });
+            return Err(StoreError::Failed {
+                what: "the ledger is closed".to_owned(),
+            });
         }
         // A body larger than the whole queue would never fit, so an empty queue takes anything.
         if waiting.events > 0 && waiting.events + len > self.events_max {
-            return Err(StoreError::Busy { what: format!("`{}` events wait for a commit", waiting.events) });
+            return Err(StoreError::Busy {
+                what: format!("`{}` events wait for a commit", waiting.events),
+            });
         }
         waiting.events += len;
         waiting.queue.push_back((wanted, answer));

@@ -32,8 +32,15 @@ impl RowReader for CacheReader<'_> {
 }
 
 /// Sums a scope in a window.
-pub(crate) async fn tally(shared: &Shared, scope: Scope, window: Window) -> Result<Tally, StoreError> {
-    let mut reader = CacheReader { shared, fetched: HashMap::new() };
+pub(crate) async fn tally(
+    shared: &Shared,
+    scope: Scope,
+    window: Window,
+) -> Result<Tally, StoreError> {
+    let mut reader = CacheReader {
+        shared,
+        fetched: HashMap::new(),
+    };
     loop {
         match sum(scope, window, &mut reader) {
             Ok(tally) => return Ok(tally),
@@ -62,7 +69,9 @@ pub(crate) async fn fetch(shared: &Shared, key: PageKey) -> Result<Option<Arc<Pa
         match shared.cache.find(key) {
             Found::Page(page) => return Ok(Some(page)),
             Found::Nothing => return Ok(None),
-            Found::Cold if shared.engine.pages.generation() == generation => return Ok(page.map(Arc::new)),
+            Found::Cold if shared.engine.pages.generation() == generation => {
+                return Ok(page.map(Arc::new));
+            }
             Found::Cold => {}
         }
     }

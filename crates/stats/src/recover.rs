@@ -30,7 +30,14 @@ pub(crate) fn recover(
             for batches in ready {
                 runtime.block_on(warm(shared, &events_of(&batches)))?;
                 for (at, batch) in batches {
-                    if folder.send(Work::Batch { at, batch, answers: Vec::new() }).is_err() {
+                    if folder
+                        .send(Work::Batch {
+                            at,
+                            batch,
+                            answers: Vec::new(),
+                        })
+                        .is_err()
+                    {
                         return Ok(());
                     }
                 }
@@ -54,12 +61,19 @@ pub(crate) fn recover(
         let replayed = runtime.block_on(shared.engine.log.replay(after, &mut gather));
         let sent = read.send(std::mem::take(&mut batches));
         drop(read);
-        let warmed: Result<(), StoreError> =
-            warming.join().unwrap_or_else(|_| Err(StoreError::Failed { what: "recovery panicked".to_owned() }));
+        let warmed: Result<(), StoreError> = warming.join().unwrap_or_else(|_| {
+            Err(StoreError::Failed {
+                what: "recovery panicked".to_owned(),
+            })
+        });
         replayed.and(warmed)?;
-        sent.map_err(|_| StoreError::Failed { what: "recovery stopped".to_owned() })
+        sent.map_err(|_| StoreError::Failed {
+            what: "recovery stopped".to_owned(),
+        })
     })?;
-    let stopped = |_| StoreError::Failed { what: "the folder has stopped".to_owned() };
+    let stopped = |_| StoreError::Failed {
+        what: "the folder has stopped".to_owned(),
+    };
     folder.send(Work::Recovered).map_err(stopped)
 }
 

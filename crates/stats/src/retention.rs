@@ -30,7 +30,9 @@ impl Stats {
         let today = clock.now().day();
         let before: BTreeMap<AppId, u32> = apps
             .iter()
-            .filter_map(|(app, retention)| Some((*app, today.saturating_sub(retention.counts_days?))))
+            .filter_map(|(app, retention)| {
+                Some((*app, today.saturating_sub(retention.counts_days?)))
+            })
             .collect();
         let mut retained = Retained::default();
         if !before.is_empty() {
@@ -46,24 +48,43 @@ impl Stats {
         if let Some(days) = apps.values().map(|retention| retention.traces_days).max() {
             let kept_ms = i64::from(days) * i64::from(Second::DAY_S) * 1000;
             let included = self.engine().pages.installed().await?.included;
-            retained.segments_dropped = self.engine().log.drop_before(&included, now_ms - kept_ms).await?;
+            retained.segments_dropped = self
+                .engine()
+                .log
+                .drop_before(&included, now_ms - kept_ms)
+                .await?;
         }
         Ok(retained)
     }
 
     /// Tasks of these apps with nothing on or after the app's day.
-    async fn outdated(&self, before: &BTreeMap<AppId, u32>) -> Result<Vec<(AppId, TaskKey)>, StoreError> {
+    async fn outdated(
+        &self,
+        before: &BTreeMap<AppId, u32>,
+    ) -> Result<Vec<(AppId, TaskKey)>, StoreError> {
         let mut outdated = Vec::new();
         let mut visit = |key, page| {
-            let (PageKey::Task(number), Page::Task(page)) = (key, page) else { return ControlFlow::Break(()) };
+            let (PageKey::Task(number), Page::Task(page)) = (key, page) else {
+                return ControlFlow::Break(());
+            };
             if let Some(day) = before.get(&page.app)
                 && last_day(&page).is_some_and(|last| last < *day)
             {
-                outdated.push((page.app, TaskKey { number, kind: page.kind, origin: page.origin }));
+                outdated.push((
+                    page.app,
+                    TaskKey {
+                        number,
+                        kind: page.kind,
+                        origin: page.origin,
+                    },
+                ));
             }
             ControlFlow::Continue(())
         };
-        self.engine().pages.scan(PageKey::Task(TaskNumber(0)), &mut visit).await?;
+        self.engine()
+            .pages
+            .scan(PageKey::Task(TaskNumber(0)), &mut visit)
+            .await?;
         Ok(outdated)
     }
 }

@@ -78,7 +78,10 @@ impl Shared {
     pub(crate) fn fail(&self, why: &str) {
         let mut failed = self.failed.lock();
         if failed.is_none() {
-            tracing::error!(why, "the ledger has failed and accepts nothing more; restart the process");
+            tracing::error!(
+                why,
+                "the ledger has failed and accepts nothing more; restart the process"
+            );
             *failed = Some(why.to_owned());
         }
     }
@@ -102,16 +105,19 @@ impl Shared {
             let generation = self.engine.pages.generation();
             let pages = self.engine.pages.load_many(&left).await?;
             let current = || self.engine.pages.generation() == generation;
-            let refused = left.iter().zip(pages).filter_map(|(key, page)| {
-                (!self.cache.admit(*key, page, current)).then_some(*key)
-            });
+            let refused = left
+                .iter()
+                .zip(pages)
+                .filter_map(|(key, page)| (!self.cache.admit(*key, page, current)).then_some(*key));
             left = refused.collect();
         }
         Ok(())
     }
 
     pub(crate) fn count_commit(&self, events: usize) {
-        self.counters.events.fetch_add(events as u64, Ordering::Relaxed);
+        self.counters
+            .events
+            .fetch_add(events as u64, Ordering::Relaxed);
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -34,12 +34,36 @@ pub(crate) struct Done {
 }
 
 /// Runs until the folder is gone.
-pub(crate) fn run(shared: &Arc<Shared>, runtime: &Handle, cuts: &Receiver<Cut>, done: &Sender<Done>) {
+pub(crate) fn run(
+    shared: &Arc<Shared>,
+    runtime: &Handle,
+    cuts: &Receiver<Cut>,
+    done: &Sender<Done>,
+) {
     while let Ok(cut) = cuts.recv() {
-        let Cut { epoch, included, tasks_end, numbers_end, changes, whole } = cut;
-        let snapshot = Snapshot { included, tasks_end, numbers_end, pages: changes.into_pages(whole) };
+        let Cut {
+            epoch,
+            included,
+            tasks_end,
+            numbers_end,
+            changes,
+            whole,
+        } = cut;
+        let snapshot = Snapshot {
+            included,
+            tasks_end,
+            numbers_end,
+            pages: changes.into_pages(whole),
+        };
         let installed = install(shared, runtime, &snapshot);
-        if done.send(Done { epoch, tasks_end, installed }).is_err() {
+        if done
+            .send(Done {
+                epoch,
+                tasks_end,
+                installed,
+            })
+            .is_err()
+        {
             break;
         }
     }

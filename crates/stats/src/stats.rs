@@ -65,9 +65,17 @@ struct Running {
 impl Stats {
     /// Opens the ledger: folds the log after the newest snapshot, raises the identities' counters above
     /// every number in it, then takes events in. Must be called within a multi-thread runtime.
-    pub async fn open(engine: Engine, clock: Arc<dyn Clock>, options: Options) -> Result<Arc<Self>, StoreError> {
+    pub async fn open(
+        engine: Engine,
+        clock: Arc<dyn Clock>,
+        options: Options,
+    ) -> Result<Arc<Self>, StoreError> {
         let installed = engine.pages.installed().await?;
-        let cache = Cache::new(options.page_bytes_max(), installed.tasks_end, installed.included.of(0) > 0);
+        let cache = Cache::new(
+            options.page_bytes_max(),
+            installed.tasks_end,
+            installed.included.of(0) > 0,
+        );
         let intake = Intake::new(options.waiting_events_max);
         let shared = Arc::new(Shared::new(engine, cache, intake));
         let runtime = Handle::current();
@@ -76,50 +84,83 @@ impl Stats {
         let (cuts, cuts_waiting) = sync_channel(1);
         let (done, dones) = channel();
         let (of_snapshots, handle) = (Arc::clone(&shared), runtime.clone());
-        threads.push(spawn("snapshots", move || snapshot::run(&of_snapshots, &handle, &cuts_waiting, &done))?);
+        threads.push(spawn("snapshots", move || {
+            snapshot::run(&of_snapshots, &handle, &cuts_waiting, &done)
+        })?);
 
         // The log after the snapshot goes the way of any batch, with the same bounds on memory.
         let after = installed.included.clone();
-        let folder = Folder::new(Arc::clone(&shared), runtime.clone(), options, (cuts, dones), installed);
+        let folder = Folder::new(
+            Arc::clone(&shared),
+            runtime.clone(),
+            options,
+            (cuts, dones),
+            installed,
+        );
         let (work, works) = sync_channel(FOLD_AHEAD_MAX);
         let (ready, readied) = tokio::sync::oneshot::channel();
         threads.push(spawn("folder", move || folder.run(&works, ready))?);
         let (of_recovery, handle, to_folder) = (Arc::clone(&shared), runtime.clone(), work.clone());
         let recovery = spawn_blocking(move || recover(&of_recovery, &handle, &after, &to_folder));
-        recovery.await.map_err(|error| StoreError::Failed { what: format!("recovery stopped: {error}") })??;
-        let (tasks_end, numbers_end) =
-            readied.await.map_err(|_| StoreError::Failed { what: "the folder has stopped".to_owned() })?;
+        recovery.await.map_err(|error| StoreError::Failed {
+            what: format!("recovery stopped: {error}"),
+        })??;
+        let (tasks_end, numbers_end) = readied.await.map_err(|_| StoreError::Failed {
+            what: "the folder has stopped".to_owned(),
+        })?;
         if let Some(what) = shared.failed() {
             return Err(StoreError::Failed { what });
         }
-        shared.engine.identities.raise(tasks_end, &numbers_end).await?;
+        shared
+            .engine
+            .identities
+            .raise(tasks_end, &numbers_end)
+            .await?;
 
         let (of_committer, to_folder) = (Arc::clone(&shared), work.clone());
         threads.push(spawn("committer", move || {
             commit::run(&of_committer, &*clock, &runtime, &to_folder);
         })?);
-        Ok(Arc::new(Self { shared, running: Mutex::new(Some(Running { work, threads })) }))
+        Ok(Arc::new(Self {
+            shared,
+            running: Mutex::new(Some(Running { work, threads })),
+        }))
     }
 
     /// Stops taking events in, finishes what waits, writes a last snapshot. A second call does nothing.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.shared.intake.close();
-        let Some(running) = self.running.lock().take() else { return Ok(()) };
+        let Some(running) = self.running.lock().take() else {
+            return Ok(());
+        };
         let joined = spawn_blocking(move || {
             drop(running.work);
-            running.threads.into_iter().rev().all(|thread| thread.join().is_ok())
+            running
+                .threads
+                .into_iter()
+                .rev()
+                .all(|thread| thread.join().is_ok())
         });
         match (joined.await, self.shared.failed()) {
             (Ok(true), None) => Ok(()),
             (_, Some(what)) => Err(StoreError::Failed { what }),
-            _ => Err(StoreError::Failed { what: "a thread of the ledger panicked".to_owned() }),
+            _ => Err(StoreError::Failed {
+                what: "a thread of the ledger panicked".to_owned(),
+            }),
         }
     }
 
     /// Writes a snapshot of everything acknowledged so far.
     pub async fn snapshot(&self) -> Result<(), StoreError> {
-        let closed = || StoreError::Failed { what: "the ledger is closed".to_owned() };
-        let work = self.running.lock().as_ref().map(|running| running.work.clone()).ok_or_else(closed)?;
+        let closed = || StoreError::Failed {
+            what: "the ledger is closed".to_owned(),
+        };
+        let work = self
+            .running
+            .lock()
+            .as_ref()
+            .map(|running| running.work.clone())
+            .ok_or_else(closed)?;
         let waited = spawn_blocking(move || {
             let (done, dones) = channel();
             work.send(Work::Snapshot(done)).is_ok() && dones.recv().is_ok()
@@ -127,11 +168,18 @@ impl Stats {
         if !waited.await.unwrap_or(false) {
             return Err(closed());
         }
-        self.shared.failed().map_or(Ok(()), |what| Err(StoreError::Failed { what }))
+        self.shared
+            .failed()
+            .map_or(Ok(()), |what| Err(StoreError::Failed { what }))
     }
 
     /// The counts of a scope in a window. The scope must be the app's own.
-    pub async fn tally(&self, _app: AppId, scope: Scope, window: Window) -> Result<Tally, StoreError> {
+    pub async fn tally(
+        &self,
+        _app: AppId,
+        scope: Scope,
+        window: Window,
+    ) -> Result<Tally, StoreError> {
         query::tally(&self.shared, scope, window).await
     }
 
@@ -150,18 +198,25 @@ impl Stats {
 
     /// Drops a task's marks and tallies for ever; overall counts stay, later events are too late.
     pub async fn forget_task(&self, app: AppId, task: TaskKey) -> Result<(), StoreError> {
-        self.record(Wanted::Control(Control::ForgetTask { app, task })).await
+        self.record(Wanted::Control(Control::ForgetTask { app, task }))
+            .await
     }
 
     /// Drops an app's overall counts of the days before this one (days since 1970 UTC).
     pub async fn cut_days(&self, app: AppId, before_day: u32) -> Result<(), StoreError> {
-        self.record(Wanted::Control(Control::CutDays { app, before_day })).await
+        self.record(Wanted::Control(Control::CutDays { app, before_day }))
+            .await
     }
 
     /// How it is doing.
     #[must_use]
     pub fn health(&self) -> Health {
-        let Shared { cache, counters, intake, .. } = &*self.shared;
+        let Shared {
+            cache,
+            counters,
+            intake,
+            ..
+        } = &*self.shared;
         Health {
             failed: self.shared.failed(),
             events_recorded: counters.events.load(Ordering::Relaxed),
@@ -190,7 +245,11 @@ impl Stats {
             return Err(StoreError::Failed { what });
         }
         let answered = self.shared.intake.put(wanted)?;
-        answered.await.unwrap_or_else(|_| Err(StoreError::Failed { what: "the ledger has stopped".to_owned() }))
+        answered.await.unwrap_or_else(|_| {
+            Err(StoreError::Failed {
+                what: "the ledger has stopped".to_owned(),
+            })
+        })
     }
 }
 
@@ -203,7 +262,9 @@ impl Drop for Stats {
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
     let builder = std::thread::Builder::new().name(format!("pushtally-{name}"));
-    builder.spawn(run).map_err(|error| StoreError::Io { what: format!("cannot start a thread: {error}") })
+    builder.spawn(run).map_err(|error| StoreError::Io {
+        what: format!("cannot start a thread: {error}"),
+    })
 }
 
 #[async_trait]

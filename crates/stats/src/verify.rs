@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pushtally_ledger::{
-    Batch, Changes, Control, Mismatch, Page, PageKey, Pages, Record, RowReader, Section, TaskState, check_task, fold,
+    Batch, Changes, Control, Mismatch, Page, PageKey, Pages, Record, RowReader, Section, TaskState,
+    check_task, fold,
 };
 use pushtally_model::{AppId, Kind, TaskNumber};
 use pushtally_store::{Engine, Installed, StoreError};
@@ -54,14 +55,19 @@ impl Stats {
         let _held = self.hold_snapshots();
         let engine = self.engine();
         let generation = engine.pages.generation();
-        let mut verified = Verified { log_bytes: engine.log.verify().await?, ..Verified::default() };
+        let mut verified = Verified {
+            log_bytes: engine.log.verify().await?,
+            ..Verified::default()
+        };
         verified.pages = engine.pages.verify().await?;
         compare_tasks(engine, &mut verified).await?;
         recount(engine, &mut verified).await?;
         if engine.pages.generation() == generation {
             Ok(verified)
         } else {
-            Err(StoreError::Busy { what: "memory ran short and a snapshot was written while verifying".to_owned() })
+            Err(StoreError::Busy {
+                what: "memory ran short and a snapshot was written while verifying".to_owned(),
+            })
         }
     }
 }
@@ -80,18 +86,33 @@ impl RowReader for Loaded {
 async fn compare_tasks(engine: &Engine, verified: &mut Verified) -> Result<(), StoreError> {
     let mut large: Vec<(TaskNumber, Vec<PageKey>)> = Vec::new();
     let mut visit = |key, page| {
-        let (PageKey::Task(task), Page::Task(page)) = (key, page) else { return ControlFlow::Break(()) };
+        let (PageKey::Task(task), Page::Task(page)) = (key, page) else {
+            return ControlFlow::Break(());
+        };
         if let TaskState::Large { shards, days } = page.state {
             let marks = shards.into_iter().map(|shard| PageKey::Marks(task, shard));
             let rows = days.iter().map(|(day, _)| PageKey::TaskRows(task, day));
-            large.push((task, [PageKey::Task(task)].into_iter().chain(marks).chain(rows).collect()));
+            large.push((
+                task,
+                [PageKey::Task(task)]
+                    .into_iter()
+                    .chain(marks)
+                    .chain(rows)
+                    .collect(),
+            ));
         }
         ControlFlow::Continue(())
     };
-    engine.pages.scan(PageKey::Task(TaskNumber(0)), &mut visit).await?;
+    engine
+        .pages
+        .scan(PageKey::Task(TaskNumber(0)), &mut visit)
+        .await?;
     for (task, keys) in large {
         let pages = engine.pages.load_many(&keys).await?;
-        let found = keys.into_iter().zip(pages).filter_map(|(key, page)| Some((key, Arc::new(page?))));
+        let found = keys
+            .into_iter()
+            .zip(pages)
+            .filter_map(|(key, page)| Some((key, Arc::new(page?))));
         let Ok(mismatches) = check_task(task, &mut Loaded(found.collect()));
         verified.tasks_compared += 1;
         for mismatch in mismatches {
@@ -130,8 +151,13 @@ async fn recount(engine: &Engine, verified: &mut Verified) -> Result<(), StoreEr
     for pass in 0..passes {
         let mut pages = count_pass(engine, &installed, passes, pass).await?;
         let tasks = pages.0.split_off(&PageKey::Task(TaskNumber(0)));
-        let (tasks, rows) = tasks.into_iter().partition(|(key, _)| !matches!(key, PageKey::TotalRows(..)));
-        for (key, page) in std::mem::take(&mut pages.0).into_iter().chain::<BTreeMap<_, _>>(rows) {
+        let (tasks, rows) = tasks
+            .into_iter()
+            .partition(|(key, _)| !matches!(key, PageKey::TotalRows(..)));
+        for (key, page) in std::mem::take(&mut pages.0)
+            .into_iter()
+            .chain::<BTreeMap<_, _>>(rows)
+        {
             match overall.get_mut(&key) {
                 Some(sum) => sum.absorb(page),
                 None => drop(overall.insert(key, page)),
@@ -154,24 +180,41 @@ async fn recount(engine: &Engine, verified: &mut Verified) -> Result<(), StoreEr
 async fn recorded(engine: &Engine) -> Result<u64, StoreError> {
     let mut recorded = 0;
     let mut visit = |_, page| {
-        let Page::Total(total) = page else { return ControlFlow::Break(()) };
+        let Page::Total(total) = page else {
+            return ControlFlow::Break(());
+        };
         recorded += total.counters.recorded();
         ControlFlow::Continue(())
     };
-    engine.pages.scan(PageKey::Total(AppId(0), Kind::Push), &mut visit).await?;
+    engine
+        .pages
+        .scan(PageKey::Total(AppId(0), Kind::Push), &mut visit)
+        .await?;
     Ok(recorded)
 }
 
-async fn count_pass(engine: &Engine, installed: &Installed, passes: u32, pass: u32) -> Result<Recount, StoreError> {
+async fn count_pass(
+    engine: &Engine,
+    installed: &Installed,
+    passes: u32,
+    pass: u32,
+) -> Result<Recount, StoreError> {
     let mut pages = Recount::default();
     let mut visit = |at: pushtally_store::Position, batch: Batch| {
         if at.of(0) > installed.included.of(0) {
             return ControlFlow::Break(());
         }
-        let Ok(_) = fold(&only(batch, passes, pass), &mut pages, &mut Changes::default());
+        let Ok(_) = fold(
+            &only(batch, passes, pass),
+            &mut pages,
+            &mut Changes::default(),
+        );
         ControlFlow::Continue(())
     };
-    engine.log.replay(&pushtally_store::Position::default(), &mut visit).await?;
+    engine
+        .log
+        .replay(&pushtally_store::Position::default(), &mut visit)
+        .await?;
     pages.0.retain(|_, page| *page != Page::Gone);
     Ok(pages)
 }
@@ -181,13 +224,21 @@ fn only(batch: Batch, passes: u32, pass: u32) -> Batch {
     let mine = |task: TaskNumber| task.0 % passes == pass;
     let records = batch.records.into_iter().filter_map(|record| match record {
         Record::Events(section) => {
-            let events = section.events().iter().filter(|event| mine(event.task.number)).copied().collect();
+            let events = section
+                .events()
+                .iter()
+                .filter(|event| mine(event.task.number))
+                .copied()
+                .collect();
             Some(Record::Events(Section::new(section.source, events)))
         }
         Record::Control(Control::ForgetTask { task, .. }) if !mine(task.number) => None,
         Record::Control(control) => Some(Record::Control(control)),
     });
-    Batch { recorded_ms: batch.recorded_ms, records: records.collect() }
+    Batch {
+        recorded_ms: batch.recorded_ms,
+        records: records.collect(),
+    }
 }
 
 async fn compare(
@@ -200,7 +251,8 @@ async fn compare(
         let keys: Vec<PageKey> = chunk.iter().map(|(key, _)| *key).collect();
         for ((key, counted), stored) in chunk.iter().zip(engine.pages.load_many(&keys).await?) {
             if stored.as_ref() != Some(counted) {
-                verified.differ(|| format!("{key:?}: the log counts differently from what is stored"));
+                verified
+                    .differ(|| format!("{key:?}: the log counts differently from what is stored"));
             }
         }
     }

@@ -18,7 +18,11 @@ pub(crate) async fn warm(shared: &Shared, events: &[Event]) -> Result<(), StoreE
     let mut tasks: Vec<TaskNumber> = events.iter().map(|event| event.task.number).collect();
     tasks.sort_unstable();
     tasks.dedup();
-    let heads: Vec<PageKey> = tasks.iter().map(|task| PageKey::Task(*task)).filter(cold).collect();
+    let heads: Vec<PageKey> = tasks
+        .iter()
+        .map(|task| PageKey::Task(*task))
+        .filter(cold)
+        .collect();
     if !heads.is_empty() {
         shared.fetch(&heads).await?;
     }
@@ -28,13 +32,20 @@ pub(crate) async fn warm(shared: &Shared, events: &[Event]) -> Result<(), StoreE
         .filter(|event| tasks.binary_search(&event.task.number).is_ok())
         .flat_map(|event| {
             let task = event.task.number;
-            [PageKey::Marks(task, event.number.shard()), PageKey::TaskRows(task, event.at.day())]
+            [
+                PageKey::Marks(task, event.number.shard()),
+                PageKey::TaskRows(task, event.at.day()),
+            ]
         })
         .collect();
     parts.sort_unstable();
     parts.dedup();
     parts.retain(cold);
-    if parts.is_empty() { Ok(()) } else { shared.fetch(&parts).await }
+    if parts.is_empty() {
+        Ok(())
+    } else {
+        shared.fetch(&parts).await
+    }
 }
 
 fn is_large(shared: &Shared, task: TaskNumber) -> bool {

@@ -1,12 +1,18 @@
 //! The running ledger over the embedded engine: bounded memory, crashes, verification.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use pushtally_model::{
-    AppId, Cell, Channel, Event, FixedEntropy, Kind, Lane, LossId, ManualClock, Number, Origin, Retention, Route,
-    Scope, Second, Source, TaskKey, TaskNumber, Window,
+    AppId, Cell, Channel, Event, FixedEntropy, Kind, Lane, LossId, ManualClock, Number, Origin,
+    Retention, Route, Scope, Second, Source, TaskKey, TaskNumber, Window,
 };
 use pushtally_stats::{Options, Stats};
 use pushtally_store::{Names, Recipient, Report, StoreError, TaskName};
@@ -20,7 +26,11 @@ const START: u32 = 19_700 * Second::DAY_S;
 fn event(task: u32, device: u32, lane: Lane, at: u32) -> Event {
     Event {
         app: APP,
-        task: TaskKey { number: TaskNumber(task), kind: Kind::Push, origin: Origin::Imported },
+        task: TaskKey {
+            number: TaskNumber(task),
+            kind: Kind::Push,
+            origin: Origin::Imported,
+        },
         cell: Cell::new(Route::Offline, Channel::Apns, lane),
         number: Number(device),
         at: Second(at),
@@ -30,7 +40,11 @@ fn event(task: u32, device: u32, lane: Lane, at: u32) -> Event {
 
 /// So little memory that most pages are cold most of the time.
 fn tight() -> Options {
-    Options { memory_bytes_max: 8 << 20, snapshot_events: 20_000, ..Options::default() }
+    Options {
+        memory_bytes_max: 8 << 20,
+        snapshot_events: 20_000,
+        ..Options::default()
+    }
 }
 
 async fn open(dir: &Path, options: Options) -> (LocalEngine, Arc<Stats>) {
@@ -41,15 +55,29 @@ async fn open(dir: &Path, options: Options) -> (LocalEngine, Arc<Stats>) {
 }
 
 fn copy(from: &Path, to: &Path) {
-    assert!(std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+    assert!(
+        std::process::Command::new("cp")
+            .arg("-a")
+            .arg(from)
+            .arg(to)
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 type Expected = BTreeMap<u32, BTreeMap<Lane, u64>>;
 
 async fn check(stats: &Stats, expected: &Expected) {
     for (task, lanes) in expected {
-        let tally = stats.tally(APP, Scope::Task(TaskNumber(*task)), Window::all()).await.unwrap();
-        let found: BTreeMap<Lane, u64> = tally.cells().map(|(cell, count)| (cell.lane(), count)).collect();
+        let tally = stats
+            .tally(APP, Scope::Task(TaskNumber(*task)), Window::all())
+            .await
+            .unwrap();
+        let found: BTreeMap<Lane, u64> = tally
+            .cells()
+            .map(|(cell, count)| (cell.lane(), count))
+            .collect();
         assert_eq!(&found, lanes, "task {task}");
     }
 }
@@ -86,7 +114,10 @@ async fn memory_stays_bounded_and_cold_tasks_count_once_through_crashes() {
         check(&stats, &expected).await;
         let health = stats.health();
         assert!(health.page_bytes < 5 << 20, "{health:?}");
-        assert!(round == 0 || health.cold_loads > 0, "nothing was ever cold: {health:?}");
+        assert!(
+            round == 0 || health.cold_loads > 0,
+            "nothing was ever cold: {health:?}"
+        );
         let verified = stats.verify().await.unwrap();
         assert_eq!(verified.differences, Vec::<String>::new());
         assert_eq!(verified.events_recounted, Some((round + 1) * 60_000));
@@ -101,13 +132,18 @@ async fn memory_stays_bounded_and_cold_tasks_count_once_through_crashes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_callers_at_once_are_all_counted_and_overload_is_refused() {
     let root = tempfile::tempdir().unwrap();
-    let options = Options { waiting_events_max: 5_000, ..Options::default() };
+    let options = Options {
+        waiting_events_max: 5_000,
+        ..Options::default()
+    };
     let (engine, stats) = open(&root.path().join("data"), options).await;
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..64u32 {
         let stats = Arc::clone(&stats);
         callers.spawn(async move {
-            let events: Vec<Event> = (0..1000).map(|n| event(1, caller * 1000 + n, Lane::Sent, START)).collect();
+            let events: Vec<Event> = (0..1000)
+                .map(|n| event(1, caller * 1000 + n, Lane::Sent, START))
+                .collect();
             let mut refused = 0;
             loop {
                 match stats.report(Source::Vendor, events.clone()).await {
@@ -120,10 +156,22 @@ async fn many_callers_at_once_are_all_counted_and_overload_is_refused() {
         });
     }
     let refused: u64 = callers.join_all().await.into_iter().sum();
-    assert!(refused > 0, "64,000 events at once fit into a queue of 5,000");
-    check(&stats, &BTreeMap::from([(1, BTreeMap::from([(Lane::Sent, 64_000)]))])).await;
+    assert!(
+        refused > 0,
+        "64,000 events at once fit into a queue of 5,000"
+    );
+    check(
+        &stats,
+        &BTreeMap::from([(1, BTreeMap::from([(Lane::Sent, 64_000)]))]),
+    )
+    .await;
     stats.close().await.unwrap();
-    assert!(matches!(stats.report(Source::Us, vec![event(1, 1, Lane::Sent, START)]).await, Err(StoreError::Failed { .. })));
+    assert!(matches!(
+        stats
+            .report(Source::Us, vec![event(1, 1, Lane::Sent, START)])
+            .await,
+        Err(StoreError::Failed { .. })
+    ));
     engine.close().unwrap();
 }
 
@@ -133,25 +181,54 @@ async fn names_keep_their_numbers_over_a_crash_and_no_number_is_given_twice() {
     let dir = root.path().join("data");
     let accounts: Vec<String> = (0..500).map(|n| format!("user{n}")).collect();
     let names = |accounts: &'static [String]| Names {
-        tasks: vec![TaskName { kind: Kind::Push, origin: Origin::Imported, id: "t-1" }],
+        tasks: vec![TaskName {
+            kind: Kind::Push,
+            origin: Origin::Imported,
+            id: "t-1",
+        }],
         recipients: accounts
             .iter()
-            .map(|account| Recipient { account, route: Route::Offline, channel: Channel::Xiaomi })
+            .map(|account| Recipient {
+                account,
+                route: Route::Offline,
+                channel: Channel::Xiaomi,
+            })
             .collect(),
         losses: vec![pushtally_store::LossText::new(-2, "token not uploaded")],
     };
     let accounts: &'static [String] = Vec::leak(accounts);
     let (engine, stats) = open(&dir, Options::default()).await;
-    let first = stats.engine().identities.resolve(APP, &names(&accounts[..400])).await.unwrap();
-    stats.report(Source::Import, vec![event(first.tasks[0].number.0, 399, Lane::Sent, START)]).await.unwrap();
+    let first = stats
+        .engine()
+        .identities
+        .resolve(APP, &names(&accounts[..400]))
+        .await
+        .unwrap();
+    stats
+        .report(
+            Source::Import,
+            vec![event(first.tasks[0].number.0, 399, Lane::Sent, START)],
+        )
+        .await
+        .unwrap();
     // Given out, used by nothing durable, and so free to be given again.
-    stats.engine().identities.resolve(APP, &names(&accounts[400..])).await.unwrap();
+    stats
+        .engine()
+        .identities
+        .resolve(APP, &names(&accounts[400..]))
+        .await
+        .unwrap();
     let crashed = root.path().join("crashed");
     copy(&dir, &crashed);
     drop((engine, stats));
 
     let (_engine, stats) = open(&crashed, Options::default()).await;
-    let again = stats.engine().identities.resolve(APP, &names(accounts)).await.unwrap();
+    let again = stats
+        .engine()
+        .identities
+        .resolve(APP, &names(accounts))
+        .await
+        .unwrap();
     assert_eq!(again.numbers[..400], first.numbers[..]);
     assert_eq!((again.tasks, again.losses), (first.tasks, first.losses));
     let distinct: std::collections::BTreeSet<_> = again.numbers.iter().collect();
@@ -164,13 +241,29 @@ async fn retention_forgets_old_tasks_and_keeps_the_rest() {
     let (_engine, stats) = open(&root.path().join("data"), Options::default()).await;
     let clock = ManualClock::at_unix(i64::from(START) + 40 * 86_400);
     for (task, at) in [(1, START), (2, START + 35 * 86_400)] {
-        stats.report(Source::Import, vec![event(task, 1, Lane::Sent, at)]).await.unwrap();
+        stats
+            .report(Source::Import, vec![event(task, 1, Lane::Sent, at)])
+            .await
+            .unwrap();
     }
-    let retention = Retention { counts_days: Some(30), traces_days: 30 };
-    let retained = stats.retain(&BTreeMap::from([(APP, retention)]), &clock).await.unwrap();
+    let retention = Retention {
+        counts_days: Some(30),
+        traces_days: 30,
+    };
+    let retained = stats
+        .retain(&BTreeMap::from([(APP, retention)]), &clock)
+        .await
+        .unwrap();
     assert_eq!(retained.tasks_forgotten, 1);
-    stats.report(Source::Import, vec![event(1, 2, Lane::Sent, START)]).await.unwrap();
-    check(&stats, &BTreeMap::from([(1, BTreeMap::new()), (2, BTreeMap::from([(Lane::Sent, 1)]))])).await;
+    stats
+        .report(Source::Import, vec![event(1, 2, Lane::Sent, START)])
+        .await
+        .unwrap();
+    check(
+        &stats,
+        &BTreeMap::from([(1, BTreeMap::new()), (2, BTreeMap::from([(Lane::Sent, 1)]))]),
+    )
+    .await;
     let counters = stats.counters(APP, Kind::Push).await.unwrap();
     assert_eq!((counters.fresh, counters.too_late), (2, 1));
     let verified = stats.verify().await.unwrap();

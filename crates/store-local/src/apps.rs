@@ -84,7 +84,10 @@ impl LocalApps {
 }
 
 fn broken(error: &redb::Error) -> LocalError {
-    LocalError::Io { what: format!("use the store of apps: {error}"), source: std::io::ErrorKind::Other.into() }
+    LocalError::Io {
+        what: format!("use the store of apps: {error}"),
+        source: std::io::ErrorKind::Other.into(),
+    }
 }
 
 #[async_trait]
@@ -103,11 +106,18 @@ impl StoredApp {
         Self {
             keys: app.keys.iter().map(|key| key.expose().to_owned()).collect(),
             administrators: app.administrators.clone(),
-            callback_token: app.callback_token.as_ref().map(|token| token.expose().to_owned()),
+            callback_token: app
+                .callback_token
+                .as_ref()
+                .map(|token| token.expose().to_owned()),
             callback_tolerance_s: app.callback_tolerance_s,
             enabled: app.enabled,
             hosts: app.hosts.clone(),
-            quotas: app.quotas.iter().map(|(command, quota)| (command.clone(), quota.per_second)).collect(),
+            quotas: app
+                .quotas
+                .iter()
+                .map(|(command, quota)| (command.clone(), quota.per_second))
+                .collect(),
             statistics_span_s_max: app.statistics_span_s_max,
             counts_days: app.retention.counts_days,
             traces_days: app.retention.traces_days,
@@ -127,7 +137,10 @@ impl StoredApp {
             hosts: self.hosts,
             quotas: self.quotas.into_iter().map(quota).collect(),
             statistics_span_s_max: self.statistics_span_s_max,
-            retention: Retention { counts_days: self.counts_days, traces_days: self.traces_days },
+            retention: Retention {
+                counts_days: self.counts_days,
+                traces_days: self.traces_days,
+            },
             relay_to: self.relay_to,
         }
     }

@@ -52,23 +52,39 @@ impl LocalEngine {
         let pages = to.join(PAGES);
         names.copy_to(&moment.names, &*self.disk, &to.join(NAMES))?;
         events.copy_to(&moment.events, &*self.disk, &to.join(EVENTS))?;
-        self.disk.create_dir_all(&pages).map_err(|e| LocalError::of_io("create", &pages, e))?;
-        let mut bytes = moment.names.iter().chain(&moment.events).map(|(_, len)| len).sum();
+        self.disk
+            .create_dir_all(&pages)
+            .map_err(|e| LocalError::of_io("create", &pages, e))?;
+        let mut bytes = moment
+            .names
+            .iter()
+            .chain(&moment.events)
+            .map(|(_, len)| len)
+            .sum();
         for table in &set.tables {
             let (path, file) = table.file();
             let target = pages.join(path.file_name().unwrap_or_default());
-            let created = self.disk.create_new(&target).map_err(|e| LocalError::of_io("create", &target, e))?;
+            let created = self
+                .disk
+                .create_new(&target)
+                .map_err(|e| LocalError::of_io("create", &target, e))?;
             let mut buffer = vec![0; COPY_LEN];
             let mut at = 0;
             loop {
-                let read = file.read_at(at, &mut buffer).map_err(|e| LocalError::of_io("read", path, e))?;
+                let read = file
+                    .read_at(at, &mut buffer)
+                    .map_err(|e| LocalError::of_io("read", path, e))?;
                 if read == 0 {
                     break;
                 }
-                created.write_at(at, &buffer[..read]).map_err(|e| LocalError::of_io("write", &target, e))?;
+                created
+                    .write_at(at, &buffer[..read])
+                    .map_err(|e| LocalError::of_io("write", &target, e))?;
                 at += read as u64;
             }
-            created.sync().map_err(|e| LocalError::of_io("sync", &target, e))?;
+            created
+                .sync()
+                .map_err(|e| LocalError::of_io("sync", &target, e))?;
             bytes += at;
         }
         set.manifest.write(&*self.disk, &pages)?;
@@ -83,11 +99,23 @@ pub(crate) const RELAYS: &str = "relays";
 pub(crate) const APPS: &str = "apps.redb";
 
 /// Copies a backup into an empty or new directory and checks every byte of the copy. Answers the pages in it.
-pub fn restore(from: &Path, to: &Path, options: LocalOptions, entropy: &dyn Entropy) -> Result<u64, LocalError> {
+pub fn restore(
+    from: &Path,
+    to: &Path,
+    options: LocalOptions,
+    entropy: &dyn Entropy,
+) -> Result<u64, LocalError> {
     let disk = RealDisk;
     let format = from.join(crate::format::NAME);
-    if !disk.exists(&format).map_err(|e| LocalError::of_io("look for", &format, e))? {
-        return Err(LocalError::corrupt(from, 0, "it is not a complete backup: it has no `FORMAT`"));
+    if !disk
+        .exists(&format)
+        .map_err(|e| LocalError::of_io("look for", &format, e))?
+    {
+        return Err(LocalError::corrupt(
+            from,
+            0,
+            "it is not a complete backup: it has no `FORMAT`",
+        ));
     }
     make_empty(&disk, to)?;
     for part in [NAMES, EVENTS, PAGES] {
@@ -95,7 +123,8 @@ pub fn restore(from: &Path, to: &Path, options: LocalOptions, entropy: &dyn Entr
     }
     copy_file(&from.join(APPS), &to.join(APPS))?;
     copy_file(&format, &to.join(crate::format::NAME))?;
-    disk.sync_dir(to).map_err(|e| LocalError::of_io("sync", to, e))?;
+    disk.sync_dir(to)
+        .map_err(|e| LocalError::of_io("sync", to, e))?;
     let engine = LocalEngine::open(to, options, entropy)?;
     engine.log.check()?;
     let pages = engine.tables.verify()?;
@@ -104,8 +133,13 @@ pub fn restore(from: &Path, to: &Path, options: LocalOptions, entropy: &dyn Entr
 }
 
 fn make_empty(disk: &dyn Disk, dir: &Path) -> Result<(), LocalError> {
-    disk.create_dir_all(dir).map_err(|e| LocalError::of_io("create", dir, e))?;
-    match disk.list(dir).map_err(|e| LocalError::of_io("list", dir, e))?.first() {
+    disk.create_dir_all(dir)
+        .map_err(|e| LocalError::of_io("create", dir, e))?;
+    match disk
+        .list(dir)
+        .map_err(|e| LocalError::of_io("list", dir, e))?
+        .first()
+    {
         None => Ok(()),
         Some(name) => Err(LocalError::Io {
             what: format!("use `{}`: it already holds `{name}`", dir.display()),
@@ -115,17 +149,24 @@ fn make_empty(disk: &dyn Disk, dir: &Path) -> Result<(), LocalError> {
 }
 
 fn copy_dir(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), LocalError> {
-    disk.create_dir_all(to).map_err(|e| LocalError::of_io("create", to, e))?;
-    let names: Vec<PathBuf> =
-        disk.list(from).map_err(|e| LocalError::of_io("list", from, e))?.into_iter().map(PathBuf::from).collect();
+    disk.create_dir_all(to)
+        .map_err(|e| LocalError::of_io("create", to, e))?;
+    let names: Vec<PathBuf> = disk
+        .list(from)
+        .map_err(|e| LocalError::of_io("list", from, e))?
+        .into_iter()
+        .map(PathBuf::from)
+        .collect();
     for name in names {
         copy_file(&from.join(&name), &to.join(&name))?;
     }
-    disk.sync_dir(to).map_err(|e| LocalError::of_io("sync", to, e))
+    disk.sync_dir(to)
+        .map_err(|e| LocalError::of_io("sync", to, e))
 }
 
 fn copy_file(from: &Path, to: &Path) -> Result<(), LocalError> {
     std::fs::copy(from, to).map_err(|e| LocalError::of_io("copy", from, e))?;
     let file = std::fs::File::open(to).map_err(|e| LocalError::of_io("open", to, e))?;
-    file.sync_all().map_err(|e| LocalError::of_io("sync", to, e))
+    file.sync_all()
+        .map_err(|e| LocalError::of_io("sync", to, e))
 }

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use pushtally_ledger::{Page, PageKey};
 use pushtally_model::{AppId, Entropy, Kind, LossId, TaskKey};
 use pushtally_store::{
-    Engine, Identities, Installed, LossText, Names, PageVisitor, Pages, RelayBacklog, RelayCall, RelayQueue, Resolved,
-    Snapshot, StoreError,
+    Engine, Identities, Installed, LossText, Names, PageVisitor, Pages, RelayBacklog, RelayCall,
+    RelayQueue, Resolved, Snapshot, StoreError,
 };
 use std::collections::BTreeMap;
 
@@ -44,7 +44,11 @@ pub struct LocalOptions {
 
 impl Default for LocalOptions {
     fn default() -> Self {
-        Self { partitions: 64, segment_len_max: 64 << 20, relay_bytes_max: 4 << 30 }
+        Self {
+            partitions: 64,
+            segment_len_max: 64 << 20,
+            relay_bytes_max: 4 << 30,
+        }
     }
 }
 
@@ -66,9 +70,14 @@ pub struct LocalEngine {
 impl LocalEngine {
     /// Opens a directory, making it when it is missing. Refuses one that another process works in, one of a
     /// newer release, and one whose bytes are not what was acknowledged.
-    pub fn open(dir: &Path, options: LocalOptions, entropy: &dyn Entropy) -> Result<Self, LocalError> {
+    pub fn open(
+        dir: &Path,
+        options: LocalOptions,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, LocalError> {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        disk.create_dir_all(dir).map_err(|e| LocalError::of_io("create", dir, e))?;
+        disk.create_dir_all(dir)
+            .map_err(|e| LocalError::of_io("create", dir, e))?;
         keep_private(dir)?;
         let lock = Lock::take(dir)?;
         let format = Format::open(&*disk, dir, options.partitions)?;
@@ -78,26 +87,49 @@ impl LocalEngine {
             segment_len_max: options.segment_len_max,
             ..SegmentOptions::new(magic, LOG_FORMAT, format.partitions)
         };
-        let names = SegmentLog::open(Arc::clone(&disk), &dir.join(NAMES), log_options(NAMES_MAGIC))?;
-        let events = SegmentLog::open(Arc::clone(&disk), &dir.join(EVENTS), log_options(EVENTS_MAGIC))?;
+        let names = SegmentLog::open(
+            Arc::clone(&disk),
+            &dir.join(NAMES),
+            log_options(NAMES_MAGIC),
+        )?;
+        let events = SegmentLog::open(
+            Arc::clone(&disk),
+            &dir.join(EVENTS),
+            log_options(EVENTS_MAGIC),
+        )?;
         for (log, report) in [("names", names.report), ("events", events.report)] {
             if report.torn_bytes_cut > 0 {
                 let bytes = report.torn_bytes_cut;
-                tracing::warn!(log, bytes, "cut a write that was never acknowledged off the end");
+                tracing::warn!(
+                    log,
+                    bytes,
+                    "cut a write that was never acknowledged off the end"
+                );
             }
         }
         let included = tables.installed().included.of(0);
         if included >= events.report.next || included + 1 < events.report.first {
             let (first, next) = (events.report.first, events.report.next);
-            let why = format!("it holds batches `{first}` to before `{next}`, the snapshot includes `{included}`");
+            let why = format!(
+                "it holds batches `{first}` to before `{next}`, the snapshot includes `{included}`"
+            );
             return Err(LocalError::corrupt(&dir.join(EVENTS), 0, why));
         }
 
         let identities = Arc::new(LocalIdentities::open(&names.log, entropy)?);
         let torn = names.report.torn_bytes_cut + events.report.torn_bytes_cut;
-        let log = Arc::new(LocalLog::new(events.log, names.log, Arc::clone(&identities), torn));
+        let log = Arc::new(LocalLog::new(
+            events.log,
+            names.log,
+            Arc::clone(&identities),
+            torn,
+        ));
         let apps = Arc::new(LocalApps::open(&dir.join(APPS))?);
-        let relays = relay_queue::RelayQueue::open(Arc::clone(&disk), &dir.join(RELAYS), options.relay_bytes_max)?;
+        let relays = relay_queue::RelayQueue::open(
+            Arc::clone(&disk),
+            &dir.join(RELAYS),
+            options.relay_bytes_max,
+        )?;
         let merger = Merger::start(Arc::clone(&tables))?;
         Ok(Self {
             dir: dir.to_path_buf(),
@@ -116,7 +148,10 @@ impl LocalEngine {
     /// Its ports.
     #[must_use]
     pub fn engine(&self) -> Engine {
-        let pages = LocalPages { tables: Arc::clone(&self.tables), merge: self.merger.wake.lock().clone() };
+        let pages = LocalPages {
+            tables: Arc::clone(&self.tables),
+            merge: self.merger.wake.lock().clone(),
+        };
         Engine {
             log: Arc::clone(&self.log) as _,
             identities: Arc::new(LocalNames(Arc::clone(&self.identities))),
@@ -177,9 +212,17 @@ impl Merger {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("pushtally-merge".to_owned()).spawn(run);
-        let thread = thread.map_err(|source| LocalError::Io { what: "start a thread".to_owned(), source })?;
-        Ok(Self { wake: Mutex::new(Some(wake)), thread: Mutex::new(Some(thread)) })
+        let thread = std::thread::Builder::new()
+            .name("pushtally-merge".to_owned())
+            .spawn(run);
+        let thread = thread.map_err(|source| LocalError::Io {
+            what: "start a thread".to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            wake: Mutex::new(Some(wake)),
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Ends the thread when nobody can wake it any more: the ports must be gone, or it ends with the process.
@@ -238,7 +281,12 @@ impl Identities for LocalNames {
         Ok(self.0.resolve(app, names))
     }
 
-    async fn find_task(&self, app: AppId, kind: Kind, id: &str) -> Result<Option<TaskKey>, StoreError> {
+    async fn find_task(
+        &self,
+        app: AppId,
+        kind: Kind,
+        id: &str,
+    ) -> Result<Option<TaskKey>, StoreError> {
         Ok(self.0.find_task(app, kind, id))
     }
 
@@ -246,7 +294,11 @@ impl Identities for LocalNames {
         Ok(self.0.find_loss(app, loss))
     }
 
-    async fn raise(&self, tasks_end: u32, numbers_end: &BTreeMap<AppId, u32>) -> Result<(), StoreError> {
+    async fn raise(
+        &self,
+        tasks_end: u32,
+        numbers_end: &BTreeMap<AppId, u32>,
+    ) -> Result<(), StoreError> {
         self.0.raise(tasks_end, numbers_end);
         Ok(())
     }
@@ -267,7 +319,9 @@ impl LocalRelays {
         let queue = Arc::clone(&self.0);
         match tokio::task::spawn_blocking(move || act(&queue)).await {
             Ok(answer) => Ok(answer?),
-            Err(error) => Err(StoreError::Io { what: format!("a relay queue stopped: {error}") }),
+            Err(error) => Err(StoreError::Io {
+                what: format!("a relay queue stopped: {error}"),
+            }),
         }
     }
 }
@@ -285,8 +339,16 @@ impl RelayQueue for LocalRelays {
         calls_max: usize,
         bytes_max: usize,
     ) -> Result<Vec<RelayCall>, StoreError> {
-        let calls = self.run(move |queue| queue.read(app, after, calls_max, bytes_max)).await?;
-        Ok(calls.into_iter().map(|(at, call)| RelayCall { at, call: call.into() }).collect())
+        let calls = self
+            .run(move |queue| queue.read(app, after, calls_max, bytes_max))
+            .await?;
+        Ok(calls
+            .into_iter()
+            .map(|(at, call)| RelayCall {
+                at,
+                call: call.into(),
+            })
+            .collect())
     }
 
     async fn done(&self, app: AppId, up_to: u64) -> Result<(), StoreError> {
@@ -299,6 +361,9 @@ impl RelayQueue for LocalRelays {
 
     async fn backlog(&self, app: AppId) -> Result<RelayBacklog, StoreError> {
         let backlog = self.0.backlog(app);
-        Ok(RelayBacklog { calls: backlog.calls, bytes: backlog.bytes })
+        Ok(RelayBacklog {
+            calls: backlog.calls,
+            bytes: backlog.bytes,
+        })
     }
 }

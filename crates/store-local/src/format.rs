@@ -28,32 +28,65 @@ impl Format {
     /// Reads the directory's format, or makes the directory.
     pub(crate) fn open(disk: &dyn Disk, dir: &Path, partitions: u16) -> Result<Self, LocalError> {
         let (path, new) = (dir.join(NAME), dir.join(NAME_NEW));
-        if disk.exists(&path).map_err(|e| LocalError::of_io("look for", &path, e))? {
+        if disk
+            .exists(&path)
+            .map_err(|e| LocalError::of_io("look for", &path, e))?
+        {
             return Self::read(disk, &path);
         }
-        let format = Self { format: FORMAT, partitions };
-        let json = serde_json::to_string(&format).map_err(|e| LocalError::of_io("write", &path, e.into()))?;
-        if disk.exists(&new).map_err(|e| LocalError::of_io("look for", &new, e))? {
-            disk.remove(&new).map_err(|e| LocalError::of_io("remove", &new, e))?;
+        let format = Self {
+            format: FORMAT,
+            partitions,
+        };
+        let json = serde_json::to_string(&format)
+            .map_err(|e| LocalError::of_io("write", &path, e.into()))?;
+        if disk
+            .exists(&new)
+            .map_err(|e| LocalError::of_io("look for", &new, e))?
+        {
+            disk.remove(&new)
+                .map_err(|e| LocalError::of_io("remove", &new, e))?;
         }
-        let file = disk.create_new(&new).map_err(|e| LocalError::of_io("create", &new, e))?;
-        file.write_at(0, format!("{json}\n").as_bytes()).map_err(|e| LocalError::of_io("write", &new, e))?;
-        file.sync().map_err(|e| LocalError::of_io("sync", &new, e))?;
-        disk.rename(&new, &path).map_err(|e| LocalError::of_io("rename", &new, e))?;
-        disk.sync_dir(dir).map_err(|e| LocalError::of_io("sync", dir, e))?;
+        let file = disk
+            .create_new(&new)
+            .map_err(|e| LocalError::of_io("create", &new, e))?;
+        file.write_at(0, format!("{json}\n").as_bytes())
+            .map_err(|e| LocalError::of_io("write", &new, e))?;
+        file.sync()
+            .map_err(|e| LocalError::of_io("sync", &new, e))?;
+        disk.rename(&new, &path)
+            .map_err(|e| LocalError::of_io("rename", &new, e))?;
+        disk.sync_dir(dir)
+            .map_err(|e| LocalError::of_io("sync", dir, e))?;
         Ok(format)
     }
 
     fn read(disk: &dyn Disk, path: &Path) -> Result<Self, LocalError> {
-        let file = disk.open(path).map_err(|e| LocalError::of_io("open", path, e))?;
+        let file = disk
+            .open(path)
+            .map_err(|e| LocalError::of_io("open", path, e))?;
         let mut bytes = vec![0; 4096];
-        let len = file.read_at(0, &mut bytes).map_err(|e| LocalError::of_io("read", path, e))?;
-        let found: serde_json::Value = serde_json::from_slice(&bytes[..len])
-            .map_err(|e| LocalError::corrupt(path, 0, format!("it is not the mark of a data directory: {e}")))?;
-        let version = found.get("format").and_then(serde_json::Value::as_u64).unwrap_or_default();
+        let len = file
+            .read_at(0, &mut bytes)
+            .map_err(|e| LocalError::of_io("read", path, e))?;
+        let found: serde_json::Value = serde_json::from_slice(&bytes[..len]).map_err(|e| {
+            LocalError::corrupt(
+                path,
+                0,
+                format!("it is not the mark of a data directory: {e}"),
+            )
+        })?;
+        let version = found
+            .get("format")
+            .and_then(serde_json::Value::as_u64)
+            .unwrap_or_default();
         if version > u64::from(FORMAT) {
             let found = u32::try_from(version).unwrap_or(u32::MAX);
-            return Err(LocalError::NewerVersion { path: path.to_path_buf(), found, known: FORMAT });
+            return Err(LocalError::NewerVersion {
+                path: path.to_path_buf(),
+                found,
+                known: FORMAT,
+            });
         }
         serde_json::from_value(found).map_err(|e| LocalError::corrupt(path, 0, e.to_string()))
     }
@@ -71,8 +104,11 @@ impl Lock {
         let path = dir.join(LOCK);
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true).mode(0o600);
-        let file = options.open(&path).map_err(|e| LocalError::of_io("open", &path, e))?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| LocalError::Locked { path })?;
+        let file = options
+            .open(&path)
+            .map_err(|e| LocalError::of_io("open", &path, e))?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| LocalError::Locked { path })?;
         Ok(Self { _file: file })
     }
 }

@@ -47,7 +47,10 @@ impl LocalIdentities {
     /// Rebuilds the index from the log.
     pub(crate) fn open(log: &SegmentLog, entropy: &dyn Entropy) -> Result<Self, LocalError> {
         let mut key = [0; 16];
-        entropy.fill(&mut key).map_err(|source| LocalError::Io { what: "draw a hash key".to_owned(), source })?;
+        entropy.fill(&mut key).map_err(|source| LocalError::Io {
+            what: "draw a hash key".to_owned(),
+            source,
+        })?;
         let mut inner = Inner {
             recipients: Index::new(key),
             tasks: Index::new(key),
@@ -73,16 +76,32 @@ impl LocalIdentities {
     pub(crate) fn resolve(&self, app: AppId, names: &Names<'_>) -> Resolved {
         let inner = &mut *self.0.lock();
         Resolved {
-            tasks: names.tasks.iter().map(|task| inner.task(app, *task)).collect(),
-            numbers: names.recipients.iter().map(|recipient| inner.recipient(app, *recipient)).collect(),
-            losses: names.losses.iter().map(|loss| inner.loss(app, loss)).collect(),
+            tasks: names
+                .tasks
+                .iter()
+                .map(|task| inner.task(app, *task))
+                .collect(),
+            numbers: names
+                .recipients
+                .iter()
+                .map(|recipient| inner.recipient(app, *recipient))
+                .collect(),
+            losses: names
+                .losses
+                .iter()
+                .map(|loss| inner.loss(app, loss))
+                .collect(),
         }
     }
 
     pub(crate) fn find_task(&self, app: AppId, kind: Kind, id: &str) -> Option<TaskKey> {
         let inner = self.0.lock();
         let (number, origin) = inner.tasks.find(inner.tasks.hash(app, kind as u8, id))?;
-        Some(TaskKey { number: TaskNumber(number), kind, origin: record::origin(origin) })
+        Some(TaskKey {
+            number: TaskNumber(number),
+            kind,
+            origin: record::origin(origin),
+        })
     }
 
     pub(crate) fn find_loss(&self, app: AppId, loss: LossId) -> Option<LossText> {
@@ -111,7 +130,9 @@ impl LocalIdentities {
     /// Writes what is pending to the log. What could not be written stays pending, in order.
     pub(crate) fn flush(&self, log: &mut SegmentLog) -> Result<(), LocalError> {
         loop {
-            let Some(chunk) = self.take_oldest() else { return Ok(()) };
+            let Some(chunk) = self.take_oldest() else {
+                return Ok(());
+            };
             if let Err(error) = log.append(chunk.bytes()) {
                 self.0.lock().pending.insert(0, chunk);
                 return Err(error);
@@ -128,12 +149,24 @@ impl LocalIdentities {
 
 impl Inner {
     fn task(&mut self, app: AppId, task: TaskName<'_>) -> TaskKey {
-        let key = |number, origin| TaskKey { number: TaskNumber(number), kind: task.kind, origin };
-        match self.tasks.find(self.tasks.hash(app, task.kind as u8, task.id)) {
+        let key = |number, origin| TaskKey {
+            number: TaskNumber(number),
+            kind: task.kind,
+            origin,
+        };
+        match self
+            .tasks
+            .find(self.tasks.hash(app, task.kind as u8, task.id))
+        {
             Some((number, origin)) => key(number, record::origin(origin)),
             None => {
                 let number = self.next_task;
-                self.put(&Record::Task { app, kind: task.kind, origin: task.origin, id: task.id });
+                self.put(&Record::Task {
+                    app,
+                    kind: task.kind,
+                    origin: task.origin,
+                    id: task.id,
+                });
                 key(number, task.origin)
             }
         }
@@ -141,11 +174,18 @@ impl Inner {
 
     fn recipient(&mut self, app: AppId, recipient: Recipient<'_>) -> Number {
         let class = record::class(recipient.route, recipient.channel);
-        match self.recipients.find(self.recipients.hash(app, class, recipient.account)) {
+        match self
+            .recipients
+            .find(self.recipients.hash(app, class, recipient.account))
+        {
             Some((number, _)) => Number(number),
             None => {
                 let number = self.next_number.get(&app).copied().unwrap_or_default();
-                self.put(&Record::Recipient { app, class, account: recipient.account });
+                self.put(&Record::Recipient {
+                    app,
+                    class,
+                    account: recipient.account,
+                });
                 Number(number)
             }
         }
@@ -160,13 +200,21 @@ impl Inner {
             return LossId::OTHER;
         }
         let id = LossId(known.texts.len() as u32 + LossId::OTHER.0 + 1);
-        self.put(&Record::Loss { app, code: loss.code, text: &loss.text });
+        self.put(&Record::Loss {
+            app,
+            code: loss.code,
+            text: &loss.text,
+        });
         id
     }
 
     /// Records and applies a new name.
     fn put(&mut self, record: &Record<'_>) {
-        if self.pending.last().is_none_or(|chunk| chunk.bytes().len() >= CHUNK_LEN_MAX) {
+        if self
+            .pending
+            .last()
+            .is_none_or(|chunk| chunk.bytes().len() >= CHUNK_LEN_MAX)
+        {
             self.pending.push(Writer::default());
         }
         if let Some(chunk) = self.pending.last_mut() {
@@ -178,20 +226,34 @@ impl Inner {
     /// Applies a record, whether new or read back.
     fn apply(&mut self, record: &Record<'_>) {
         match *record {
-            Record::Recipient { app, class, account } => {
+            Record::Recipient {
+                app,
+                class,
+                account,
+            } => {
                 let next = self.next_number.entry(app).or_default();
-                self.recipients.insert(self.recipients.hash(app, class, account), *next, 0);
+                self.recipients
+                    .insert(self.recipients.hash(app, class, account), *next, 0);
                 *next += 1;
             }
-            Record::Task { app, kind, origin, id } => {
+            Record::Task {
+                app,
+                kind,
+                origin,
+                id,
+            } => {
                 let hash = self.tasks.hash(app, kind as u8, id);
-                self.tasks.insert(hash, self.next_task, record::origin_byte(origin));
+                self.tasks
+                    .insert(hash, self.next_task, record::origin_byte(origin));
                 self.next_task += 1;
             }
             Record::Loss { app, code, text } => {
                 let known = self.losses.entry(app).or_default();
                 let id = LossId(known.texts.len() as u32 + LossId::OTHER.0 + 1);
-                known.texts.push(LossText { code, text: text.to_owned() });
+                known.texts.push(LossText {
+                    code,
+                    text: text.to_owned(),
+                });
                 known.ids.insert((code, text.to_owned()), id);
             }
             Record::RaiseTasks(end) => self.next_task = self.next_task.max(end),

@@ -4,9 +4,9 @@
 //! immutable tables; apps live in redb; relay queues are logs of their own. Everything but redb writes
 //! through `disk`, so that tests can lose, reorder and refuse its writes.
 
-pub mod disk;
 mod apps;
 mod backup;
+pub mod disk;
 mod engine;
 mod error;
 mod format;

@@ -50,7 +50,11 @@ impl LocalLog {
     ) -> Self {
         let (reader, names_reader) = (events.reader(), names.reader());
         Self {
-            logs: Mutex::new(Logs { names, events, buffer: Vec::new() }),
+            logs: Mutex::new(Logs {
+                names,
+                events,
+                buffer: Vec::new(),
+            }),
             identities,
             events: reader,
             names: names_reader,
@@ -76,7 +80,13 @@ impl LocalLog {
     pub(crate) fn pause<R>(&self, during: impl FnOnce() -> R) -> Result<(Moment, R), LocalError> {
         let logs = &mut *self.logs.lock();
         self.identities.flush(&mut logs.names)?;
-        Ok((Moment { events: logs.events.files(), names: logs.names.files() }, during()))
+        Ok((
+            Moment {
+                events: logs.events.files(),
+                names: logs.names.files(),
+            },
+            during(),
+        ))
     }
 
     pub(crate) fn readers(&self) -> (&SegmentReader, &SegmentReader) {
@@ -114,11 +124,18 @@ impl LocalLog {
     fn droppable(&self, included: u64, recorded_before_ms: i64) -> Result<u64, LocalError> {
         let mut droppable = self.events.first_position();
         for (path, _) in self.events.files() {
-            let first = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<u64>().ok());
-            let Some(first) = first.filter(|first| *first <= included + 1) else { continue };
+            let first = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .and_then(|stem| stem.parse::<u64>().ok());
+            let Some(first) = first.filter(|first| *first <= included + 1) else {
+                continue;
+            };
             let mut recorded_ms = i64::MAX;
             self.events.read(first, None, &mut |place, bytes| {
-                recorded_ms = decode(bytes).map_err(|error| undecodable(place.position, &error))?.recorded_ms;
+                recorded_ms = decode(bytes)
+                    .map_err(|error| undecodable(place.position, &error))?
+                    .recorded_ms;
                 Ok(ControlFlow::Break(()))
             })?;
             if recorded_ms < recorded_before_ms {
@@ -147,7 +164,11 @@ impl Log for LocalLog {
         Ok(Position::single(logs.events.append(&logs.buffer)?))
     }
 
-    async fn replay(&self, after: &Position, visit: &mut BatchVisitor<'_>) -> Result<(), StoreError> {
+    async fn replay(
+        &self,
+        after: &Position,
+        visit: &mut BatchVisitor<'_>,
+    ) -> Result<(), StoreError> {
         Ok(self.replay_from(after.of(0) + 1, visit)?)
     }
 
@@ -158,7 +179,12 @@ impl Log for LocalLog {
             next: logs.events.next_position(),
             bytes: logs.events.bytes() + logs.names.bytes(),
             torn_bytes_cut: self.torn_bytes_cut,
-            digest: logs.events.digest().iter().map(|byte| format!("{byte:02x}")).collect(),
+            digest: logs
+                .events
+                .digest()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
         })
     }
 
@@ -166,7 +192,11 @@ impl Log for LocalLog {
         Ok(self.check()?)
     }
 
-    async fn drop_before(&self, included: &Position, recorded_before_ms: i64) -> Result<usize, StoreError> {
+    async fn drop_before(
+        &self,
+        included: &Position,
+        recorded_before_ms: i64,
+    ) -> Result<usize, StoreError> {
         let before = self.droppable(included.of(0), recorded_before_ms)?;
         let _nobody_copies = self.removing.write();
         Ok(self.logs.lock().events.drop_before(before)?)

@@ -54,20 +54,37 @@ pub(crate) struct Tables {
 impl Tables {
     /// Opens the set that the manifest names and removes what it does not name.
     pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, LocalError> {
-        disk.create_dir_all(dir).map_err(|e| LocalError::of_io("create", dir, e))?;
+        disk.create_dir_all(dir)
+            .map_err(|e| LocalError::of_io("create", dir, e))?;
         let manifest = Manifest::read(&*disk, dir)?;
         let mut tables = Vec::new();
         for entry in &manifest.tables {
-            tables.push(Arc::new(Table::open(&*disk, &table_path(dir, entry.id), entry)?));
+            tables.push(Arc::new(Table::open(
+                &*disk,
+                &table_path(dir, entry.id),
+                entry,
+            )?));
         }
-        for name in disk.list(dir).map_err(|e| LocalError::of_io("list", dir, e))? {
-            let named = manifest.tables.iter().any(|entry| name == table_name(entry.id));
+        for name in disk
+            .list(dir)
+            .map_err(|e| LocalError::of_io("list", dir, e))?
+        {
+            let named = manifest
+                .tables
+                .iter()
+                .any(|entry| name == table_name(entry.id));
             if !named && (name.ends_with(".table") || name.ends_with(".new")) {
                 let path = dir.join(name);
-                disk.remove(&path).map_err(|e| LocalError::of_io("remove", &path, e))?;
+                disk.remove(&path)
+                    .map_err(|e| LocalError::of_io("remove", &path, e))?;
             }
         }
-        let next_id = manifest.tables.iter().map(|entry| entry.id + 1).max().unwrap_or(1);
+        let next_id = manifest
+            .tables
+            .iter()
+            .map(|entry| entry.id + 1)
+            .max()
+            .unwrap_or(1);
         Ok(Self {
             disk,
             dir: dir.to_path_buf(),
@@ -90,8 +107,11 @@ impl Tables {
     /// Reads pages of one set. Ascending keys read each block once.
     pub(crate) fn load_many(&self, keys: &[PageKey]) -> Result<Vec<Option<Page>>, LocalError> {
         let set = self.set.load();
-        let mut lookups: Vec<(&Table, Lookup<'_>)> =
-            set.tables.iter().map(|table| (&**table, Lookup::new(table))).collect();
+        let mut lookups: Vec<(&Table, Lookup<'_>)> = set
+            .tables
+            .iter()
+            .map(|table| (&**table, Lookup::new(table)))
+            .collect();
         let mut pages = Vec::with_capacity(keys.len());
         let mut versions = Versions::default();
         for key in keys {
@@ -111,7 +131,12 @@ impl Tables {
     pub(crate) fn installed(&self) -> Installed {
         let set = self.set.load();
         let bytes = set.manifest.tables.iter().map(|entry| entry.bytes).sum();
-        let Manifest { included, tasks_end, numbers_end, .. } = &set.manifest;
+        let Manifest {
+            included,
+            tasks_end,
+            numbers_end,
+            ..
+        } = &set.manifest;
         Installed {
             included: included.clone(),
             tasks_end: *tasks_end,
@@ -157,7 +182,10 @@ impl Tables {
         let written = fill(&mut writer).and_then(|()| writer.finish());
         // Its name must be durable before a manifest can name it.
         let named = |file| {
-            self.disk.sync_dir(&self.dir).map_err(|e| LocalError::of_io("sync", &self.dir, e)).map(|()| file)
+            self.disk
+                .sync_dir(&self.dir)
+                .map_err(|e| LocalError::of_io("sync", &self.dir, e))
+                .map(|()| file)
         };
         let written = written.and_then(named);
         if written.is_err() {
@@ -195,10 +223,13 @@ impl Tables {
     /// Reads every block of every table and every page; answers how many pages.
     pub(crate) fn verify(&self) -> Result<u64, LocalError> {
         let mut pages = 0;
-        self.scan(PageKey::Total(pushtally_model::AppId(0), pushtally_model::Kind::Push), &mut |_, _| {
-            pages += 1;
-            std::ops::ControlFlow::Continue(())
-        })?;
+        self.scan(
+            PageKey::Total(pushtally_model::AppId(0), pushtally_model::Kind::Push),
+            &mut |_, _| {
+                pages += 1;
+                std::ops::ControlFlow::Continue(())
+            },
+        )?;
         Ok(pages)
     }
 }

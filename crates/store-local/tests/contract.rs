@@ -1,5 +1,11 @@
 //! The embedded engine passes the contract suite.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
 use pushtally_model::FixedEntropy;
 use pushtally_store_local::{LocalEngine, LocalOptions};
 

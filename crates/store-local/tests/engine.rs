@@ -1,11 +1,17 @@
 //! The embedded engine on a real directory: locks, versions, backup and restore, damage.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
 use std::path::Path;
 
 use pushtally_ledger::{Batch, Record, Section};
 use pushtally_model::{
-    App, AppId, Cell, Channel, Event, FixedEntropy, Kind, Lane, LossId, Number, Origin, Route, Second, Secret, Source,
-    TaskKey, TaskNumber,
+    App, AppId, Cell, Channel, Event, FixedEntropy, Kind, Lane, LossId, Number, Origin, Route,
+    Second, Secret, Source, TaskKey, TaskNumber,
 };
 use pushtally_store::{Names, TaskName};
 use pushtally_store_local::{LocalEngine, LocalError, LocalOptions, restore};
@@ -19,20 +25,41 @@ fn open(dir: &Path) -> Result<LocalEngine, LocalError> {
 fn batch(n: u32) -> Batch {
     let event = Event {
         app: APP,
-        task: TaskKey { number: TaskNumber(0), kind: Kind::Push, origin: Origin::Imported },
+        task: TaskKey {
+            number: TaskNumber(0),
+            kind: Kind::Push,
+            origin: Origin::Imported,
+        },
         cell: Cell::new(Route::Offline, Channel::Fcm, Lane::Sent),
         number: Number(n),
         at: Second(1_700_000_000),
         loss: LossId::NONE,
     };
     let records = vec![Record::Events(Section::new(Source::Import, vec![event]))];
-    Batch { recorded_ms: 1_700_000_000_000, records }
+    Batch {
+        recorded_ms: 1_700_000_000_000,
+        records,
+    }
 }
 
 async fn fill(engine: &LocalEngine, batches: u32) {
     let ports = engine.engine();
-    let task = TaskName { kind: Kind::Push, origin: Origin::Imported, id: "task-1" };
-    ports.identities.resolve(APP, &Names { tasks: vec![task], ..Names::default() }).await.unwrap();
+    let task = TaskName {
+        kind: Kind::Push,
+        origin: Origin::Imported,
+        id: "task-1",
+    };
+    ports
+        .identities
+        .resolve(
+            APP,
+            &Names {
+                tasks: vec![task],
+                ..Names::default()
+            },
+        )
+        .await
+        .unwrap();
     for n in 0..batches {
         ports.log.append(&batch(n)).await.unwrap();
     }
@@ -44,7 +71,12 @@ async fn a_second_process_is_refused_until_the_first_is_gone() {
     let first = open(root.path()).unwrap();
     let second = open(root.path()).unwrap_err();
     assert!(matches!(&second, LocalError::Locked { .. }), "{second}");
-    assert!(second.to_string().contains("LOCK` is in use by another process"), "{second}");
+    assert!(
+        second
+            .to_string()
+            .contains("LOCK` is in use by another process"),
+        "{second}"
+    );
     drop(first);
     open(root.path()).unwrap();
 }
@@ -56,31 +88,69 @@ async fn a_directory_of_a_newer_release_is_refused_and_left_alone() {
     let mark = root.path().join("FORMAT");
     std::fs::write(&mark, "{\"format\":99,\"partitions\":64}\n").unwrap();
     let refused = open(root.path()).unwrap_err();
-    assert!(matches!(refused, LocalError::NewerVersion { found: 99, .. }), "{refused}");
+    assert!(
+        matches!(refused, LocalError::NewerVersion { found: 99, .. }),
+        "{refused}"
+    );
     assert!(std::fs::read_to_string(&mark).unwrap().contains("99"));
 }
 
 #[tokio::test]
 async fn a_backup_taken_in_use_restores_to_the_moment_it_was_taken() {
     let root = tempfile::tempdir().unwrap();
-    let (data, backup, restored) = (root.path().join("data"), root.path().join("backup"), root.path().join("restored"));
+    let (data, backup, restored) = (
+        root.path().join("data"),
+        root.path().join("backup"),
+        root.path().join("restored"),
+    );
     let engine = open(&data).unwrap();
     fill(&engine, 20).await;
-    engine.engine().apps.put(&App::new(APP, Secret::new("key"))).await.unwrap();
+    engine
+        .engine()
+        .apps
+        .put(&App::new(APP, Secret::new("key")))
+        .await
+        .unwrap();
     engine.backup(&backup).unwrap();
     let digest = engine.engine().log.report().await.unwrap().digest;
     fill(&engine, 5).await;
 
     let refused = engine.backup(&backup).unwrap_err();
     assert!(refused.to_string().contains("already holds"), "{refused}");
-    restore(&backup, &restored, LocalOptions::default(), &FixedEntropy(5)).unwrap();
+    restore(
+        &backup,
+        &restored,
+        LocalOptions::default(),
+        &FixedEntropy(5),
+    )
+    .unwrap();
     let copy = open(&restored).unwrap();
     let report = copy.engine().log.report().await.unwrap();
     assert_eq!((report.next, report.digest), (21, digest));
-    assert_eq!(copy.engine().apps.list().await.unwrap(), [App::new(APP, Secret::new("key"))]);
-    assert!(copy.engine().identities.find_task(APP, Kind::Push, "task-1").await.unwrap().is_some());
-    let refused = restore(&data.join("events"), &root.path().join("x"), LocalOptions::default(), &FixedEntropy(5));
-    assert!(refused.unwrap_err().to_string().contains("not a complete backup"));
+    assert_eq!(
+        copy.engine().apps.list().await.unwrap(),
+        [App::new(APP, Secret::new("key"))]
+    );
+    assert!(
+        copy.engine()
+            .identities
+            .find_task(APP, Kind::Push, "task-1")
+            .await
+            .unwrap()
+            .is_some()
+    );
+    let refused = restore(
+        &data.join("events"),
+        &root.path().join("x"),
+        LocalOptions::default(),
+        &FixedEntropy(5),
+    );
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("not a complete backup")
+    );
 }
 
 #[tokio::test]
@@ -106,5 +176,8 @@ async fn the_directory_is_nobody_elses_to_read() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("data");
     let _engine = open(&dir).unwrap();
-    assert_eq!(std::fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(
+        std::fs::metadata(&dir).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
 }

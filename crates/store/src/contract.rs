@@ -2,16 +2,21 @@
 //!
 //! Each check takes a fresh engine and panics with what it expected.
 
-#![expect(clippy::unwrap_used, reason = "a broken contract must stop the test that runs it")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a broken contract must stop the test that runs it"
+)]
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use pushtally_ledger::{Batch, Counters, Form, MarksPage, Page, PageKey, Record, Section, StoredPage, TotalPage};
+use pushtally_ledger::{
+    Batch, Counters, Form, MarksPage, Page, PageKey, Record, Section, StoredPage, TotalPage,
+};
 use pushtally_model::{
-    App, AppId, Cell, Channel, Event, Kind, Lane, LossId, Number, Origin, Route, Second, Secret, Source, TaskKey,
-    TaskNumber,
+    App, AppId, Cell, Channel, Event, Kind, Lane, LossId, Number, Origin, Route, Second, Secret,
+    Source, TaskKey, TaskNumber,
 };
 
 use crate::ports::{Engine, LossText, Names, Position, Recipient, Snapshot, TaskName};
@@ -32,14 +37,21 @@ pub async fn check_all(mut fresh: impl AsyncFnMut() -> Engine) {
 fn batch(n: u32) -> Batch {
     let event = Event {
         app: APP,
-        task: TaskKey { number: TaskNumber(n), kind: Kind::Push, origin: Origin::Imported },
+        task: TaskKey {
+            number: TaskNumber(n),
+            kind: Kind::Push,
+            origin: Origin::Imported,
+        },
         cell: Cell::new(Route::Offline, Channel::Fcm, Lane::Sent),
         number: Number(n),
         at: Second(1_700_000_000 + n),
         loss: LossId::NONE,
     };
     let records = vec![Record::Events(Section::new(Source::Import, vec![event]))];
-    Batch { recorded_ms: 1_700_000_000_000 + i64::from(n), records }
+    Batch {
+        recorded_ms: 1_700_000_000_000 + i64::from(n),
+        records,
+    }
 }
 
 /// `replay(after)` gives what was appended after, in order, and ends early when told to.
@@ -48,7 +60,11 @@ pub async fn batches_come_back_in_order(engine: Engine) {
     for n in 0..20 {
         positions.push(engine.log.append(&batch(n)).await.unwrap());
     }
-    for (after, first) in [(Position::default(), 0), (positions[0].clone(), 1), (positions[19].clone(), 20)] {
+    for (after, first) in [
+        (Position::default(), 0),
+        (positions[0].clone(), 1),
+        (positions[19].clone(), 20),
+    ] {
         let mut found = Vec::new();
         let mut visit = |at, batch| {
             found.push((at, batch));
@@ -61,68 +77,184 @@ pub async fn batches_come_back_in_order(engine: Engine) {
     let mut seen = 0;
     let mut stop = |_, _| {
         seen += 1;
-        if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if seen == 3 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     };
-    engine.log.replay(&Position::default(), &mut stop).await.unwrap();
+    engine
+        .log
+        .replay(&Position::default(), &mut stop)
+        .await
+        .unwrap();
     assert_eq!(seen, 3, "a visitor that breaks sees no more");
     engine.log.verify().await.unwrap();
 }
 
 /// A name keeps its number; other apps, families, routes and channels have their own.
 pub async fn names_get_one_number_each(engine: Engine) {
-    let recipient = |account, channel| Recipient { account, route: Route::Offline, channel };
+    let recipient = |account, channel| Recipient {
+        account,
+        route: Route::Offline,
+        channel,
+    };
     let names = Names {
         tasks: vec![
-            TaskName { kind: Kind::Push, origin: Origin::Imported, id: "t" },
-            TaskName { kind: Kind::Message, origin: Origin::Imported, id: "t" },
-            TaskName { kind: Kind::Push, origin: Origin::Own, id: "T" },
+            TaskName {
+                kind: Kind::Push,
+                origin: Origin::Imported,
+                id: "t",
+            },
+            TaskName {
+                kind: Kind::Message,
+                origin: Origin::Imported,
+                id: "t",
+            },
+            TaskName {
+                kind: Kind::Push,
+                origin: Origin::Own,
+                id: "T",
+            },
         ],
-        recipients: vec![recipient("a", Channel::Apns), recipient("b", Channel::Apns), recipient("a", Channel::Fcm)],
-        losses: vec![LossText::new(1, "x"), LossText::new(1, "y"), LossText::new(1, "x")],
+        recipients: vec![
+            recipient("a", Channel::Apns),
+            recipient("b", Channel::Apns),
+            recipient("a", Channel::Fcm),
+        ],
+        losses: vec![
+            LossText::new(1, "x"),
+            LossText::new(1, "y"),
+            LossText::new(1, "x"),
+        ],
     };
     let first = engine.identities.resolve(APP, &names).await.unwrap();
     assert_eq!(first.losses[0], first.losses[2], "equal reasons are one");
     let mut numbers = first.numbers.clone();
     numbers.dedup();
     assert_eq!(numbers.len(), 3, "each recipient is one device");
-    assert_ne!(first.tasks[0].number, first.tasks[1].number, "the families have names of their own");
-    assert_eq!(engine.identities.resolve(APP, &names).await.unwrap(), first, "names keep their numbers");
-    let asked = Names { tasks: vec![TaskName { origin: Origin::Imported, ..names.tasks[2] }], ..Names::default() };
+    assert_ne!(
+        first.tasks[0].number, first.tasks[1].number,
+        "the families have names of their own"
+    );
+    assert_eq!(
+        engine.identities.resolve(APP, &names).await.unwrap(),
+        first,
+        "names keep their numbers"
+    );
+    let asked = Names {
+        tasks: vec![TaskName {
+            origin: Origin::Imported,
+            ..names.tasks[2]
+        }],
+        ..Names::default()
+    };
     let known = engine.identities.resolve(APP, &asked).await.unwrap();
-    assert_eq!(known.tasks[0].origin, Origin::Own, "a task keeps its origin");
-    assert_eq!(engine.identities.find_task(APP, Kind::Push, "t").await.unwrap(), Some(first.tasks[0]));
-    assert_eq!(engine.identities.find_task(APP, Kind::Push, "unknown").await.unwrap(), None);
-    assert_eq!(engine.identities.find_task(AppId(7), Kind::Push, "t").await.unwrap(), None, "nothing crosses apps");
-    let text = engine.identities.find_loss(APP, first.losses[1]).await.unwrap();
+    assert_eq!(
+        known.tasks[0].origin,
+        Origin::Own,
+        "a task keeps its origin"
+    );
+    assert_eq!(
+        engine
+            .identities
+            .find_task(APP, Kind::Push, "t")
+            .await
+            .unwrap(),
+        Some(first.tasks[0])
+    );
+    assert_eq!(
+        engine
+            .identities
+            .find_task(APP, Kind::Push, "unknown")
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(
+        engine
+            .identities
+            .find_task(AppId(7), Kind::Push, "t")
+            .await
+            .unwrap(),
+        None,
+        "nothing crosses apps"
+    );
+    let text = engine
+        .identities
+        .find_loss(APP, first.losses[1])
+        .await
+        .unwrap();
     assert_eq!(text, Some(LossText::new(1, "y")));
-    assert_eq!(engine.identities.find_loss(APP, LossId::NONE).await.unwrap(), None);
+    assert_eq!(
+        engine
+            .identities
+            .find_loss(APP, LossId::NONE)
+            .await
+            .unwrap(),
+        None
+    );
     assert_eq!(engine.identities.count().await.unwrap(), (3, 3));
 }
 
 /// Beyond the bound of distinct reasons everything is `OTHER`.
 pub async fn losses_are_bounded(engine: Engine) {
-    let losses = (0..i64::from(LossText::PER_APP_MAX) + 2).map(|code| LossText::new(code, "")).collect();
-    let resolved = engine.identities.resolve(APP, &Names { losses, ..Names::default() }).await.unwrap();
-    let others = resolved.losses.iter().filter(|loss| **loss == LossId::OTHER).count();
+    let losses = (0..i64::from(LossText::PER_APP_MAX) + 2)
+        .map(|code| LossText::new(code, ""))
+        .collect();
+    let resolved = engine
+        .identities
+        .resolve(
+            APP,
+            &Names {
+                losses,
+                ..Names::default()
+            },
+        )
+        .await
+        .unwrap();
+    let others = resolved
+        .losses
+        .iter()
+        .filter(|loss| **loss == LossId::OTHER)
+        .count();
     assert_eq!(others, 2, "reasons beyond the bound");
 }
 
 /// After `raise`, new names get numbers at or above the ends.
 pub async fn raised_numbers_are_not_given(engine: Engine) {
-    engine.identities.raise(70, &BTreeMap::from([(APP, 900)])).await.unwrap();
+    engine
+        .identities
+        .raise(70, &BTreeMap::from([(APP, 900)]))
+        .await
+        .unwrap();
     let names = Names {
-        tasks: vec![TaskName { kind: Kind::Push, origin: Origin::Imported, id: "new" }],
-        recipients: vec![Recipient { account: "new", route: Route::Online, channel: Channel::Online }],
+        tasks: vec![TaskName {
+            kind: Kind::Push,
+            origin: Origin::Imported,
+            id: "new",
+        }],
+        recipients: vec![Recipient {
+            account: "new",
+            route: Route::Online,
+            channel: Channel::Online,
+        }],
         losses: Vec::new(),
     };
     let resolved = engine.identities.resolve(APP, &names).await.unwrap();
-    assert_eq!((resolved.tasks[0].number, resolved.numbers[0]), (TaskNumber(70), Number(900)));
+    assert_eq!(
+        (resolved.tasks[0].number, resolved.numbers[0]),
+        (TaskNumber(70), Number(900))
+    );
 }
 
 fn marks(slots: &[u16]) -> Page {
     let mut page = MarksPage::default();
     for slot in slots {
-        page.insert(Cell::new(Route::Offline, Channel::Oppo, Lane::Clicked), *slot);
+        page.insert(
+            Cell::new(Route::Offline, Channel::Oppo, Lane::Clicked),
+            *slot,
+        );
     }
     Page::Marks(page)
 }
@@ -131,11 +263,21 @@ fn marks(slots: &[u16]) -> Page {
 pub async fn additions_unite_and_whole_pages_replace(engine: Engine) {
     let key = PageKey::Marks(TaskNumber(3), 1);
     let total = PageKey::Total(APP, Kind::Push);
-    let counters = Counters { fresh: 9, ..Counters::default() };
-    let totals = Page::Total(TotalPage { counters, ..TotalPage::default() });
+    let counters = Counters {
+        fresh: 9,
+        ..Counters::default()
+    };
+    let totals = Page::Total(TotalPage {
+        counters,
+        ..TotalPage::default()
+    });
     let install = async |at, pages: Vec<(PageKey, Form, Page)>| {
         let generation = engine.pages.generation();
-        let stored = |(key, form, page)| StoredPage { key, form, page: Arc::new(page) };
+        let stored = |(key, form, page)| StoredPage {
+            key,
+            form,
+            page: Arc::new(page),
+        };
         let snapshot = Snapshot {
             included: Position::single(at),
             tasks_end: 5,
@@ -143,9 +285,16 @@ pub async fn additions_unite_and_whole_pages_replace(engine: Engine) {
             pages: pages.into_iter().map(stored).collect(),
         };
         engine.pages.install(&snapshot).await.unwrap();
-        assert_ne!(engine.pages.generation(), generation, "an install changes the generation");
+        assert_ne!(
+            engine.pages.generation(),
+            generation,
+            "an install changes the generation"
+        );
         let installed = engine.pages.installed().await.unwrap();
-        assert_eq!((installed.included, installed.tasks_end), (Position::single(at), 5));
+        assert_eq!(
+            (installed.included, installed.tasks_end),
+            (Position::single(at), 5)
+        );
         assert_eq!(installed.numbers_end, snapshot.numbers_end);
     };
     let load = async || engine.pages.load_many(&[key]).await.unwrap().remove(0);
@@ -153,21 +302,43 @@ pub async fn additions_unite_and_whole_pages_replace(engine: Engine) {
         engine.log.append(&batch(n)).await.unwrap();
     }
     assert_eq!(load().await, None);
-    install(1, vec![(total, Form::Whole, totals.clone()), (key, Form::Addition, marks(&[1, 2]))]).await;
+    install(
+        1,
+        vec![
+            (total, Form::Whole, totals.clone()),
+            (key, Form::Addition, marks(&[1, 2])),
+        ],
+    )
+    .await;
     install(2, vec![(key, Form::Addition, marks(&[2, 9]))]).await;
     assert_eq!(load().await, Some(marks(&[1, 2, 9])), "additions unite");
     install(3, vec![(key, Form::Whole, marks(&[4]))]).await;
     install(4, vec![(key, Form::Addition, marks(&[5]))]).await;
-    assert_eq!(load().await, Some(marks(&[4, 5])), "a whole page replaces what is older, not what is newer");
+    assert_eq!(
+        load().await,
+        Some(marks(&[4, 5])),
+        "a whole page replaces what is older, not what is newer"
+    );
     let mut found = Vec::new();
     let mut visit = |key, page| {
         found.push((key, page));
         ControlFlow::Continue(())
     };
-    engine.pages.scan(PageKey::Total(AppId(0), Kind::Push), &mut visit).await.unwrap();
-    assert_eq!(found, [(total, totals.clone()), (key, marks(&[4, 5]))], "a scan has every page once, in order");
+    engine
+        .pages
+        .scan(PageKey::Total(AppId(0), Kind::Push), &mut visit)
+        .await
+        .unwrap();
+    assert_eq!(
+        found,
+        [(total, totals.clone()), (key, marks(&[4, 5]))],
+        "a scan has every page once, in order"
+    );
     install(5, vec![(key, Form::Whole, Page::Gone)]).await;
-    assert_eq!(engine.pages.load_many(&[total, key]).await.unwrap(), [Some(totals), None]);
+    assert_eq!(
+        engine.pages.load_many(&[total, key]).await.unwrap(),
+        [Some(totals), None]
+    );
     assert_eq!(engine.pages.verify().await.unwrap(), 1);
 }
 
@@ -175,12 +346,19 @@ pub async fn additions_unite_and_whole_pages_replace(engine: Engine) {
 pub async fn apps_are_replaced_by_id(engine: Engine) {
     let mut app = App::new(APP, Secret::new("key"));
     engine.apps.put(&app).await.unwrap();
-    engine.apps.put(&App::new(AppId(7), Secret::new("other"))).await.unwrap();
+    engine
+        .apps
+        .put(&App::new(AppId(7), Secret::new("other")))
+        .await
+        .unwrap();
     app.keys.insert(0, Secret::new("newer"));
     app.relay_to = Some("http://127.0.0.1:1/".to_owned());
     app.retention.counts_days = Some(90);
     engine.apps.put(&app).await.unwrap();
-    assert_eq!(engine.apps.list().await.unwrap(), [App::new(AppId(7), Secret::new("other")), app]);
+    assert_eq!(
+        engine.apps.list().await.unwrap(),
+        [App::new(AppId(7), Secret::new("other")), app]
+    );
 }
 
 /// A queue keeps the order and forgets only what is done.
@@ -191,12 +369,29 @@ pub async fn relay_calls_wait_until_done(engine: Engine) {
     }
     let cursor = engine.relays.cursor(APP).await.unwrap();
     let calls = engine.relays.read(APP, cursor, 2, 1000).await.unwrap();
-    assert_eq!(calls.iter().map(|call| (call.at, call.call[0])).collect::<Vec<_>>(), [(places[0], 0), (places[1], 1)]);
-    assert_eq!(engine.relays.read(APP, cursor, 9, 1).await.unwrap().len(), 1, "at least one call, whatever its size");
+    assert_eq!(
+        calls
+            .iter()
+            .map(|call| (call.at, call.call[0]))
+            .collect::<Vec<_>>(),
+        [(places[0], 0), (places[1], 1)]
+    );
+    assert_eq!(
+        engine.relays.read(APP, cursor, 9, 1).await.unwrap().len(),
+        1,
+        "at least one call, whatever its size"
+    );
     engine.relays.done(APP, places[2]).await.unwrap();
     assert_eq!(engine.relays.cursor(APP).await.unwrap(), places[2]);
     assert_eq!(engine.relays.backlog(APP).await.unwrap().calls, 2);
     let rest = engine.relays.read(APP, places[2], 9, 1000).await.unwrap();
-    assert_eq!(rest.iter().map(|call| call.call[0]).collect::<Vec<_>>(), [3, 4]);
-    assert_eq!(engine.relays.backlog(AppId(7)).await.unwrap().calls, 0, "queues do not cross apps");
+    assert_eq!(
+        rest.iter().map(|call| call.call[0]).collect::<Vec<_>>(),
+        [3, 4]
+    );
+    assert_eq!(
+        engine.relays.backlog(AppId(7)).await.unwrap().calls,
+        0,
+        "queues do not cross apps"
+    );
 }

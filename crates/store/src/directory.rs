@@ -33,7 +33,10 @@ impl Directory {
 
     /// Replaces all apps.
     pub fn replace(&self, apps: impl IntoIterator<Item = App>) {
-        let apps = apps.into_iter().map(|app| (app.id, Arc::new(app))).collect();
+        let apps = apps
+            .into_iter()
+            .map(|app| (app.id, Arc::new(app)))
+            .collect();
         *self.0.write() = Arc::new(apps);
     }
 }

@@ -47,7 +47,9 @@ impl StoreError {
     pub const fn may_pass(&self) -> bool {
         match self {
             Self::Full { .. } | Self::Busy { .. } => true,
-            Self::Failed { .. } | Self::Corrupt { .. } | Self::Io { .. } | Self::Missing { .. } => false,
+            Self::Failed { .. } | Self::Corrupt { .. } | Self::Io { .. } | Self::Missing { .. } => {
+                false
+            }
         }
     }
 }

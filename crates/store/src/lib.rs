@@ -12,6 +12,7 @@ mod ports;
 pub use directory::Directory;
 pub use error::StoreError;
 pub use ports::{
-    Apps, BatchVisitor, Engine, Identities, Installed, LogReport, Log, LossText, Names, PageVisitor, Pages, Position,
-    Recipient, RelayBacklog, RelayCall, RelayQueue, Report, Resolved, Snapshot, TaskName,
+    Apps, BatchVisitor, Engine, Identities, Installed, Log, LogReport, LossText, Names,
+    PageVisitor, Pages, Position, Recipient, RelayBacklog, RelayCall, RelayQueue, Report, Resolved,
+    Snapshot, TaskName,
 };

@@ -11,11 +11,11 @@ use parking_lot::Mutex;
 use pushtally_ledger::{Batch, Form, Page, PageKey};
 use pushtally_model::{App, AppId, Channel, Kind, LossId, Number, Route, TaskKey, TaskNumber};
 
-use crate::ports::{
-    Apps, BatchVisitor, Engine, Identities, Installed, Log, LogReport, LossText, Names, PageVisitor, Pages, Position,
-    RelayBacklog, RelayCall, RelayQueue, Resolved, Snapshot,
-};
 use crate::StoreError;
+use crate::ports::{
+    Apps, BatchVisitor, Engine, Identities, Installed, Log, LogReport, LossText, Names,
+    PageVisitor, Pages, Position, RelayBacklog, RelayCall, RelayQueue, Resolved, Snapshot,
+};
 
 /// Makes an engine that forgets everything when it is dropped.
 #[must_use]
@@ -40,7 +40,11 @@ impl Log for MemoryLog {
         Ok(Position::single(batches.len() as u64))
     }
 
-    async fn replay(&self, after: &Position, visit: &mut BatchVisitor<'_>) -> Result<(), StoreError> {
+    async fn replay(
+        &self,
+        after: &Position,
+        visit: &mut BatchVisitor<'_>,
+    ) -> Result<(), StoreError> {
         let batches = self.0.lock().clone();
         for (at, batch) in (1..).zip(batches).skip_while(|(at, _)| *at <= after.of(0)) {
             if visit(Position::single(at), batch).is_break() {
@@ -52,7 +56,11 @@ impl Log for MemoryLog {
 
     async fn report(&self) -> Result<LogReport, StoreError> {
         let next = self.0.lock().len() as u64 + 1;
-        Ok(LogReport { first: 1, next, ..LogReport::default() })
+        Ok(LogReport {
+            first: 1,
+            next,
+            ..LogReport::default()
+        })
     }
 
     async fn verify(&self) -> Result<u64, StoreError> {
@@ -85,16 +93,30 @@ impl Identities for MemoryIdentities {
         let mut resolved = Resolved::default();
         for task in &names.tasks {
             let number = TaskNumber(named.next_task);
-            let key = TaskKey { number, kind: task.kind, origin: task.origin };
-            let known = *named.tasks.entry((app, task.kind, task.id.to_owned())).or_insert(key);
+            let key = TaskKey {
+                number,
+                kind: task.kind,
+                origin: task.origin,
+            };
+            let known = *named
+                .tasks
+                .entry((app, task.kind, task.id.to_owned()))
+                .or_insert(key);
             named.next_task += u32::from(known.number == number);
             resolved.tasks.push(known);
         }
         for recipient in &names.recipients {
-            let key = (app, recipient.account.to_owned(), recipient.route, recipient.channel);
+            let key = (
+                app,
+                recipient.account.to_owned(),
+                recipient.route,
+                recipient.channel,
+            );
             let next = named.next_number.get(&app).copied().unwrap_or_default();
             let known = *named.recipients.entry(key).or_insert(Number(next));
-            named.next_number.insert(app, next + u32::from(known.0 == next));
+            named
+                .next_number
+                .insert(app, next + u32::from(known.0 == next));
             resolved.numbers.push(known);
         }
         for loss in &names.losses {
@@ -113,8 +135,18 @@ impl Identities for MemoryIdentities {
         Ok(resolved)
     }
 
-    async fn find_task(&self, app: AppId, kind: Kind, id: &str) -> Result<Option<TaskKey>, StoreError> {
-        Ok(self.0.lock().tasks.get(&(app, kind, id.to_owned())).copied())
+    async fn find_task(
+        &self,
+        app: AppId,
+        kind: Kind,
+        id: &str,
+    ) -> Result<Option<TaskKey>, StoreError> {
+        Ok(self
+            .0
+            .lock()
+            .tasks
+            .get(&(app, kind, id.to_owned()))
+            .copied())
     }
 
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError> {
@@ -123,7 +155,11 @@ impl Identities for MemoryIdentities {
         Ok(known.and_then(|(known, at)| known.get(at as usize).cloned()))
     }
 
-    async fn raise(&self, tasks_end: u32, numbers_end: &BTreeMap<AppId, u32>) -> Result<(), StoreError> {
+    async fn raise(
+        &self,
+        tasks_end: u32,
+        numbers_end: &BTreeMap<AppId, u32>,
+    ) -> Result<(), StoreError> {
         let mut named = self.0.lock();
         named.next_task = named.next_task.max(tasks_end);
         for (app, end) in numbers_end {
@@ -153,7 +189,10 @@ impl Pages for MemoryPages {
 
     async fn load_many(&self, keys: &[PageKey]) -> Result<Vec<Option<Page>>, StoreError> {
         let pages = self.pages.lock();
-        Ok(keys.iter().map(|key| pages.0.get(key).map(|page| Page::clone(page))).collect())
+        Ok(keys
+            .iter()
+            .map(|key| pages.0.get(key).map(|page| Page::clone(page)))
+            .collect())
     }
 
     async fn install(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
@@ -231,15 +270,25 @@ impl RelayQueue for MemoryRelays {
         bytes_max: usize,
     ) -> Result<Vec<RelayCall>, StoreError> {
         let queues = self.0.lock();
-        let Some((calls, _)) = queues.get(&app) else { return Ok(Vec::new()) };
+        let Some((calls, _)) = queues.get(&app) else {
+            return Ok(Vec::new());
+        };
         let mut bytes = 0;
-        let waiting = (1..).zip(calls).skip_while(|(at, _)| *at <= after).take(calls_max.max(1));
+        let waiting = (1..)
+            .zip(calls)
+            .skip_while(|(at, _)| *at <= after)
+            .take(calls_max.max(1));
         let fitting = waiting.take_while(|(_, call)| {
             let first = bytes == 0;
             bytes += call.len().max(1);
             first || bytes <= bytes_max
         });
-        Ok(fitting.map(|(at, call)| RelayCall { at, call: call.clone() }).collect())
+        Ok(fitting
+            .map(|(at, call)| RelayCall {
+                at,
+                call: call.clone(),
+            })
+            .collect())
     }
 
     async fn done(&self, app: AppId, up_to: u64) -> Result<(), StoreError> {
@@ -255,8 +304,13 @@ impl RelayQueue for MemoryRelays {
 
     async fn backlog(&self, app: AppId) -> Result<RelayBacklog, StoreError> {
         let queues = self.0.lock();
-        let Some((calls, cursor)) = queues.get(&app) else { return Ok(RelayBacklog::default()) };
+        let Some((calls, cursor)) = queues.get(&app) else {
+            return Ok(RelayBacklog::default());
+        };
         let waiting = calls.iter().skip(*cursor as usize);
-        Ok(RelayBacklog { calls: waiting.clone().count() as u64, bytes: waiting.map(|call| call.len() as u64).sum() })
+        Ok(RelayBacklog {
+            calls: waiting.clone().count() as u64,
+            bytes: waiting.map(|call| call.len() as u64).sum(),
+        })
     }
 }

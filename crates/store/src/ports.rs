@@ -7,7 +7,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pushtally_ledger::{Batch, Page, PageKey, StoredPage};
-use pushtally_model::{App, AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Source, TaskKey};
+use pushtally_model::{
+    App, AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Source, TaskKey,
+};
 
 use crate::StoreError;
 
@@ -59,7 +61,11 @@ pub trait Log: Send + Sync {
     async fn append(&self, batch: &Batch) -> Result<Position, StoreError>;
 
     /// Visits every kept batch after a place, in the order of appending, the same batches each time.
-    async fn replay(&self, after: &Position, visit: &mut BatchVisitor<'_>) -> Result<(), StoreError>;
+    async fn replay(
+        &self,
+        after: &Position,
+        visit: &mut BatchVisitor<'_>,
+    ) -> Result<(), StoreError>;
 
     /// What the log holds.
     async fn report(&self) -> Result<LogReport, StoreError>;
@@ -69,7 +75,11 @@ pub trait Log: Send + Sync {
 
     /// Drops whole segments whose every batch is at or before `included` and was recorded before this
     /// millisecond; answers how many.
-    async fn drop_before(&self, included: &Position, recorded_before_ms: i64) -> Result<usize, StoreError>;
+    async fn drop_before(
+        &self,
+        included: &Position,
+        recorded_before_ms: i64,
+    ) -> Result<usize, StoreError>;
 }
 
 /// A device as imports know it.
@@ -116,7 +126,10 @@ impl LossText {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        Self { code, text: text[..end].to_owned() }
+        Self {
+            code,
+            text: text[..end].to_owned(),
+        }
     }
 }
 
@@ -150,13 +163,22 @@ pub trait Identities: Send + Sync {
     async fn resolve(&self, app: AppId, names: &Names<'_>) -> Result<Resolved, StoreError>;
 
     /// The task of a public name, if the app knows it.
-    async fn find_task(&self, app: AppId, kind: Kind, id: &str) -> Result<Option<TaskKey>, StoreError>;
+    async fn find_task(
+        &self,
+        app: AppId,
+        kind: Kind,
+        id: &str,
+    ) -> Result<Option<TaskKey>, StoreError>;
 
     /// The reason behind a number, if the app has it.
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError>;
 
     /// Raises the next numbers to at least these: one above the highest that the ledger holds, by app.
-    async fn raise(&self, tasks_end: u32, numbers_end: &BTreeMap<AppId, u32>) -> Result<(), StoreError>;
+    async fn raise(
+        &self,
+        tasks_end: u32,
+        numbers_end: &BTreeMap<AppId, u32>,
+    ) -> Result<(), StoreError>;
 
     /// How many tasks and devices have numbers.
     async fn count(&self) -> Result<(u64, u64), StoreError>;

@@ -1,1 +1,66 @@
-fn main() {}
+//! `pushtally-load`: the load generator behind docs/PERFORMANCE.md.
+//!
+//! It speaks to a server over HTTP only, as strangers do, and knows by construction what the server must count, so
+//! every run that writes also compares. It shares its machine with the server: threads block, requests are patched in
+//! place, nothing is allocated or parsed in a hot loop that the figures do not need.
+
+mod access;
+mod args;
+mod bodies;
+mod client;
+mod events;
+mod intake;
+mod latency;
+mod mixed;
+mod process;
+mod query;
+mod random;
+mod report;
+mod scrape;
+mod sequence;
+mod server;
+mod statistics;
+mod target;
+mod tasks;
+mod windows;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::Parser as _;
+use report::Report;
+use target::Target;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut report = Report::new(cli.json);
+    match run(&cli, &mut report) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error may be closed; the exit code still says it.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli, report: &mut Report) -> anyhow::Result<()> {
+    process::sleep_precisely();
+    let target = Target::find(&cli.target)?;
+    target.describe(report);
+    let done = match &cli.command {
+        Command::Events(args) => events::run(&target, args, report),
+        Command::Fill(args) => events::fill(&target, args, report),
+        Command::Query(args) => query::run(&target, args, report),
+        Command::Tasks(args) => tasks::run(&target, args, report),
+        Command::Mixed(args) => mixed::run(&target, args, report),
+        Command::Windows(args) => windows::run(&target, args, report),
+    };
+    let stopped = target.stop(report);
+    report.finish();
+    done.and(stopped)
+}

@@ -42,7 +42,11 @@ impl NameHash {
 
 impl Index {
     pub(super) fn new(key: [u8; 16]) -> Self {
-        Self { key, shards: (0..SHARDS).map(|_| HashTable::new()).collect(), flagged: Default::default() }
+        Self {
+            key,
+            shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
+            flagged: Default::default(),
+        }
     }
 
     /// The hash of a name within its app and class.
@@ -57,7 +61,10 @@ impl Index {
 
     pub(super) fn find(&self, hash: NameHash) -> Option<(u32, u8)> {
         let found = self.shards[hash.shard()].find(hash.bucket(), |entry| entry.hash == hash)?;
-        Some((found.number, u8::from(!self.flagged.is_empty() && self.flagged.contains(&found.number))))
+        Some((
+            found.number,
+            u8::from(!self.flagged.is_empty() && self.flagged.contains(&found.number)),
+        ))
     }
 
     pub(super) fn insert(&mut self, hash: NameHash, number: u32, flag: u8) {

@@ -14,9 +14,22 @@ const SAME_APP: u8 = 0x80;
 /// Something that was given a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Record<'a> {
-    Recipient { app: AppId, class: u8, account: &'a str },
-    Task { app: AppId, kind: Kind, origin: Origin, id: &'a str },
-    Loss { app: AppId, code: i64, text: &'a str },
+    Recipient {
+        app: AppId,
+        class: u8,
+        account: &'a str,
+    },
+    Task {
+        app: AppId,
+        kind: Kind,
+        origin: Origin,
+        id: &'a str,
+    },
+    Loss {
+        app: AppId,
+        code: i64,
+        text: &'a str,
+    },
     RaiseTasks(u32),
     RaiseNumbers(AppId, u32),
 }
@@ -35,7 +48,11 @@ pub(super) fn origin_byte(origin: Origin) -> u8 {
 }
 
 pub(super) fn origin(byte: u8) -> Origin {
-    if byte == 0 { Origin::Imported } else { Origin::Own }
+    if byte == 0 {
+        Origin::Imported
+    } else {
+        Origin::Own
+    }
 }
 
 /// One frame being filled.
@@ -54,12 +71,21 @@ impl Writer {
 
     pub(super) fn put(&mut self, record: &Record<'_>) {
         match *record {
-            Record::Recipient { app, class, account } => {
+            Record::Recipient {
+                app,
+                class,
+                account,
+            } => {
                 self.tag(TAG_RECIPIENT, app);
                 self.bytes.push(class);
                 self.name(0, account);
             }
-            Record::Task { app, kind, origin, id } => {
+            Record::Task {
+                app,
+                kind,
+                origin,
+                id,
+            } => {
                 self.tag(TAG_TASK, app);
                 self.bytes.push(kind as u8 | origin_byte(origin) << 1);
                 self.name(1, id);
@@ -67,7 +93,8 @@ impl Writer {
             Record::Loss { app, code, text } => {
                 self.tag(TAG_LOSS, app);
                 self.bytes.extend_from_slice(&code.to_le_bytes());
-                self.bytes.extend_from_slice(&(text.len() as u16).to_le_bytes());
+                self.bytes
+                    .extend_from_slice(&(text.len() as u16).to_le_bytes());
                 self.bytes.extend_from_slice(text.as_bytes());
             }
             Record::RaiseTasks(end) => {
@@ -94,16 +121,23 @@ impl Writer {
     /// Bytes shared with the name before, bytes that follow, and those.
     fn name(&mut self, family: usize, name: &str) {
         let last = &mut self.last[family];
-        let shared = last.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count().min(255);
+        let shared = last
+            .bytes()
+            .zip(name.bytes())
+            .take_while(|(a, b)| a == b)
+            .count()
+            .min(255);
         let rest = &name.as_bytes()[shared..];
         self.bytes.push(shared as u8);
-        self.bytes.extend_from_slice(&(rest.len() as u16).to_le_bytes()[..1]);
+        self.bytes
+            .extend_from_slice(&(rest.len() as u16).to_le_bytes()[..1]);
         if rest.len() >= 255 {
             // 255 is the mark that the length follows in full.
             if let Some(short) = self.bytes.last_mut() {
                 *short = 255;
             }
-            self.bytes.extend_from_slice(&(rest.len() as u16).to_le_bytes());
+            self.bytes
+                .extend_from_slice(&(rest.len() as u16).to_le_bytes());
         }
         self.bytes.extend_from_slice(rest);
         name.clone_into(last);
@@ -119,7 +153,11 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, app: AppId(0), last: Default::default() }
+        Self {
+            bytes,
+            app: AppId(0),
+            last: Default::default(),
+        }
     }
 
     /// The next record, or why the bytes are not one.
@@ -135,18 +173,35 @@ impl<'a> Reader<'a> {
         Ok(Some(match tag & !SAME_APP {
             TAG_RECIPIENT => {
                 let [class] = self.take()?;
-                Record::Recipient { app, class, account: self.name(0)? }
+                Record::Recipient {
+                    app,
+                    class,
+                    account: self.name(0)?,
+                }
             }
             TAG_TASK => {
                 let [head] = self.take()?;
-                let kind = if head & 1 == 0 { Kind::Push } else { Kind::Message };
-                Record::Task { app, kind, origin: origin(head >> 1 & 1), id: self.name(1)? }
+                let kind = if head & 1 == 0 {
+                    Kind::Push
+                } else {
+                    Kind::Message
+                };
+                Record::Task {
+                    app,
+                    kind,
+                    origin: origin(head >> 1 & 1),
+                    id: self.name(1)?,
+                }
             }
             TAG_LOSS => {
                 let code = i64::from_le_bytes(self.take()?);
                 let len = u16::from_le_bytes(self.take()?);
                 let text = self.slice(len.into())?;
-                Record::Loss { app, code, text: std::str::from_utf8(text).map_err(|_| "a text is not UTF-8")? }
+                Record::Loss {
+                    app,
+                    code,
+                    text: std::str::from_utf8(text).map_err(|_| "a text is not UTF-8")?,
+                }
             }
             TAG_RAISE_TASKS => Record::RaiseTasks(u32::from_le_bytes(self.take()?)),
             TAG_RAISE_NUMBERS => Record::RaiseNumbers(app, u32::from_le_bytes(self.take()?)),
@@ -156,7 +211,11 @@ impl<'a> Reader<'a> {
 
     fn name(&mut self, family: usize) -> Result<&str, &'static str> {
         let [shared, short] = self.take()?;
-        let len = if short == 255 { u16::from_le_bytes(self.take()?) } else { short.into() };
+        let len = if short == 255 {
+            u16::from_le_bytes(self.take()?)
+        } else {
+            short.into()
+        };
         let rest = self.slice(len.into())?;
         let last = &mut self.last[family];
         if usize::from(shared) > last.len() {
@@ -168,13 +227,19 @@ impl<'a> Reader<'a> {
     }
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
-        let (head, rest) = self.bytes.split_first_chunk().ok_or("a record that ends early")?;
+        let (head, rest) = self
+            .bytes
+            .split_first_chunk()
+            .ok_or("a record that ends early")?;
         self.bytes = rest;
         Ok(*head)
     }
 
     fn slice(&mut self, len: usize) -> Result<&'a [u8], &'static str> {
-        let (head, rest) = self.bytes.split_at_checked(len).ok_or("a record that ends early")?;
+        let (head, rest) = self
+            .bytes
+            .split_at_checked(len)
+            .ok_or("a record that ends early")?;
         self.bytes = rest;
         Ok(head)
     }

@@ -47,29 +47,52 @@ impl Manifest {
     /// Reads the manifest; a directory without one has an empty snapshot.
     pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<Self, LocalError> {
         let path = dir.join(NAME);
-        if !disk.exists(&path).map_err(|e| LocalError::of_io("look for", &path, e))? {
+        if !disk
+            .exists(&path)
+            .map_err(|e| LocalError::of_io("look for", &path, e))?
+        {
             return Ok(Self::default());
         }
-        let file = disk.open(&path).map_err(|e| LocalError::of_io("open", &path, e))?;
-        let len = file.len().map_err(|e| LocalError::of_io("measure", &path, e))?;
+        let file = disk
+            .open(&path)
+            .map_err(|e| LocalError::of_io("open", &path, e))?;
+        let len = file
+            .len()
+            .map_err(|e| LocalError::of_io("measure", &path, e))?;
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
-        file.read_at(0, &mut bytes).map_err(|e| LocalError::of_io("read", &path, e))?;
+        file.read_at(0, &mut bytes)
+            .map_err(|e| LocalError::of_io("read", &path, e))?;
         let text = String::from_utf8_lossy(&bytes);
         let damaged = |why: String| LocalError::corrupt(&path, 0, why);
-        let (json, crc) = text.trim_end().split_once('\n').ok_or_else(|| damaged("it has no checksum".into()))?;
+        let (json, crc) = text
+            .trim_end()
+            .split_once('\n')
+            .ok_or_else(|| damaged("it has no checksum".into()))?;
         let found = crc32c::crc32c(json.as_bytes());
         if crc != format!("{found:08x}") {
-            return Err(damaged(format!("its checksum is `{found:08x}`, written was `{crc}`")));
+            return Err(damaged(format!(
+                "its checksum is `{found:08x}`, written was `{crc}`"
+            )));
         }
-        let format = serde_json::from_str::<FormatOnly>(json).map_err(|e| damaged(e.to_string()))?.format;
+        let format = serde_json::from_str::<FormatOnly>(json)
+            .map_err(|e| damaged(e.to_string()))?
+            .format;
         if format > FORMAT {
-            return Err(LocalError::NewerVersion { path, found: format, known: FORMAT });
+            return Err(LocalError::NewerVersion {
+                path,
+                found: format,
+                known: FORMAT,
+            });
         }
         let stored: Stored = serde_json::from_str(json).map_err(|e| damaged(e.to_string()))?;
         Ok(Self {
             included: Position(stored.included),
             tasks_end: stored.tasks_end,
-            numbers_end: stored.numbers_end.into_iter().map(|(app, end)| (AppId(app), end)).collect(),
+            numbers_end: stored
+                .numbers_end
+                .into_iter()
+                .map(|(app, end)| (AppId(app), end))
+                .collect(),
             tables: stored.tables,
         })
     }
@@ -81,19 +104,34 @@ impl Manifest {
             format: FORMAT,
             included: self.included.0.clone(),
             tasks_end: self.tasks_end,
-            numbers_end: self.numbers_end.iter().map(|(app, end)| (app.0, *end)).collect(),
+            numbers_end: self
+                .numbers_end
+                .iter()
+                .map(|(app, end)| (app.0, *end))
+                .collect(),
             tables: self.tables.clone(),
         };
-        let json = serde_json::to_string(&stored).map_err(|e| LocalError::of_io("write", &new, e.into()))?;
+        let json = serde_json::to_string(&stored)
+            .map_err(|e| LocalError::of_io("write", &new, e.into()))?;
         let text = format!("{json}\n{:08x}\n", crc32c::crc32c(json.as_bytes()));
-        if disk.exists(&new).map_err(|e| LocalError::of_io("look for", &new, e))? {
-            disk.remove(&new).map_err(|e| LocalError::of_io("remove", &new, e))?;
+        if disk
+            .exists(&new)
+            .map_err(|e| LocalError::of_io("look for", &new, e))?
+        {
+            disk.remove(&new)
+                .map_err(|e| LocalError::of_io("remove", &new, e))?;
         }
-        let file = disk.create_new(&new).map_err(|e| LocalError::of_io("create", &new, e))?;
-        file.write_at(0, text.as_bytes()).map_err(|e| LocalError::of_io("write", &new, e))?;
-        file.sync().map_err(|e| LocalError::of_io("sync", &new, e))?;
-        disk.rename(&new, &path).map_err(|e| LocalError::of_io("rename", &new, e))?;
-        disk.sync_dir(dir).map_err(|e| LocalError::of_io("sync", dir, e))
+        let file = disk
+            .create_new(&new)
+            .map_err(|e| LocalError::of_io("create", &new, e))?;
+        file.write_at(0, text.as_bytes())
+            .map_err(|e| LocalError::of_io("write", &new, e))?;
+        file.sync()
+            .map_err(|e| LocalError::of_io("sync", &new, e))?;
+        disk.rename(&new, &path)
+            .map_err(|e| LocalError::of_io("rename", &new, e))?;
+        disk.sync_dir(dir)
+            .map_err(|e| LocalError::of_io("sync", dir, e))
     }
 }
 

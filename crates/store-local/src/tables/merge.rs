@@ -26,7 +26,13 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn new(table: &'a Table, from: KeyBytes) -> Result<Self, LocalError> {
         let block = table.block_of(&from).unwrap_or(0);
-        let mut place = Self { table, block, bytes: table.read(block)?, at: 0, next: None };
+        let mut place = Self {
+            table,
+            block,
+            bytes: table.read(block)?,
+            at: 0,
+            next: None,
+        };
         place.step()?;
         while place.next.as_ref().is_some_and(|(key, _)| *key < from) {
             place.step()?;
@@ -57,12 +63,19 @@ pub(super) struct Merged<'a>(Vec<Place<'a>>);
 
 impl<'a> Merged<'a> {
     pub(super) fn new(tables: &'a [Arc<Table>], from: KeyBytes) -> Result<Self, LocalError> {
-        tables.iter().map(|table| Place::new(table, from)).collect::<Result<_, _>>().map(Self)
+        tables
+            .iter()
+            .map(|table| Place::new(table, from))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// The next key; its versions are then at the fronts of the tables that have it.
     fn next_key(&self) -> Option<KeyBytes> {
-        self.0.iter().filter_map(|place| place.next.as_ref().map(|(key, _)| *key)).min()
+        self.0
+            .iter()
+            .filter_map(|place| place.next.as_ref().map(|(key, _)| *key))
+            .min()
     }
 
     /// The next page, and whether its oldest version here is an addition to still older ones.
@@ -73,7 +86,9 @@ impl<'a> Merged<'a> {
             for place in &mut self.0 {
                 if let Some((_, value)) = place.next.as_ref().filter(|(found, _)| *found == bytes) {
                     let key = place.table.key(bytes)?;
-                    if form == Form::Addition && versions.take(key, &place.bytes[value.clone()], place.table)? {
+                    if form == Form::Addition
+                        && versions.take(key, &place.bytes[value.clone()], place.table)?
+                    {
                         form = Form::Whole;
                     }
                     place.step()?;
@@ -89,16 +104,25 @@ impl<'a> Merged<'a> {
     /// The next key and its stored value, its versions united; copied as it is when there is only one. The
     /// value is empty when the key was removed.
     fn next_value(&mut self, out: &mut Vec<u8>) -> Result<Option<KeyBytes>, LocalError> {
-        let Some(bytes) = self.next_key() else { return Ok(None) };
+        let Some(bytes) = self.next_key() else {
+            return Ok(None);
+        };
         out.clear();
-        let has = |place: &&mut Place<'_>| place.next.as_ref().is_some_and(|(found, _)| *found == bytes);
+        let has = |place: &&mut Place<'_>| {
+            place
+                .next
+                .as_ref()
+                .is_some_and(|(found, _)| *found == bytes)
+        };
         let mut places: Vec<&mut Place<'a>> = self.0.iter_mut().filter(has).collect();
         let key = places[0].table.key(bytes)?;
         let mut versions = Versions::default();
         let mut form = Form::Addition;
         let alone = places.len() == 1;
         for place in &mut places {
-            let Some((_, range)) = place.next.clone() else { continue };
+            let Some((_, range)) = place.next.clone() else {
+                continue;
+            };
             let value = &place.bytes[range];
             if alone {
                 out.extend_from_slice(value);
@@ -139,7 +163,11 @@ impl Tables {
     pub(crate) fn merge_all(&self) -> Result<(), LocalError> {
         let _one_at_a_time = self.merging.lock();
         let set = self.set();
-        if set.tables.len() > 1 { self.merge(&set, set.tables.len()) } else { Ok(()) }
+        if set.tables.len() > 1 {
+            self.merge(&set, set.tables.len())
+        } else {
+            Ok(())
+        }
     }
 
     /// Merges the newest `count` tables of a set. Tables installed meanwhile stay on top.
@@ -156,18 +184,33 @@ impl Tables {
             Ok(())
         })?;
         let table = Arc::new(table);
-        let oldest: Vec<u64> = set.manifest.tables[..count].iter().map(|entry| entry.id).collect();
+        let oldest: Vec<u64> = set.manifest.tables[..count]
+            .iter()
+            .map(|entry| entry.id)
+            .collect();
         self.replace(|current| {
             let mut manifest = current.manifest.clone();
             let mut tables = current.tables.clone();
-            let from = manifest.tables.iter().position(|entry| oldest.contains(&entry.id)).unwrap_or(0);
-            manifest.tables.splice(from..from + count, (entry.entries > 0).then(|| entry.clone()));
-            tables.splice(from..from + count, (entry.entries > 0).then(|| Arc::clone(&table)));
+            let from = manifest
+                .tables
+                .iter()
+                .position(|entry| oldest.contains(&entry.id))
+                .unwrap_or(0);
+            manifest.tables.splice(
+                from..from + count,
+                (entry.entries > 0).then(|| entry.clone()),
+            );
+            tables.splice(
+                from..from + count,
+                (entry.entries > 0).then(|| Arc::clone(&table)),
+            );
             TableSet { manifest, tables }
         })?;
         for id in oldest {
             let path = table_path(&self.dir, id);
-            self.disk.remove(&path).map_err(|e| LocalError::of_io("remove", &path, e))?;
+            self.disk
+                .remove(&path)
+                .map_err(|e| LocalError::of_io("remove", &path, e))?;
         }
         Ok(())
     }

@@ -41,28 +41,47 @@ pub(crate) struct Table {
 
 impl Table {
     /// Opens a finished table.
-    pub(super) fn open(disk: &dyn Disk, path: &Path, entry: &TableEntry) -> Result<Self, LocalError> {
+    pub(super) fn open(
+        disk: &dyn Disk,
+        path: &Path,
+        entry: &TableEntry,
+    ) -> Result<Self, LocalError> {
         let io = |act: &'static str| move |e| LocalError::of_io(act, path, e);
         let file = disk.open(path).map_err(io("open"))?;
         let len = file.len().map_err(io("measure"))?;
         let damaged = |offset, why: String| LocalError::corrupt(path, offset, why);
         if len != entry.bytes || len < HEADER_LEN + FOOTER_LEN {
-            return Err(damaged(len, format!("it has `{len}` bytes, written were `{}`", entry.bytes)));
+            return Err(damaged(
+                len,
+                format!("it has `{len}` bytes, written were `{}`", entry.bytes),
+            ));
         }
         let mut header = [0; HEADER_LEN as usize];
         file.read_at(0, &mut header).map_err(io("read"))?;
         let format = u32_at(&header, 8);
         if header[..8] != MAGIC {
-            return Err(damaged(0, "its first bytes are not those of a table".into()));
+            return Err(damaged(
+                0,
+                "its first bytes are not those of a table".into(),
+            ));
         }
         if format > FORMAT {
-            return Err(LocalError::NewerVersion { path: path.to_path_buf(), found: format, known: FORMAT });
+            return Err(LocalError::NewerVersion {
+                path: path.to_path_buf(),
+                found: format,
+                known: FORMAT,
+            });
         }
         let mut footer = [0; FOOTER_LEN as usize];
-        file.read_at(len - FOOTER_LEN, &mut footer).map_err(io("read"))?;
-        let (offset, index_len, crc) = (u64_at(&footer, 0), u64_at(&footer, 8), u32_at(&footer, 16));
+        file.read_at(len - FOOTER_LEN, &mut footer)
+            .map_err(io("read"))?;
+        let (offset, index_len, crc) =
+            (u64_at(&footer, 0), u64_at(&footer, 8), u32_at(&footer, 16));
         if footer[20..] != MAGIC || offset.checked_add(index_len) != Some(len - FOOTER_LEN) {
-            return Err(damaged(len - FOOTER_LEN, "its footer does not place its index".into()));
+            return Err(damaged(
+                len - FOOTER_LEN,
+                "its footer does not place its index".into(),
+            ));
         }
         let mut index = vec![0; index_len as usize];
         file.read_at(offset, &mut index).map_err(io("read"))?;
@@ -70,7 +89,11 @@ impl Table {
             return Err(damaged(offset, "the checksum of its index is wrong".into()));
         }
         let blocks = index.chunks_exact(ENTRY_LEN).map(Block::decode).collect();
-        Ok(Self { path: path.to_path_buf(), file, blocks })
+        Ok(Self {
+            path: path.to_path_buf(),
+            file,
+            blocks,
+        })
     }
 
     /// The file, for backups.
@@ -80,7 +103,9 @@ impl Table {
 
     /// The last block whose first key is not above this one.
     pub(super) fn block_of(&self, key: &KeyBytes) -> Option<usize> {
-        self.blocks.partition_point(|block| block.first <= *key).checked_sub(1)
+        self.blocks
+            .partition_point(|block| block.first <= *key)
+            .checked_sub(1)
     }
 
     pub(super) fn blocks_len(&self) -> usize {
@@ -89,24 +114,32 @@ impl Table {
 
     /// Reads a block and checks it.
     pub(super) fn read(&self, at: usize) -> Result<Vec<u8>, LocalError> {
-        let Some(block) = self.blocks.get(at) else { return Ok(Vec::new()) };
+        let Some(block) = self.blocks.get(at) else {
+            return Ok(Vec::new());
+        };
         let mut bytes = vec![0; block.len as usize];
         let read = self.file.read_at(block.offset, &mut bytes);
         let read = read.map_err(|e| LocalError::of_io("read", &self.path, e))?;
         if read != bytes.len() || crc32c::crc32c(&bytes) != block.crc {
-            return Err(LocalError::corrupt(&self.path, block.offset, "the checksum of a block is wrong"));
+            return Err(LocalError::corrupt(
+                &self.path,
+                block.offset,
+                "the checksum of a block is wrong",
+            ));
         }
         Ok(bytes)
     }
 
     /// The page behind a value.
     pub(super) fn decode(&self, key: PageKey, value: &[u8]) -> Result<Page, LocalError> {
-        Page::decode(key, value).map_err(|e| LocalError::corrupt(&self.path, 0, format!("page {key:?}: {e}")))
+        Page::decode(key, value)
+            .map_err(|e| LocalError::corrupt(&self.path, 0, format!("page {key:?}: {e}")))
     }
 
     /// The key behind its bytes.
     pub(super) fn key(&self, key: KeyBytes) -> Result<PageKey, LocalError> {
-        PageKey::from_bytes(key).ok_or_else(|| LocalError::corrupt(&self.path, 0, format!("key {key:?} is unknown")))
+        PageKey::from_bytes(key)
+            .ok_or_else(|| LocalError::corrupt(&self.path, 0, format!("key {key:?} is unknown")))
     }
 }
 
@@ -123,13 +156,17 @@ impl<'a> Lookup<'a> {
 
     /// The value of a key, if the table has one; empty for a removal.
     pub(super) fn get(&mut self, key: &KeyBytes) -> Result<Option<&[u8]>, LocalError> {
-        let Some(at) = self.table.block_of(key) else { return Ok(None) };
+        let Some(at) = self.table.block_of(key) else {
+            return Ok(None);
+        };
         if self.block.as_ref().is_none_or(|(kept, _)| *kept != at) {
             self.block = Some((at, self.table.read(at)?));
         }
         let block = self.block.as_ref().map_or(&[][..], |(_, bytes)| bytes);
         let found = Entries(block).find(|(found, _)| found >= key);
-        Ok(found.filter(|(found, _)| found == key).map(|(_, value)| value))
+        Ok(found
+            .filter(|(found, _)| found == key)
+            .map(|(_, value)| value))
     }
 }
 
@@ -167,7 +204,9 @@ pub(super) struct TableWriter {
 impl TableWriter {
     pub(super) fn create(disk: &dyn Disk, dir: &Path, id: u64) -> Result<Self, LocalError> {
         let path = table_path(dir, id);
-        let file = disk.create_new(&path).map_err(|e| LocalError::of_io("create", &path, e))?;
+        let file = disk
+            .create_new(&path)
+            .map_err(|e| LocalError::of_io("create", &path, e))?;
         let mut buffer = Vec::with_capacity(WRITE_LEN + BLOCK_LEN);
         buffer.extend_from_slice(&MAGIC);
         buffer.extend_from_slice(&FORMAT.to_le_bytes());
@@ -189,17 +228,26 @@ impl TableWriter {
     /// Adds an entry; keys must ascend.
     pub(super) fn put(&mut self, key: KeyBytes, value: &[u8]) -> Result<(), LocalError> {
         if self.last.is_some_and(|last| last >= key) {
-            return Err(LocalError::corrupt(&self.path, self.written, format!("key {key:?} is out of order")));
+            return Err(LocalError::corrupt(
+                &self.path,
+                self.written,
+                format!("key {key:?} is out of order"),
+            ));
         }
         self.last = Some(key);
         if self.block.is_empty() {
             self.first = key;
         }
         self.block.extend_from_slice(&key);
-        self.block.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        self.block
+            .extend_from_slice(&(value.len() as u32).to_le_bytes());
         self.block.extend_from_slice(value);
         self.entries += 1;
-        if self.block.len() >= BLOCK_LEN { self.close_block() } else { Ok(()) }
+        if self.block.len() >= BLOCK_LEN {
+            self.close_block()
+        } else {
+            Ok(())
+        }
     }
 
     fn close_block(&mut self) -> Result<(), LocalError> {
@@ -213,7 +261,11 @@ impl TableWriter {
             crc: crc32c::crc32c(&self.block),
         });
         self.buffer.append(&mut self.block);
-        if self.buffer.len() >= WRITE_LEN { self.flush() } else { Ok(()) }
+        if self.buffer.len() >= WRITE_LEN {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     fn flush(&mut self) -> Result<(), LocalError> {
@@ -230,24 +282,41 @@ impl TableWriter {
     }
 
     fn sync(&self) -> Result<(), LocalError> {
-        self.file.sync().map_err(|e| LocalError::of_io("sync", &self.path, e))
+        self.file
+            .sync()
+            .map_err(|e| LocalError::of_io("sync", &self.path, e))
     }
 
     /// Writes the index and syncs; the file's name is the caller's to make durable.
     pub(super) fn finish(mut self) -> Result<(Table, TableEntry), LocalError> {
         self.close_block()?;
         let mut index = Vec::with_capacity(self.blocks.len() * ENTRY_LEN);
-        self.blocks.iter().for_each(|block| block.encode(&mut index));
+        self.blocks
+            .iter()
+            .for_each(|block| block.encode(&mut index));
         let offset = self.written + self.buffer.len() as u64;
         self.buffer.extend_from_slice(&index);
         self.buffer.extend_from_slice(&offset.to_le_bytes());
-        self.buffer.extend_from_slice(&(index.len() as u64).to_le_bytes());
-        self.buffer.extend_from_slice(&crc32c::crc32c(&index).to_le_bytes());
+        self.buffer
+            .extend_from_slice(&(index.len() as u64).to_le_bytes());
+        self.buffer
+            .extend_from_slice(&crc32c::crc32c(&index).to_le_bytes());
         self.buffer.extend_from_slice(&MAGIC);
         self.flush()?;
         self.sync()?;
-        let entry = TableEntry { id: self.id, bytes: self.written, entries: self.entries };
-        Ok((Table { path: self.path, file: self.file, blocks: self.blocks }, entry))
+        let entry = TableEntry {
+            id: self.id,
+            bytes: self.written,
+            entries: self.entries,
+        };
+        Ok((
+            Table {
+                path: self.path,
+                file: self.file,
+                blocks: self.blocks,
+            },
+            entry,
+        ))
     }
 }
 
@@ -273,9 +342,13 @@ impl Block {
 
 /// A little-endian integer of a buffer that is long enough.
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes[at..].first_chunk::<8>().map_or(0, |chunk| u64::from_le_bytes(*chunk))
+    bytes[at..]
+        .first_chunk::<8>()
+        .map_or(0, |chunk| u64::from_le_bytes(*chunk))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes[at..].first_chunk::<4>().map_or(0, |chunk| u32::from_le_bytes(*chunk))
+    bytes[at..]
+        .first_chunk::<4>()
+        .map_or(0, |chunk| u32::from_le_bytes(*chunk))
 }

@@ -34,13 +34,22 @@ fn random_snapshot(dice: &mut Dice, included: u64) -> Snapshot {
     let mut pages = BTreeMap::new();
     for _ in 0..dice.below(40) {
         let key = PageKey::Marks(TaskNumber(dice.below(12) as u32), dice.below(3) as u16);
-        let slots: Vec<u16> = (0..dice.below(900)).map(|_| dice.below(60_000) as u16).collect();
+        let slots: Vec<u16> = (0..dice.below(900))
+            .map(|_| dice.below(60_000) as u16)
+            .collect();
         let (form, page) = match dice.below(6) {
             0 => (Form::Whole, Page::Gone),
             1 => (Form::Whole, marks(&slots)),
             _ => (Form::Addition, marks(&slots)),
         };
-        pages.insert(key, StoredPage { key, form, page: Arc::new(page) });
+        pages.insert(
+            key,
+            StoredPage {
+                key,
+                form,
+                page: Arc::new(page),
+            },
+        );
     }
     Snapshot {
         included: Position::single(included),
@@ -70,7 +79,10 @@ fn read(tables: &Tables) -> Model {
         })
         .unwrap();
     let keys: Vec<PageKey> = found.keys().copied().collect();
-    assert_eq!(tables.load_many(&keys).unwrap(), found.values().cloned().map(Some).collect::<Vec<_>>());
+    assert_eq!(
+        tables.load_many(&keys).unwrap(),
+        found.values().cloned().map(Some).collect::<Vec<_>>()
+    );
     found
 }
 
@@ -111,7 +123,10 @@ fn run(seed: u64) {
             disk.crash(seed ^ step);
             tables = open(&disk).unwrap();
             let found = tables.installed().included.of(0);
-            assert!(found == included || found == included + 1, "seed {seed}: {found} after {included}");
+            assert!(
+                found == included || found == included + 1,
+                "seed {seed}: {found} after {included}"
+            );
             if found > included {
                 (model, included) = (after, found);
             }
@@ -136,7 +151,13 @@ fn a_flipped_bit_is_never_read_as_data() {
         form: Form::Whole,
         page: Arc::new(marks(&[1, 2, 3, 700])),
     };
-    tables.install(&Snapshot { included: Position::single(1), pages: vec![page], ..Snapshot::default() }).unwrap();
+    tables
+        .install(&Snapshot {
+            included: Position::single(1),
+            pages: vec![page],
+            ..Snapshot::default()
+        })
+        .unwrap();
     let expected = read(&tables);
     drop(tables);
     for name in ["MANIFEST", "00000000000000000001.table"] {

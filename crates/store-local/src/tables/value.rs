@@ -31,8 +31,15 @@ pub(super) struct Versions(Vec<Page>);
 
 impl Versions {
     /// Takes the next older version in; `true` when no older one matters.
-    pub(super) fn take(&mut self, key: PageKey, value: &[u8], table: &Table) -> Result<bool, LocalError> {
-        let Some((_, page)) = value.split_first() else { return Ok(true) };
+    pub(super) fn take(
+        &mut self,
+        key: PageKey,
+        value: &[u8],
+        table: &Table,
+    ) -> Result<bool, LocalError> {
+        let Some((_, page)) = value.split_first() else {
+            return Ok(true);
+        };
         self.0.push(table.decode(key, page)?);
         Ok(!is_addition(value))
     }

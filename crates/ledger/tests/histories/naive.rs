@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pushtally_ledger::{Batch, Control, Record};
-use pushtally_model::{AppId, Cell, Event, Kind, Lane, LossId, Number, Origin, Scope, Second, TaskNumber, Window};
+use pushtally_model::{
+    AppId, Cell, Event, Kind, Lane, LossId, Number, Origin, Scope, Second, TaskNumber, Window,
+};
 
 #[derive(Default)]
-pub struct Naive {
+pub(crate) struct Naive {
     marked: BTreeMap<(AppId, TaskNumber, Number, Cell), (Second, LossId)>,
     forgotten: BTreeSet<TaskNumber>,
     /// Overall counts outlive their tasks.
@@ -14,23 +16,35 @@ pub struct Naive {
 }
 
 impl Naive {
-    pub fn apply(&mut self, batch: &Batch) {
+    pub(crate) fn apply(&mut self, batch: &Batch) {
         for record in &batch.records {
             match record {
-                Record::Events(section) => section.events().iter().for_each(|event| self.apply_event(event)),
+                Record::Events(section) => section
+                    .events()
+                    .iter()
+                    .for_each(|event| self.apply_event(event)),
                 Record::Control(Control::ForgetTask { task, .. }) => {
                     self.forgotten.insert(task.number);
-                    self.marked.retain(|(_, number, _, _), _| *number != task.number);
+                    self.marked
+                        .retain(|(_, number, _, _), _| *number != task.number);
                 }
                 Record::Control(Control::CutDays { app, before_day }) => {
-                    self.overall.retain(|(a, _, _, _, at)| a != app || at.day() >= *before_day);
+                    self.overall
+                        .retain(|(a, _, _, _, at)| a != app || at.day() >= *before_day);
                 }
             }
         }
     }
 
     fn apply_event(&mut self, event: &Event) {
-        let key = |lane| (event.app, event.task.number, event.number, event.cell.with_lane(lane));
+        let key = |lane| {
+            (
+                event.app,
+                event.task.number,
+                event.number,
+                event.cell.with_lane(lane),
+            )
+        };
         let has = |lane| self.marked.contains_key(&key(lane));
         let lane = event.cell.lane();
         if self.forgotten.contains(&event.task.number) || has(lane) {
@@ -45,11 +59,12 @@ impl Naive {
             };
         if counts {
             self.marked.insert(key(lane), (event.at, event.loss));
-            self.overall.push((event.app, event.task.kind, event.cell, event.loss, event.at));
+            self.overall
+                .push((event.app, event.task.kind, event.cell, event.loss, event.at));
         }
     }
 
-    pub fn count(&self, scope: Scope, window: Window) -> BTreeMap<(Cell, LossId), u64> {
+    pub(crate) fn count(&self, scope: Scope, window: Window) -> BTreeMap<(Cell, LossId), u64> {
         let mut counts = BTreeMap::new();
         match scope {
             Scope::Overall(app, kind) => {
