@@ -10,12 +10,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pushtally_model::{App, AppId, Entropy};
+use pushtally_stats::Stats;
 use pushtally_store::{Directory, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::config::Declared;
 use crate::engine::Opened;
+
+pub(crate) use ledger::LedgerVerified;
 
 /// Keys an app may have at once: one in use, one being rolled out, and two that someone forgot.
 pub(crate) const KEYS_MAX: usize = 4;
@@ -79,11 +82,7 @@ pub(crate) enum Done {
         digest: String,
         next: u64,
     },
-    Verified {
-        log_bytes: u64,
-        pages: u64,
-        mismatches: Vec<String>,
-    },
+    Verified(ledger::LedgerVerified),
     BackedUp {
         bytes: u64,
         pause_us: u64,
@@ -133,10 +132,20 @@ pub(crate) enum ActError {
     Backup(anyhow::Error),
 }
 
-/// Performs acts on an open installation, one at a time.
+/// The ledger over the engine.
+#[derive(Debug)]
+pub(crate) enum Ledger {
+    /// Open already, in a running server.
+    Open(Arc<Stats>),
+    /// To be opened with these bounds if an act needs it.
+    Closed(pushtally_stats::Options),
+}
+
+/// Performs acts on an open installation, those that change apps one at a time.
 #[derive(Debug)]
 pub(crate) struct Acts {
     opened: Opened,
+    ledger: Ledger,
     declared: Vec<Declared>,
     directory: Arc<Directory>,
     entropy: Arc<dyn Entropy>,
@@ -148,12 +157,14 @@ impl Acts {
     /// Acts on this installation. The directory is filled now and after every change.
     pub(crate) async fn new(
         opened: Opened,
+        ledger: Ledger,
         declared: Vec<Declared>,
         directory: Arc<Directory>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StoreError> {
         let acts = Self {
             opened,
+            ledger,
             declared,
             directory,
             entropy,
@@ -165,7 +176,16 @@ impl Acts {
 
     /// Performs one act.
     pub(crate) async fn perform(&self, act: Act) -> Result<Done, ActError> {
-        let _turn = self.turn.lock().await;
+        let _turn = match act {
+            Act::AppAdd(_) | Act::AppRotateKey { .. } | Act::AppDropOldKeys { .. } => {
+                Some(self.turn.lock().await)
+            }
+            Act::AppList
+            | Act::LedgerStat
+            | Act::LedgerDigest
+            | Act::LedgerVerify
+            | Act::Backup { .. } => None,
+        };
         match act {
             Act::AppAdd(app) => self.add_app(app).await,
             Act::AppList => Ok(self.list_apps()),
@@ -173,7 +193,7 @@ impl Acts {
             Act::AppDropOldKeys { sdkappid } => self.drop_old_keys(AppId(sdkappid)).await,
             Act::LedgerStat => Ok(Done::Stat(ledger::stat(&self.opened.engine).await?)),
             Act::LedgerDigest => ledger::digest(&self.opened.engine).await,
-            Act::LedgerVerify => ledger::verify(&self.opened.engine).await,
+            Act::LedgerVerify => ledger::verify(&self.opened.engine, &self.ledger).await,
             Act::Backup { to } => {
                 let report = self.opened.backup(&to).map_err(ActError::Backup)?;
                 let pause_us = u64::try_from(report.pause_us).unwrap_or(u64::MAX);

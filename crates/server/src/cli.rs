@@ -1,8 +1,4 @@
 //! The command line: what can be said, and which code does it.
-#![expect(
-    clippy::print_stdout,
-    reason = "what a command answers goes to standard output"
-)]
 
 mod app;
 mod config;
@@ -17,7 +13,7 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::acts::{Act, Acts, Done};
+use crate::acts::{Act, Acts, Done, Ledger};
 use crate::config::{Config, ConfigError};
 use crate::demo::DemoArgs;
 use crate::terminal::sayln;
@@ -175,8 +171,10 @@ fn perform(config: &Config, act: Act) -> anyhow::Result<Done> {
         }
         let opened = engine::open(config)?;
         let entropy = std::sync::Arc::new(pushtally_model::SystemEntropy);
+        let ledger = Ledger::Closed(engine::ledger_options(config));
         let acts = Acts::new(
             opened.clone(),
+            ledger,
             config.apps.clone(),
             std::sync::Arc::default(),
             entropy,

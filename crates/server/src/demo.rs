@@ -133,53 +133,43 @@ async fn app(server: &Server) -> anyhow::Result<Arc<App>> {
 
 /// Plays, asks, compares; answers whether every count agrees.
 async fn show(arguments: &DemoArgs, server: &Server, folder: &Folder) -> anyhow::Result<bool> {
-    let phase = Phase::begin("invent a push");
-    let (seed, devices) = (arguments.seed, arguments.devices);
-    let plan = tokio::task::spawn_blocking(move || Plan::new(seed, devices)).await?;
-    let calls = plan.events.len().div_ceil(player::EVENTS_MAX);
-    let (events, repeats) = (
-        grouped(plan.events.len() as u64),
-        grouped(plan.repeats as u64),
-    );
-    phase.end(&format!(
-        "{events} events in {calls} callbacks, {repeats} of them repeats"
-    ));
-
+    let plan = invent(arguments.seed, arguments.devices).await?;
     let now = server.clock.now();
     let client = Client::new(server.public(), &*app(server).await?, now)?;
     let mut asker = Asker {
         client: client.clone(),
         last: None,
     };
+    let overall = query_body((now.0.saturating_sub(OVERALL_SPAN_S), now.0), None);
+    let before = Counts::from_reply(&asker.ask(&overall).await?)?;
+
+    let phase = Phase::begin(&format!(
+        "play it to {} devices over HTTP",
+        grouped(arguments.devices.into())
+    ));
     let task_time = Second(now.0.saturating_sub(TASK_AGE_S));
-    let task_id = format!("{:x}_{:x}_demo_{seed:x}", server.clock.now_ms(), APP.0);
-    let overall_body = query_body((now.0.saturating_sub(OVERALL_SPAN_S), now.0), None);
-    let before = Counts::from_reply(&asker.ask(&overall_body).await?)?;
-    let player = Arc::new(Player::new(
+    let task_id = format!(
+        "{:x}_{:x}_demo_{:x}",
+        server.clock.now_ms(),
+        APP.0,
+        arguments.seed
+    );
+    let query = query_body((task_time.0, now.0), Some(&task_id));
+    let player = Player::new(
         plan,
-        task_id.clone(),
+        task_id,
         task_time,
         client.clone(),
         Arc::clone(&server.clock),
-    ));
-
-    let title = format!("play it to {} devices over HTTP", grouped(devices.into()));
-    let phase = Phase::begin(&title);
-    watch(server, &player, devices).await?;
-    let played = player.counts();
+    );
+    let player = Arc::new(player);
+    watch(server, &player, arguments.devices).await?;
     phase.end("every callback was answered after its events were durable");
 
     let phase = Phase::begin("ask the endpoint");
-    let body = query_body((task_time.0, now.0), Some(&task_id));
-    let reply = asker.ask(&body).await?;
-    sayln!("\nPOST {}\n{body}\n", client.shown_url());
-    sayln!(
-        "{}\n",
-        String::from_utf8_lossy(&reply).replace("{\"EventType\"", "\n  {\"EventType\"")
-    );
-    let answered = Counts::from_reply(&reply)?;
-    sayln!("{}", compare::table(&played, &answered));
-    let after = Counts::from_reply(&asker.ask(&overall_body).await?)?;
+    let played = player.counts();
+    let task_agrees = compare_task(&mut asker, &query, &played).await?;
+    let after = Counts::from_reply(&asker.ask(&overall).await?)?;
     let overall_agrees = after == before.plus(&played);
     let (was, is) = (grouped(before.total()[0]), grouped(after.total()[0]));
     let verdict = if overall_agrees {
@@ -188,7 +178,7 @@ async fn show(arguments: &DemoArgs, server: &Server, folder: &Folder) -> anyhow:
         "NOT this push more"
     };
     sayln!("Overall TotalCount of this folder: {was} before, {is} now, in all rows {verdict}.");
-    let agreed = played == answered && overall_agrees;
+    let agreed = task_agrees && overall_agrees;
     phase.end(if agreed {
         "no count differs"
     } else {
@@ -203,6 +193,31 @@ async fn show(arguments: &DemoArgs, server: &Server, folder: &Folder) -> anyhow:
         );
     }
     Ok(agreed)
+}
+
+async fn invent(seed: u64, devices: u32) -> anyhow::Result<Plan> {
+    let phase = Phase::begin("invent a push");
+    let plan = tokio::task::spawn_blocking(move || Plan::new(seed, devices)).await?;
+    let calls = plan.events.len().div_ceil(player::EVENTS_MAX);
+    let (events, repeats) = (
+        grouped(plan.events.len() as u64),
+        grouped(plan.repeats as u64),
+    );
+    phase.end(&format!(
+        "{events} events in {calls} callbacks, {repeats} of them repeats"
+    ));
+    Ok(plan)
+}
+
+/// Prints the request, the reply and both counts; answers whether they are equal.
+async fn compare_task(asker: &mut Asker, query: &str, played: &Counts) -> anyhow::Result<bool> {
+    let reply = asker.ask(query).await?;
+    // A line for each row, for reading; nothing else of the reply is touched.
+    let shown = String::from_utf8_lossy(&reply).replace("{\"EventType\"", "\n  {\"EventType\"");
+    sayln!("\nPOST {}\n{query}\n\n{shown}\n", asker.client.shown_url());
+    let answered = Counts::from_reply(&reply)?;
+    sayln!("{}", compare::table(played, &answered));
+    Ok(*played == answered)
 }
 
 /// Draws the ledger's own counts while the player plays.

@@ -60,6 +60,16 @@ fn options(config: &Config) -> LocalOptions {
     }
 }
 
+/// The bounds of the ledger over it.
+pub(crate) fn ledger_options(config: &Config) -> pushtally_stats::Options {
+    pushtally_stats::Options {
+        memory_bytes_max: config.memory_bytes_max,
+        waiting_events_max: config.waiting_events_max,
+        snapshot_events: config.snapshot_events,
+        snapshot_interval_ms: config.snapshot_interval_ms,
+    }
+}
+
 impl Opened {
     /// Copies everything, consistently, into a new or empty folder while the engine is in use.
     pub(crate) fn backup(&self, to: &Path) -> anyhow::Result<BackupReport> {

@@ -14,7 +14,7 @@ use pushtally_webhook::{Doorbell, Relays};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
-use crate::acts::Acts;
+use crate::acts::{Acts, Ledger};
 use crate::config::Config;
 use crate::control::Control;
 use crate::engine::{self, Opened};
@@ -50,13 +50,14 @@ impl Server {
         let stats = Stats::open(
             opened.engine.clone(),
             Arc::clone(&clock),
-            stats_options(config),
+            engine::ledger_options(config),
         )
         .await;
         let stats = stats.context("the ledger cannot be opened")?;
         let directory: Arc<Directory> = Arc::default();
         let acts = Acts::new(
             opened.clone(),
+            Ledger::Open(Arc::clone(&stats)),
             config.apps.clone(),
             Arc::clone(&directory),
             entropy.clone(),
@@ -141,15 +142,6 @@ impl Server {
                 Ok(())
             }
         }
-    }
-}
-
-fn stats_options(config: &Config) -> pushtally_stats::Options {
-    pushtally_stats::Options {
-        memory_bytes_max: config.memory_bytes_max,
-        waiting_events_max: config.waiting_events_max,
-        snapshot_events: config.snapshot_events,
-        snapshot_interval_ms: config.snapshot_interval_ms,
     }
 }
 

@@ -1,7 +1,11 @@
 //! The real process under load, killed with SIGKILL at random moments: nothing acknowledged is missing, nothing
 //! counts twice, and the log counted anew equals what is stored.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -33,7 +37,10 @@ impl Dice {
 }
 
 fn now_s() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "the process under test reads the real clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the process under test reads the real clock"
+    )]
     let now = SystemTime::now();
     now.duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
@@ -58,7 +65,10 @@ impl Server {
         });
         let ready = ready.expect("it ended before it was ready");
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, public: ready["public"].as_str().unwrap().to_owned() }
+        Self {
+            child,
+            public: ready["public"].as_str().unwrap().to_owned(),
+        }
     }
 
     /// `Child::kill` is SIGKILL.
@@ -122,12 +132,19 @@ fn counts(marks: &BTreeSet<Mark>) -> BTreeMap<(u64, u64), u64> {
 fn answered(address: &str) -> BTreeMap<(u64, u64), u64> {
     let tasks: Vec<String> = (0..TASKS).map(|task| format!("\"task-{task}\"")).collect();
     let (start, end) = (now_s() - 86_400, now_s() + 60);
-    let body = format!(r#"{{"StartTime":{start},"EndTime":{end},"TaskID":[{}]}}"#, tasks.join(","));
-    let reply = call(address, "/v4/timpush/all_member_push_statistics", &body).expect("the endpoint answers");
+    let body = format!(
+        r#"{{"StartTime":{start},"EndTime":{end},"TaskID":[{}]}}"#,
+        tasks.join(",")
+    );
+    let reply = call(address, "/v4/timpush/all_member_push_statistics", &body)
+        .expect("the endpoint answers");
     assert_eq!(reply["ErrorCode"], 0, "{reply}");
     let mut counts = BTreeMap::new();
     for (task, result) in (0..).zip(reply["Results"].as_array().unwrap()) {
-        assert_eq!(result["TotalCount"], result["SentCount"], "stage 1 without an error is planned and sent");
+        assert_eq!(
+            result["TotalCount"], result["SentCount"],
+            "stage 1 without an error is planned and sent"
+        );
         for (stage, field) in [(1, "SentCount"), (2, "DeliveredCount"), (3, "ClickCount")] {
             let count = result[field].as_u64().unwrap();
             if count > 0 {
@@ -147,7 +164,10 @@ fn nothing_acknowledged_is_lost_and_nothing_counts_twice_through_kills() {
          [[app]]\nsdkappid = {APP}\nkey = \"{KEY}\"\nquotas = {{ all_member_push_statistics = 0 }}\n"
     );
     std::fs::write(dir.path().join("pushtally.toml"), config).unwrap();
-    let kills = std::env::var("PUSHTALLY_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
+    let kills = std::env::var("PUSHTALLY_KILLS")
+        .ok()
+        .and_then(|kills| kills.parse().ok())
+        .unwrap_or(KILLS);
     let mut dice = Dice(20_261_122);
     let mut bodies = Vec::new();
     let (mut sent, mut acknowledged) = (BTreeSet::new(), BTreeSet::new());
@@ -192,23 +212,42 @@ fn nothing_acknowledged_is_lost_and_nothing_counts_twice_through_kills() {
         let server = Server::start(dir.path());
         let found = answered(&server.public);
         for (cell, count) in counts(&acknowledged) {
-            assert!(found[&cell] >= count, "{cell:?}: {} of {count} acknowledged", found[&cell]);
+            assert!(
+                found[&cell] >= count,
+                "{cell:?}: {} of {count} acknowledged",
+                found[&cell]
+            );
         }
         for (cell, count) in &found {
-            assert!(*count <= counts(&sent)[cell], "{cell:?}: {count} of {}", counts(&sent)[cell]);
+            assert!(
+                *count <= counts(&sent)[cell],
+                "{cell:?}: {count} of {}",
+                counts(&sent)[cell]
+            );
         }
         server.kill();
     }
     let server = Server::start(dir.path());
     for body in &bodies {
-        assert_eq!(call(&server.public, "/v1/events", body).unwrap()["ErrorCode"], 0);
+        assert_eq!(
+            call(&server.public, "/v1/events", body).unwrap()["ErrorCode"],
+            0
+        );
     }
-    assert_eq!(answered(&server.public), counts(&sent), "everything sent again counts once");
+    assert_eq!(
+        answered(&server.public),
+        counts(&sent),
+        "everything sent again counts once"
+    );
     server.kill();
     let verified = Command::new(env!("CARGO_BIN_EXE_pushtally"))
         .current_dir(dir.path())
         .args(["ledger", "verify"])
         .output()
         .unwrap();
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    assert!(
+        verified.status.success(),
+        "{}",
+        String::from_utf8_lossy(&verified.stderr)
+    );
 }

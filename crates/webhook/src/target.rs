@@ -38,7 +38,7 @@ impl Target {
             Some("http") => false,
             _ => return Err(TargetError::Scheme),
         };
-        let authority = uri.authority().ok_or_else(|| TargetError::Malformed)?;
+        let authority = uri.authority().ok_or(TargetError::Malformed)?;
         if authority.as_str().contains('@') {
             return Err(TargetError::Credentials);
         }
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn what_is_no_receiver_is_refused_with_the_reason() {
         let check = |url: &str, expected: TargetError| {
-            assert_eq!(Target::parse(url), Err(expected), "{url}")
+            assert_eq!(Target::parse(url), Err(expected), "{url}");
         };
         check("ftp://a/", TargetError::Scheme);
         check("/callback", TargetError::Scheme);

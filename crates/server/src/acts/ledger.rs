@@ -1,9 +1,13 @@
 //! Acts on the ledger: what it holds, the head of its chain, and whether it is what was written.
 
+use std::sync::Arc;
+
+use pushtally_model::SystemClock;
+use pushtally_stats::Stats;
 use pushtally_store::{Engine, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::{ActError, Done};
+use super::{ActError, Done, Ledger};
 
 /// What the ledger holds, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +23,19 @@ pub(crate) struct LedgerStat {
     pub(crate) snapshot_bytes: u64,
     pub(crate) tasks: u64,
     pub(crate) devices: u64,
+}
+
+/// What verification found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LedgerVerified {
+    pub(crate) log_bytes: u64,
+    pub(crate) pages: u64,
+    pub(crate) tasks_compared: u64,
+    /// `None` when retention has dropped a part of the log.
+    pub(crate) events_recounted: Option<u64>,
+    /// The first differences, in words.
+    pub(crate) differences: Vec<String>,
+    pub(crate) differences_len: u64,
 }
 
 pub(super) async fn stat(engine: &Engine) -> Result<LedgerStat, StoreError> {
@@ -45,13 +62,25 @@ pub(super) async fn digest(engine: &Engine) -> Result<Done, ActError> {
     })
 }
 
-/// Reads everything. The recount of the log against the pages joins here when `stats` offers it.
-pub(super) async fn verify(engine: &Engine) -> Result<Done, ActError> {
-    let log_bytes = engine.log.verify().await?;
-    let pages = engine.pages.verify().await?;
-    Ok(Done::Verified {
-        log_bytes,
-        pages,
-        mismatches: Vec::new(),
-    })
+/// Reads everything, compares marks with tallies, counts the log anew. With no server running the ledger is opened
+/// for it and closed again.
+pub(super) async fn verify(engine: &Engine, ledger: &Ledger) -> Result<Done, ActError> {
+    let verified = match ledger {
+        Ledger::Open(stats) => stats.verify().await?,
+        Ledger::Closed(options) => {
+            let clock = Arc::new(SystemClock::default());
+            let stats = Stats::open(engine.clone(), clock, options.clone()).await?;
+            let verified = stats.verify().await;
+            stats.close().await?;
+            verified?
+        }
+    };
+    Ok(Done::Verified(LedgerVerified {
+        log_bytes: verified.log_bytes,
+        pages: verified.pages,
+        tasks_compared: verified.tasks_compared,
+        events_recounted: verified.events_recounted,
+        differences: verified.differences,
+        differences_len: verified.differences_len,
+    }))
 }

@@ -11,6 +11,7 @@ async fn acts(declared: Vec<Declared>) -> Acts {
     let opened = crate::engine::open(&config).unwrap();
     Acts::new(
         opened,
+        Ledger::Closed(pushtally_stats::Options::default()),
         declared,
         Arc::default(),
         Arc::new(FixedEntropy(0xA5)),
@@ -158,6 +159,7 @@ async fn a_declared_app_hides_a_stored_one() {
     }];
     let second = Acts::new(
         first.opened.clone(),
+        Ledger::Closed(pushtally_stats::Options::default()),
         declared,
         Arc::default(),
         Arc::new(FixedEntropy(1)),

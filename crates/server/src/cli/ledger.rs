@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::acts::{Act, Done};
+use crate::acts::{Act, Done, LedgerVerified};
 use crate::terminal::sayln;
 
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -54,22 +54,36 @@ pub(super) fn run(
             sayln!("names      {} tasks, {} devices", stat.tasks, stat.devices);
         }
         Done::Digest { digest, next } => sayln!("{digest} before batch {next}"),
-        Done::Verified {
-            log_bytes,
-            pages,
-            mismatches,
-        } => {
-            sayln!("log        {log_bytes} bytes read");
-            sayln!("snapshot   {pages} pages read");
-            for mismatch in &mismatches {
-                sayln!("mismatch   {mismatch}");
-            }
-            if !mismatches.is_empty() {
+        Done::Verified(verified) => {
+            say_verified(&verified);
+            if verified.differences_len > 0 {
                 return Ok(ExitCode::FAILURE);
             }
-            sayln!("ok");
         }
         _ => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn say_verified(verified: &LedgerVerified) {
+    sayln!(
+        "log        {} bytes read, every checksum and link holds",
+        verified.log_bytes
+    );
+    sayln!("pages      {} read, every checksum holds", verified.pages);
+    sayln!(
+        "tasks      {} compared, marks with tallies",
+        verified.tasks_compared
+    );
+    match verified.events_recounted {
+        Some(events) => sayln!("recount    {events} events counted anew"),
+        None => sayln!("recount    left out: retention has dropped a part of the log"),
+    }
+    for difference in &verified.differences {
+        sayln!("differs    {difference}");
+    }
+    match verified.differences_len {
+        0 => sayln!("ok"),
+        differences => sayln!("{differences} differences"),
+    }
 }

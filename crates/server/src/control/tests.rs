@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pushtally_model::{App, AppId, FixedEntropy, Secret};
 
 use super::*;
-use crate::acts::{Act, Acts, NewApp, NewToken};
+use crate::acts::{Act, Acts, Ledger, NewApp, NewToken};
 use crate::config::{Config, Declared, Origin, Storage};
 
 async fn acts() -> Arc<Acts> {
@@ -23,9 +23,15 @@ async fn acts() -> Arc<Acts> {
         origin,
     }];
     Arc::new(
-        Acts::new(opened, declared, Arc::default(), Arc::new(FixedEntropy(1)))
-            .await
-            .unwrap(),
+        Acts::new(
+            opened,
+            Ledger::Closed(pushtally_stats::Options::default()),
+            declared,
+            Arc::default(),
+            Arc::new(FixedEntropy(1)),
+        )
+        .await
+        .unwrap(),
     )
 }
 

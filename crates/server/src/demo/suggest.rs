@@ -51,8 +51,9 @@ pub(super) fn lines(
     );
     add("the command line talks to this server", {
         format!(
-            "PUSHTALLY__STORAGE__URL='local:{}' pushtally ledger stat",
-            data.display()
+            "PUSHTALLY__STORAGE__URL='local:{}' '{}' ledger stat",
+            data.display(),
+            binary.display()
         )
     });
     Ok(out)

@@ -1,0 +1,193 @@
+//! A server started for the run: `pushtally serve` with a configuration of its own, in a folder of its own.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::args::TargetArgs;
+use crate::report::Report;
+
+/// How long it may take until it is ready: it may have to fold what a kept folder holds.
+const START_MAX: Duration = Duration::from_secs(120);
+
+/// A running server. Dropped without `stop`, it is killed.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    folder: PathBuf,
+    temporary: bool,
+    pub(crate) public: SocketAddr,
+    pub(crate) operator: SocketAddr,
+}
+
+impl Server {
+    pub(crate) fn start(args: &TargetArgs) -> anyhow::Result<Self> {
+        let program = match &args.pushtally {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()?.with_file_name("pushtally"),
+        };
+        let folder = args.folder.clone().unwrap_or_else(|| {
+            std::env::temp_dir().join(format!("pushtally-load-{}", std::process::id()))
+        });
+        fs::create_dir_all(&folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
+        let config = folder.join("pushtally.toml");
+        fs::write(&config, configuration(args))?;
+        let mut child = Command::new(&program)
+            .arg("--config")
+            .arg(&config)
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("`{}` cannot be started", program.display()))?;
+        let log = child.stderr.take();
+        // From here on whatever fails kills the child.
+        let mut server = Self {
+            child,
+            folder,
+            temporary: args.folder.is_none(),
+            public: SocketAddr::from(([0; 4], 0)),
+            operator: SocketAddr::from(([0; 4], 0)),
+        };
+        let log = log.context("the server's log cannot be read")?;
+        (server.public, server.operator) = ready(log)?;
+        Ok(server)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The kind of file system that holds the folder: an fsync means nothing on some.
+    pub(crate) fn file_system(&self) -> String {
+        let folder = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
+        let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+        let kind = mounts
+            .lines()
+            .filter_map(|line| {
+                let mut fields = line.split(' ').skip(1);
+                Some((fields.next()?, fields.next()?))
+            })
+            .filter(|(mount, _)| folder.starts_with(mount))
+            .max_by_key(|(mount, _)| mount.len());
+        kind.map_or_else(|| "unknown".to_owned(), |(_, kind)| kind.to_owned())
+    }
+
+    /// Bytes of all its files.
+    pub(crate) fn storage_bytes(&self) -> u64 {
+        folder_bytes(&self.folder)
+    }
+
+    /// Stops it gracefully, and tells how long that took.
+    pub(crate) fn stop(&mut self, report: &mut Report) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        kill_process(pid.context("the server's process has no id")?, Signal::TERM)?;
+        let status = self.child.wait()?;
+        report.figure("server stop", start.elapsed().as_secs_f64(), "s");
+        ensure!(status.success(), "the server ended with {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // All of this fails harmlessly after a stop; a folder that stays is only in the way.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if self.temporary {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+fn configuration(args: &TargetArgs) -> String {
+    let TargetArgs {
+        app,
+        key,
+        token,
+        administrator,
+        ..
+    } = args;
+    let [key, token, administrator] = [key, token, administrator].map(|text| Value::from(text.as_str()));
+    format!(
+        r#"# Written by pushtally-load.
+[storage]
+url = "local:data"
+[listen]
+public = "127.0.0.1:0"
+operator = "127.0.0.1:0"
+[log]
+format = "json"
+[[app]]
+sdkappid = {app}
+key = {key}
+administrators = [{administrator}]
+callback_token = {token}
+quotas = {{ all_member_push_statistics = 0 }}
+"#
+    )
+}
+
+/// Reads the log until it says where the server listens; passes its warnings on, then and later.
+fn ready(log: ChildStderr) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+    let (found, ready) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            match (entry["level"].as_str(), addresses(&entry)) {
+                (_, Some(addresses)) => found.send(addresses).unwrap_or_default(),
+                (Some("INFO" | "DEBUG" | "TRACE"), None) => {}
+                _ => {
+                    // Nobody reads it if standard error is closed.
+                    let _ = writeln!(std::io::stderr(), "server: {line}");
+                }
+            }
+        }
+    });
+    match ready.recv_timeout(START_MAX) {
+        Ok(addresses) => Ok(addresses),
+        Err(mpsc::RecvTimeoutError::Timeout) => bail!("the server was not ready in {START_MAX:?}"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => bail!("the server ended before it was ready"),
+    }
+}
+
+fn addresses(entry: &Value) -> Option<(SocketAddr, SocketAddr)> {
+    let address = |name: &str| entry[name].as_str()?.parse().ok();
+    (entry["message"] == "ready").then(|| Some((address("public")?, address("operator")?)))?
+}
+
+fn folder_bytes(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_says_where_the_server_listens() {
+        let read = |line: &str| addresses(&serde_json::from_str(line).unwrap_or_default());
+        let line = r#"{"level":"INFO","message":"ready","public":"127.0.0.1:1","operator":"127.0.0.1:2","apps":1}"#;
+        let expected = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
+        assert_eq!(read(line), Some(expected));
+        assert_eq!(read(&line.replace("ready", "other")), None);
+        assert_eq!(read("no JSON"), None);
+    }
+}
