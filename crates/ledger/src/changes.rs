@@ -57,6 +57,13 @@ impl Changes {
         self.fresh.is_empty() && self.whole.is_empty()
     }
 
+    /// Moves another's changes behind these.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        self.fresh.append(&mut other.fresh);
+        self.overall.append(&mut other.overall);
+        self.whole.append(&mut other.whole);
+    }
+
     /// Approximate bytes of memory.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -24,10 +24,19 @@ use control::fold_control;
 use own::check_own;
 use small::fold_small;
 
+/// Events of one section from which on two threads share the work: what starting one costs is then lost in it.
+const SHARED_EVENTS_MIN: usize = 2048;
+
 /// The state that the fold changes.
-pub trait Pages {
+pub trait Pages: Sized + Send {
     /// Why a page could not be had.
-    type Error;
+    type Error: Send;
+
+    /// A second hand on the same state, if it can be changed by two threads at once. They never change the same
+    /// page.
+    fn fork(&mut self) -> Option<Self> {
+        None
+    }
 
     /// Changes a page; one that does not exist is `Page::Gone` on the way in.
     ///
@@ -98,16 +107,59 @@ fn fold_overall<P: Pages>(
     Ok(())
 }
 
+/// Tasks share no page but the overall ones, which come later; so two threads may take half of them each.
 fn fold_section<P: Pages>(
     section: &Section,
     pages: &mut P,
     changes: &mut Changes,
     pending: &mut Pending,
 ) -> Result<(), P::Error> {
-    for events in section
-        .events()
-        .chunk_by(|a, b| (a.app, a.task) == (b.app, b.task))
-    {
+    let events = section.events();
+    let forked = if events.len() < SHARED_EVENTS_MIN {
+        None
+    } else {
+        pages.fork()
+    };
+    let Some(mut other) = forked else {
+        return fold_tasks(events, pages, changes, pending);
+    };
+    let (first, second) = events.split_at(task_boundary(events, events.len() / 2));
+    let (mut more, mut more_pending) = (Changes::default(), Pending::new());
+    let (here, there) = std::thread::scope(|scope| {
+        let there = scope.spawn(|| fold_tasks(second, &mut other, &mut more, &mut more_pending));
+        let here = fold_tasks(first, pages, changes, pending);
+        (
+            here,
+            there
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        )
+    });
+    changes.append(&mut more);
+    for (family, (counters, mut deltas)) in more_pending {
+        let (sums, gathered) = pending.entry(family).or_default();
+        sums.add(&counters);
+        gathered.append(&mut deltas);
+    }
+    here.and(there)
+}
+
+/// The first place at or after `at` where a task begins.
+fn task_boundary(events: &[Event], at: usize) -> usize {
+    let Some(split) = at.checked_sub(1).and_then(|before| events.get(before)) else {
+        return 0;
+    };
+    let same = |event: &&Event| (event.app, event.task) == (split.app, split.task);
+    at + events[at..].iter().take_while(same).count()
+}
+
+fn fold_tasks<P: Pages>(
+    events: &[Event],
+    pages: &mut P,
+    changes: &mut Changes,
+    pending: &mut Pending,
+) -> Result<(), P::Error> {
+    for events in events.chunk_by(|a, b| (a.app, a.task) == (b.app, b.task)) {
         let Some(first) = events.first() else {
             continue;
         };

@@ -27,6 +27,12 @@ impl MarksPage {
     /// Marks a slot; `false` when it was marked already.
     #[inline]
     pub fn insert(&mut self, cell: Cell, slot: u16) -> bool {
+        self.change(cell, |set| set.insert(slot))
+    }
+
+    /// Changes the slots of a cell.
+    #[inline]
+    fn change<R>(&mut self, cell: Cell, change: impl FnOnce(&mut SlotSet) -> R) -> R {
         let at = match self.cells.binary_search(&cell) {
             Ok(at) => at,
             Err(at) => {
@@ -37,17 +43,15 @@ impl MarksPage {
         };
         let set = &mut self.sets[at];
         let before = set.heap_bytes();
-        let fresh = set.insert(slot);
+        let answer = change(set);
         self.sets_bytes = self.sets_bytes + set.heap_bytes() - before;
-        fresh
+        answer
     }
 
     /// Adds another page's marks.
     pub(crate) fn absorb(&mut self, other: &Self) {
         for (cell, slots) in other.cells() {
-            for slot in slots.iter() {
-                self.insert(cell, slot);
-            }
+            self.change(cell, |set| set.absorb(slots));
         }
     }
 

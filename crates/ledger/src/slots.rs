@@ -62,6 +62,21 @@ impl SlotSet {
         }
     }
 
+    /// Adds another set's slots.
+    pub fn absorb(&mut self, other: &Self) {
+        match (&mut *self, other) {
+            (Self::Few(few), Self::Few(more)) if few.len() + more.len() <= FEW_MAX => {
+                few.extend_from_slice(more);
+                // Two ascending runs: the stable sort merges them in one pass.
+                few.sort();
+                few.dedup();
+            }
+            (set, other) => other.iter().for_each(|slot| {
+                set.insert(slot);
+            }),
+        }
+    }
+
     /// Whether the slot is in the set.
     #[must_use]
     pub fn contains(&self, slot: u16) -> bool {

@@ -9,8 +9,8 @@ use pushtally_model::{AppId, Cell, Kind, LossId, Number, Origin, Second, TaskKey
 use crate::days::Days;
 use crate::wire::{DecodeError, Reader, put_signed, put_varint};
 
-/// About 1,024 devices with four stages each: every `batch` and every message push stays below.
-pub const SMALL_TASK_ENTRIES_MAX: usize = 4096;
+/// Adding to a run moves half of it, so beyond about this length pages of marks and rows are cheaper.
+pub const SMALL_TASK_ENTRIES_MAX: usize = 1024;
 
 /// One mark of a small task, with all that its tallies need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -247,6 +247,10 @@ struct CachedPages<'a> {
 impl Pages for CachedPages<'_> {
     type Error = StoreError;
 
+    fn fork(&mut self) -> Option<Self> {
+        Some(Self { ..*self })
+    }
+
     fn change<R>(
         &mut self,
         key: PageKey,

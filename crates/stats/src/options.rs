@@ -14,8 +14,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// What pages may take. The rest is for names, buffers, and the copies that a snapshot holds while pages
-    /// it has not written yet are changed again.
+    /// What pages may take. The rest is for names, for what waits and what changed since the last snapshot,
+    /// and for the snapshot being written.
     pub(crate) fn page_bytes_max(&self) -> usize {
         self.memory_bytes_max / 5 * 2
     }
@@ -26,7 +26,7 @@ impl Default for Options {
         Self {
             memory_bytes_max: 1 << 30,
             waiting_events_max: 262_144,
-            snapshot_events: 1_000_000,
+            snapshot_events: 500_000,
             snapshot_interval_ms: 30_000,
         }
     }

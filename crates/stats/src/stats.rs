@@ -180,6 +180,7 @@ impl Stats {
         scope: Scope,
         window: Window,
     ) -> Result<Tally, StoreError> {
+        self.refuse_if_failed()?;
         query::tally(&self.shared, scope, window).await
     }
 
@@ -240,10 +241,16 @@ impl Stats {
         &self.shared.engine
     }
 
-    async fn record(&self, wanted: Wanted) -> Result<(), StoreError> {
-        if let Some(what) = self.shared.failed() {
-            return Err(StoreError::Failed { what });
+    /// After a failure pages may be half changed, so they answer nothing either.
+    fn refuse_if_failed(&self) -> Result<(), StoreError> {
+        match self.shared.failed() {
+            Some(what) => Err(StoreError::Failed { what }),
+            None => Ok(()),
         }
+    }
+
+    async fn record(&self, wanted: Wanted) -> Result<(), StoreError> {
+        self.refuse_if_failed()?;
         let answered = self.shared.intake.put(wanted)?;
         answered.await.unwrap_or_else(|_| {
             Err(StoreError::Failed {
@@ -273,7 +280,11 @@ impl Report for Stats {
         if events.is_empty() {
             return Ok(());
         }
-        warm(&self.shared, &events).await?;
+        if let Err(error) = warm(&self.shared, &events).await {
+            // A page that cannot be read cannot be counted in: better to stop and say so.
+            self.shared.fail(&error.to_string());
+            return Err(error);
+        }
         self.record(Wanted::Events(source, events)).await
     }
 }

@@ -11,7 +11,7 @@ use pushtally_model::Entropy;
 
 use crate::apps::LocalApps;
 use crate::disk::{Disk, RealDisk};
-use crate::engine::{LocalEngine, LocalOptions};
+use crate::engine::{LocalEngine, LocalOptions, keep_private};
 use crate::error::LocalError;
 use crate::format::Format;
 use crate::log::Moment;
@@ -43,7 +43,7 @@ impl LocalEngine {
             apps.write(&app)?;
         }
         // The mark comes last: a copy without it is no data directory.
-        Format::open(&*self.disk, to, self.partitions)?;
+        Format::mark(&*self.disk, to, self.partitions)?;
         Ok(BackupReport { bytes, pause_us })
     }
 
@@ -96,6 +96,8 @@ pub(crate) const EVENTS: &str = "events";
 pub(crate) const NAMES: &str = "names";
 pub(crate) const PAGES: &str = "pages";
 pub(crate) const RELAYS: &str = "relays";
+/// What only a marked directory holds.
+pub(crate) const PARTS: [&str; 3] = [EVENTS, NAMES, PAGES];
 pub(crate) const APPS: &str = "apps.redb";
 
 /// Copies a backup into an empty or new directory and checks every byte of the copy. Answers the pages in it.
@@ -140,7 +142,7 @@ fn make_empty(disk: &dyn Disk, dir: &Path) -> Result<(), LocalError> {
         .map_err(|e| LocalError::of_io("list", dir, e))?
         .first()
     {
-        None => Ok(()),
+        None => keep_private(dir),
         Some(name) => Err(LocalError::Io {
             what: format!("use `{}`: it already holds `{name}`", dir.display()),
             source: std::io::ErrorKind::AlreadyExists.into(),

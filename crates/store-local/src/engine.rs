@@ -24,7 +24,7 @@ use crate::format::{Format, Lock};
 use crate::identities::LocalIdentities;
 use crate::log::LocalLog;
 use crate::relay_queue;
-use crate::segments::{SegmentLog, SegmentOptions};
+use crate::segments::{OpenReport, SegmentLog, SegmentOptions};
 use crate::tables::Tables;
 
 const EVENTS_MAGIC: [u8; 8] = *b"PTEVENTS";
@@ -107,16 +107,16 @@ impl LocalEngine {
                 );
             }
         }
-        let included = tables.installed().included.of(0);
-        if included >= events.report.next || included + 1 < events.report.first {
-            let (first, next) = (events.report.first, events.report.next);
-            let why = format!(
-                "it holds batches `{first}` to before `{next}`, the snapshot includes `{included}`"
-            );
-            return Err(LocalError::corrupt(&dir.join(EVENTS), 0, why));
-        }
-
+        check_events(&dir.join(EVENTS), &events.report, &tables.installed())?;
         let identities = Arc::new(LocalIdentities::open(&names.log, entropy)?);
+        check_names(
+            &dir.join(NAMES),
+            &names.report,
+            &identities,
+            &tables.installed(),
+        )?;
+        tables.remove_unnamed()?;
+
         let torn = names.report.torn_bytes_cut + events.report.torn_bytes_cut;
         let log = Arc::new(LocalLog::new(
             events.log,
@@ -180,8 +180,42 @@ impl LocalEngine {
     }
 }
 
+/// The log must reach from before the snapshot's next batch to its last one: what a snapshot includes was
+/// acknowledged.
+fn check_events(dir: &Path, report: &OpenReport, installed: &Installed) -> Result<(), LocalError> {
+    let included = installed.included.of(0);
+    if included < report.next && included + 1 >= report.first {
+        return Ok(());
+    }
+    let (first, next) = (report.first, report.next);
+    let why = format!(
+        "it holds batches `{first}` to before `{next}`, the snapshot includes `{included}`"
+    );
+    Err(LocalError::corrupt(dir, 0, why))
+}
+
+/// Names are never dropped, and were durable before the numbers that a snapshot knows of.
+fn check_names(
+    dir: &Path,
+    report: &OpenReport,
+    identities: &LocalIdentities,
+    installed: &Installed,
+) -> Result<(), LocalError> {
+    if report.first > 1 {
+        let why = format!(
+            "its first frame is `{}`, the ones before are missing",
+            report.first
+        );
+        return Err(LocalError::corrupt(dir, 0, why));
+    }
+    match identities.missing(installed.tasks_end, &installed.numbers_end) {
+        None => Ok(()),
+        Some(why) => Err(LocalError::corrupt(dir, 0, why)),
+    }
+}
+
 /// The directory holds keys: nobody else on the machine may look.
-fn keep_private(dir: &Path) -> Result<(), LocalError> {
+pub(crate) fn keep_private(dir: &Path) -> Result<(), LocalError> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
         .map_err(|e| LocalError::of_io("restrict", dir, e))

@@ -7,6 +7,7 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
+use crate::backup::PARTS;
 use crate::disk::Disk;
 use crate::error::LocalError;
 
@@ -25,15 +26,29 @@ pub(crate) struct Format {
 }
 
 impl Format {
-    /// Reads the directory's format, or makes the directory.
+    /// Reads the directory's mark, or marks a new directory.
     pub(crate) fn open(disk: &dyn Disk, dir: &Path, partitions: u16) -> Result<Self, LocalError> {
-        let (path, new) = (dir.join(NAME), dir.join(NAME_NEW));
-        if disk
-            .exists(&path)
-            .map_err(|e| LocalError::of_io("look for", &path, e))?
-        {
-            return Self::read(disk, &path);
+        let exists = |path: &Path| {
+            disk.exists(path)
+                .map_err(|e| LocalError::of_io("look for", path, e))
+        };
+        if exists(&dir.join(NAME))? {
+            return Self::read(disk, &dir.join(NAME));
         }
+        // A new directory is marked before anything else is in it.
+        for part in PARTS {
+            if exists(&dir.join(part))? {
+                let why =
+                    format!("it holds `{part}` but no `{NAME}`, as an incomplete backup does");
+                return Err(LocalError::corrupt(dir, 0, why));
+            }
+        }
+        Self::mark(disk, dir, partitions)
+    }
+
+    /// Marks a directory as one of this format.
+    pub(crate) fn mark(disk: &dyn Disk, dir: &Path, partitions: u16) -> Result<Self, LocalError> {
+        let (path, new) = (dir.join(NAME), dir.join(NAME_NEW));
         let format = Self {
             format: FORMAT,
             partitions,

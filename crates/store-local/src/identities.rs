@@ -122,6 +122,29 @@ impl LocalIdentities {
         }
     }
 
+    /// Which numbers the ledger uses that no name here has.
+    pub(crate) fn missing(
+        &self,
+        tasks_end: u32,
+        numbers_end: &BTreeMap<AppId, u32>,
+    ) -> Option<String> {
+        let inner = self.0.lock();
+        if inner.next_task < tasks_end {
+            return Some(format!(
+                "it names `{}` tasks, the ledger has `{tasks_end}`",
+                inner.next_task
+            ));
+        }
+        let next = |app| inner.next_number.get(app).copied().unwrap_or_default();
+        let short = numbers_end.iter().find(|(app, end)| next(app) < **end);
+        short.map(|(app, end)| {
+            format!(
+                "it names `{}` devices of app `{app}`, the ledger has `{end}`",
+                next(app)
+            )
+        })
+    }
+
     pub(crate) fn count(&self) -> (u64, u64) {
         let inner = self.0.lock();
         (inner.tasks.len() as u64, inner.recipients.len() as u64)

@@ -52,7 +52,7 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Opens the set that the manifest names and removes what it does not name.
+    /// Opens the set that the manifest names. Changes nothing: [`Self::remove_unnamed`] does, once all is well.
     pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, LocalError> {
         disk.create_dir_all(dir)
             .map_err(|e| LocalError::of_io("create", dir, e))?;
@@ -64,20 +64,6 @@ impl Tables {
                 &table_path(dir, entry.id),
                 entry,
             )?));
-        }
-        for name in disk
-            .list(dir)
-            .map_err(|e| LocalError::of_io("list", dir, e))?
-        {
-            let named = manifest
-                .tables
-                .iter()
-                .any(|entry| name == table_name(entry.id));
-            if !named && (name.ends_with(".table") || name.ends_with(".new")) {
-                let path = dir.join(name);
-                disk.remove(&path)
-                    .map_err(|e| LocalError::of_io("remove", &path, e))?;
-            }
         }
         let next_id = manifest
             .tables
@@ -94,6 +80,22 @@ impl Tables {
             next_id: AtomicU64::new(next_id),
             merging: Mutex::new(()),
         })
+    }
+
+    /// Removes what a crash left behind: files that the manifest does not name.
+    pub(crate) fn remove_unnamed(&self) -> Result<(), LocalError> {
+        let set = self.set();
+        let listed = self.disk.list(&self.dir);
+        for name in listed.map_err(|e| LocalError::of_io("list", &self.dir, e))? {
+            let mut named = set.manifest.tables.iter();
+            let is_ours = name.ends_with(".table") || name.ends_with(".new");
+            if is_ours && !named.any(|entry| name == table_name(entry.id)) {
+                let path = self.dir.join(name);
+                let removed = self.disk.remove(&path);
+                removed.map_err(|e| LocalError::of_io("remove", &path, e))?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn generation(&self) -> u64 {

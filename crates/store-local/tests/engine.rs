@@ -171,6 +171,37 @@ async fn a_log_that_lost_what_a_snapshot_includes_is_refused() {
 }
 
 #[tokio::test]
+async fn lost_names_are_noticed() {
+    let root = tempfile::tempdir().unwrap();
+    let engine = open(root.path()).unwrap();
+    fill(&engine, 3).await;
+    let snapshot = pushtally_store::Snapshot {
+        included: pushtally_store::Position::single(3),
+        tasks_end: 1,
+        ..pushtally_store::Snapshot::default()
+    };
+    engine.engine().pages.install(&snapshot).await.unwrap();
+    drop(engine);
+    std::fs::remove_dir_all(root.path().join("names")).unwrap();
+    let refused = open(root.path()).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("names `0` tasks, the ledger has `1`"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_directory_without_its_mark_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    drop(open(root.path()).unwrap());
+    std::fs::remove_file(root.path().join("FORMAT")).unwrap();
+    let refused = open(root.path()).unwrap_err();
+    assert!(refused.to_string().contains("no `FORMAT`"), "{refused}");
+}
+
+#[tokio::test]
 async fn the_directory_is_nobody_elses_to_read() {
     use std::os::unix::fs::PermissionsExt;
     let root = tempfile::tempdir().unwrap();

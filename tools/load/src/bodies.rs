@@ -82,7 +82,10 @@ impl<'a> EventsCall<'a> {
             stage: 1,
         };
         let rendered = render(run, &event);
-        let body = format!(r#"{{"Events":[{}]}}"#, vec![rendered.as_str(); EVENTS_LEN].join(","));
+        let body = format!(
+            r#"{{"Events":[{}]}}"#,
+            vec![rendered.as_str(); EVENTS_LEN].join(",")
+        );
         let head = access.events_head(body.len(), now_s);
         let after = |text: &str, mark: &str| text.find(mark).map_or(0, |at| at + mark.len());
         let field = |mark: &str| after(&rendered, mark);
@@ -129,10 +132,7 @@ impl<'a> EventsCall<'a> {
         bytes[fields.stage] = b'0' + event.stage;
         put_8(bytes, fields.task, event.task);
         put_8(bytes, fields.account, event.recipient);
-        put_4(bytes, fields.at, event.at / 1_000_000);
-        put_4(bytes, fields.at + 4, event.at / 100 % 10_000);
-        bytes[fields.at + 8] = b'0' + (event.at / 10 % 10) as u8;
-        bytes[fields.at + 9] = b'0' + (event.at % 10) as u8;
+        put_10(bytes, fields.at, event.at);
     }
 
     /// The whole request.
@@ -145,7 +145,16 @@ impl<'a> EventsCall<'a> {
     }
 }
 
-fn put_8(bytes: &mut [u8], at: usize, number: u32) {
+/// Writes a second as ten digits.
+pub(crate) fn put_10(bytes: &mut [u8], at: usize, second: u32) {
+    put_4(bytes, at, second / 1_000_000);
+    put_4(bytes, at + 4, second / 100 % 10_000);
+    bytes[at + 8] = b'0' + (second / 10 % 10) as u8;
+    bytes[at + 9] = b'0' + (second % 10) as u8;
+}
+
+/// Writes a number below 100,000,000 as eight digits.
+pub(crate) fn put_8(bytes: &mut [u8], at: usize, number: u32) {
     put_4(bytes, at, number / 10_000);
     put_4(bytes, at + 4, number % 10_000);
 }

@@ -87,7 +87,9 @@ fn body_len(head: &[u8]) -> io::Result<usize> {
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes.windows(wanted.len()).position(|window| window == wanted)
+    bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted)
 }
 
 fn strange(what: &str) -> io::Error {
@@ -121,7 +123,13 @@ mod tests {
     fn replies_are_read_however_they_are_cut() {
         let mut connection = Connection::open(serve(&[
             &["HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx: y\r\n\r\nOK"],
-            &["HTTP/1.1 200 OK\r\nContent-Le", "ngth:3\r", "\n\r\n", "a", "bc"],
+            &[
+                "HTTP/1.1 200 OK\r\nContent-Le",
+                "ngth:3\r",
+                "\n\r\n",
+                "a",
+                "bc",
+            ],
             &["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"],
         ]))
         .unwrap();
@@ -138,7 +146,12 @@ mod tests {
             &[&["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"]],
             &[&["HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nab"]],
         ] {
-            assert!(Connection::open(serve(replies)).unwrap().call(b"call").is_err());
+            assert!(
+                Connection::open(serve(replies))
+                    .unwrap()
+                    .call(b"call")
+                    .is_err()
+            );
         }
     }
 }

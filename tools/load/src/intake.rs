@@ -28,14 +28,14 @@ const REFUSALS_MAX: u32 = 10_000;
 
 /// How much to send, and when.
 #[derive(Debug)]
-pub(crate) struct Plan<'a> {
+pub(crate) struct Plan {
     pub(crate) run: u32,
     pub(crate) task_time_s: u32,
     pub(crate) calls: u64,
     /// Calls a second, latency from the intended time; `None` is as fast as answered.
     pub(crate) rate: Option<f64>,
-    /// Ends the run early when set.
-    pub(crate) stop: &'a AtomicBool,
+    /// Nothing is sent from this moment on.
+    pub(crate) until: Option<Instant>,
 }
 
 /// What came of it.
@@ -62,7 +62,11 @@ impl Sent {
         report.figure("duration", self.elapsed.as_secs_f64(), "s");
         report.figure("intake", self.events_per_s(), "events/s");
         report.latencies("call of 100 events", &mut self.latencies);
-        report.count("calls refused and repeated", self.refusals.values().sum(), "calls");
+        report.count(
+            "calls refused and repeated",
+            self.refusals.values().sum(),
+            "calls",
+        );
         for (code, count) in &self.refusals {
             report.count(&format!("  with ErrorCode {code}"), *count, "calls");
         }
@@ -70,7 +74,7 @@ impl Sent {
 }
 
 /// Sends what the sources give, a connection each, until the plan is done.
-pub(crate) fn run<S>(target: &Target, plan: &Plan<'_>, sources: &mut [S]) -> anyhow::Result<Sent>
+pub(crate) fn run<S>(target: &Target, plan: &Plan, sources: &mut [S]) -> anyhow::Result<Sent>
 where
     S: FnMut() -> Event + Send,
 {
@@ -91,7 +95,11 @@ where
             .collect();
         senders
             .into_iter()
-            .map(|sender| sender.join().unwrap_or_else(|_| bail!("a sender has panicked")))
+            .map(|sender| {
+                sender
+                    .join()
+                    .unwrap_or_else(|_| bail!("a sender has panicked"))
+            })
             .collect::<Vec<_>>()
     });
     let mut whole = Sent {
@@ -111,36 +119,45 @@ where
 
 fn send(
     target: &Target,
-    plan: &Plan<'_>,
+    plan: &Plan,
     source: &mut impl FnMut() -> Event,
     (start, next, failed): (Instant, &AtomicU64, &AtomicBool),
 ) -> anyhow::Result<Sent> {
-    let mut connection = Connection::open(target.address).context("the server cannot be reached")?;
+    let mut connection =
+        Connection::open(target.address).context("the server cannot be reached")?;
     let mut call = EventsCall::new(&target.access, plan.run, plan.task_time_s, now_s());
     let mut sent = Sent::default();
     loop {
         let turn = next.fetch_add(1, Ordering::Relaxed);
-        let ended = plan.stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
-        if turn >= plan.calls || ended {
+        let intended = plan
+            .rate
+            .map(|rate| start + Duration::from_secs_f64(turn as f64 / rate));
+        let late = plan
+            .until
+            .is_some_and(|until| intended.unwrap_or_else(Instant::now) >= until);
+        if turn >= plan.calls || late || failed.load(Ordering::Relaxed) {
             return Ok(sent);
         }
         for index in 0..EVENTS_LEN {
             call.set(index, &source());
         }
-        let intended = match plan.rate {
-            Some(rate) => wait_until(start + Duration::from_secs_f64(turn as f64 / rate)),
-            None => Instant::now(),
-        };
+        let intended = intended.map_or_else(Instant::now, wait_until);
         deliver(&mut connection, &mut call, &mut sent)?;
         sent.latencies.add(intended.elapsed());
         sent.calls += 1;
     }
 }
 
-fn deliver(connection: &mut Connection, call: &mut EventsCall<'_>, sent: &mut Sent) -> anyhow::Result<()> {
+fn deliver(
+    connection: &mut Connection,
+    call: &mut EventsCall<'_>,
+    sent: &mut Sent,
+) -> anyhow::Result<()> {
     for _ in 0..REFUSALS_MAX {
         call.sign(now_s());
-        let reply = connection.call(call.bytes()).context("a call was not answered")?;
+        let reply = connection
+            .call(call.bytes())
+            .context("a call was not answered")?;
         if reply == ACCEPTED {
             return Ok(());
         }
@@ -153,6 +170,40 @@ fn deliver(connection: &mut Connection, call: &mut EventsCall<'_>, sent: &mut Se
         thread::sleep(AGAIN_PAUSE);
     }
     bail!("a call was refused {REFUSALS_MAX} times")
+}
+
+/// A source that gives the events of `0..total` in turns of a whole call, shared by all that take from `next`; beyond
+/// the end it repeats the last, which counts no more.
+pub(crate) fn turns<'a>(
+    next: &'a AtomicU64,
+    total: u64,
+    event: impl Fn(u64) -> Event + Send + 'a,
+) -> impl FnMut() -> Event + Send + 'a {
+    let mut turn = 0..0;
+    move || {
+        if turn.is_empty() {
+            let start = next.fetch_add(EVENTS_LEN as u64, Ordering::Relaxed);
+            turn = start..start + EVENTS_LEN as u64;
+        }
+        event(turn.next().unwrap_or_default().min(total - 1))
+    }
+}
+
+/// Sends one call of a few events outside of any measurement.
+pub(crate) fn post(
+    target: &Target,
+    connection: &mut Connection,
+    events: &[String],
+) -> anyhow::Result<()> {
+    let body = format!(r#"{{"Events":[{}]}}"#, events.join(","));
+    let request = target.access.events_head(body.len(), now_s()) + &body;
+    let reply = connection
+        .call(request.as_bytes())
+        .context("a call was not answered")?;
+    if reply != ACCEPTED {
+        bail!("a call was refused: {}", String::from_utf8_lossy(reply));
+    }
+    Ok(())
 }
 
 /// Waits for a moment, unless it is past, and answers it: whoever is late counts from when it should have been.

@@ -8,7 +8,8 @@ pub(crate) struct Latencies(Vec<u64>);
 
 impl Latencies {
     pub(crate) fn add(&mut self, latency: Duration) {
-        self.0.push(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
+        self.0
+            .push(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
     }
 
     pub(crate) fn append(&mut self, mut other: Self) {

@@ -9,6 +9,7 @@ mod args;
 mod bodies;
 mod client;
 mod events;
+mod history;
 mod intake;
 mod latency;
 mod mixed;

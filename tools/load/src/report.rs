@@ -99,7 +99,12 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_and_cut() {
-        for (number, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")] {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (12_345_678, "12,345,678"),
+        ] {
             assert_eq!(grouped(number), expected);
         }
         for (value, expected) in [(0.1234, "0.123"), (12.34, "12.3"), (512_345.6, "512,346")] {

@@ -19,8 +19,11 @@ impl Histogram {
             return Ok(None);
         };
         let request = format!("GET /metrics HTTP/1.1\r\nHost: {operator}\r\n\r\n");
-        let mut connection = Connection::open(operator).context("the operator listener cannot be reached")?;
-        let page = connection.call(request.as_bytes()).context("metrics cannot be read")?;
+        let mut connection =
+            Connection::open(operator).context("the operator listener cannot be reached")?;
+        let page = connection
+            .call(request.as_bytes())
+            .context("metrics cannot be read")?;
         Ok(Some(Self::parse(&String::from_utf8_lossy(page))))
     }
 
@@ -32,15 +35,28 @@ impl Histogram {
             let (_, bound) = labels.split_once(r#"le=""#)?;
             let (bound, _) = bound.split_once('"')?;
             let bound = bound.parse().unwrap_or(f64::INFINITY);
-            labels.contains(COMMAND).then(|| Some((bound, count.parse().ok()?)))?
+            labels
+                .contains(COMMAND)
+                .then(|| Some((bound, count.parse().ok()?)))?
         };
         Self(page.lines().filter_map(bucket).collect())
     }
 
     /// What was counted since an earlier reading.
     pub(crate) fn since(&self, before: &Self) -> Self {
-        let earlier = |bound: f64| before.0.iter().find(|(at, _)| *at == bound).map_or(0, |(_, count)| *count);
-        Self(self.0.iter().map(|(bound, count)| (*bound, count - earlier(*bound))).collect())
+        let earlier = |bound: f64| {
+            before
+                .0
+                .iter()
+                .find(|(at, _)| *at == bound)
+                .map_or(0, |(_, count)| *count)
+        };
+        Self(
+            self.0
+                .iter()
+                .map(|(bound, count)| (*bound, count - earlier(*bound)))
+                .collect(),
+        )
     }
 
     /// The two bounds between which the latency lies that this share of requests did not exceed, in seconds.
@@ -56,7 +72,10 @@ impl Histogram {
     pub(crate) fn report(&self, name: &str, report: &mut Report) {
         for (share, label) in [(0.5, "p50"), (0.99, "p99"), (0.999, "p99.9")] {
             if let Some((from, to)) = self.quantile_s(share) {
-                report.fact(&format!("{name} {label}"), &format!("{} to {} ms", from * 1e3, to * 1e3));
+                report.fact(
+                    &format!("{name} {label}"),
+                    &format!("{} to {} ms", from * 1e3, to * 1e3),
+                );
             }
         }
     }

@@ -135,12 +135,19 @@ struct Slot {
 
 impl Zipf {
     pub(crate) fn new(tasks: u32, exponent: f64) -> Self {
-        let weights: Vec<f64> = (1..=tasks).map(|rank| f64::from(rank).powf(-exponent)).collect();
+        let weights: Vec<f64> = (1..=tasks)
+            .map(|rank| f64::from(rank).powf(-exponent))
+            .collect();
         let mean = weights.iter().sum::<f64>() / f64::from(tasks);
         let mut shares: Vec<f64> = weights.iter().map(|weight| weight / mean).collect();
         let (mut small, mut large): (Vec<u32>, Vec<u32>) =
             (0..tasks).partition(|task| shares[*task as usize] < 1.0);
-        let mut slots: Vec<Slot> = (0..tasks).map(|alias| Slot { keep: u32::MAX, alias }).collect();
+        let mut slots: Vec<Slot> = (0..tasks)
+            .map(|alias| Slot {
+                keep: u32::MAX,
+                alias,
+            })
+            .collect();
         while let (Some(poor), Some(rich)) = (small.pop(), large.pop()) {
             let share = shares[poor as usize];
             slots[poor as usize] = Slot {
@@ -164,7 +171,11 @@ impl Zipf {
     fn pick(&self, bits: u64) -> u32 {
         let task = scale((bits >> 32) as u32, self.0.len() as u32);
         let slot = self.0[task as usize];
-        if bits as u32 <= slot.keep { task } else { slot.alias }
+        if bits as u32 <= slot.keep {
+            task
+        } else {
+            slot.alias
+        }
     }
 }
 
@@ -199,8 +210,9 @@ mod tests {
     #[test]
     fn distinct_events_are_known_without_a_set() {
         for recipients in [1_200, 120_000] {
-            let mut sequences: Vec<_> =
-                (0..4).map(|connection| Sequence::new(shape(recipients, 4), connection, 7)).collect();
+            let mut sequences: Vec<_> = (0..4)
+                .map(|connection| Sequence::new(shape(recipients, 4), connection, 7))
+                .collect();
             let mut seen = HashSet::new();
             let mut repeats = 0;
             for _ in 0..20_000 {
@@ -221,7 +233,10 @@ mod tests {
             }
             assert_eq!(known, seen);
             if recipients == 120_000 {
-                assert!((3_500..4_500).contains(&repeats), "{repeats} repeats of 80,000");
+                assert!(
+                    (3_500..4_500).contains(&repeats),
+                    "{repeats} repeats of 80,000"
+                );
             }
         }
     }

@@ -38,7 +38,8 @@ impl Server {
         let folder = args.folder.clone().unwrap_or_else(|| {
             std::env::temp_dir().join(format!("pushtally-load-{}", std::process::id()))
         });
-        fs::create_dir_all(&folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("`{}` cannot be made", folder.display()))?;
         let config = folder.join("pushtally.toml");
         fs::write(&config, configuration(args))?;
         let mut child = Command::new(&program)
@@ -65,6 +66,10 @@ impl Server {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.temporary
     }
 
     /// The kind of file system that holds the folder: an fsync means nothing on some.
@@ -118,7 +123,8 @@ fn configuration(args: &TargetArgs) -> String {
         administrator,
         ..
     } = args;
-    let [key, token, administrator] = [key, token, administrator].map(|text| Value::from(text.as_str()));
+    let [key, token, administrator] =
+        [key, token, administrator].map(|text| Value::from(text.as_str()));
     format!(
         r#"# Written by pushtally-load.
 [storage]
@@ -185,7 +191,10 @@ mod tests {
     fn the_log_says_where_the_server_listens() {
         let read = |line: &str| addresses(&serde_json::from_str(line).unwrap_or_default());
         let line = r#"{"level":"INFO","message":"ready","public":"127.0.0.1:1","operator":"127.0.0.1:2","apps":1}"#;
-        let expected = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
+        let expected = (
+            "127.0.0.1:1".parse().unwrap(),
+            "127.0.0.1:2".parse().unwrap(),
+        );
         assert_eq!(read(line), Some(expected));
         assert_eq!(read(&line.replace("ready", "other")), None);
         assert_eq!(read("no JSON"), None);

@@ -41,7 +41,12 @@ impl<'a> Statistics<'a> {
     }
 
     /// The counts of at most five tasks, or of all with none given, in `[start_s, end_s)`.
-    pub(crate) fn ask(&mut self, tasks: &[String], start_s: u32, end_s: u32) -> anyhow::Result<Vec<Counts>> {
+    pub(crate) fn ask(
+        &mut self,
+        tasks: &[String],
+        start_s: u32,
+        end_s: u32,
+    ) -> anyhow::Result<Vec<Counts>> {
         let body = body(tasks, start_s, end_s);
         let request = self.target.access.statistics_head(body.len()) + &body;
         loop {
@@ -66,15 +71,25 @@ pub(crate) fn body(tasks: &[String], start_s: u32, end_s: u32) -> String {
 }
 
 fn results(reply: &Value, tasks: &[String]) -> anyhow::Result<Vec<Counts>> {
-    let results = reply["Results"].as_array().context("the reply has no Results")?;
+    let results = reply["Results"]
+        .as_array()
+        .context("the reply has no Results")?;
     let overall = [String::new()];
     let names = if tasks.is_empty() { &overall } else { tasks };
-    ensure!(results.len() == names.len(), "the reply has {} results for {} tasks", results.len(), names.len());
+    ensure!(
+        results.len() == names.len(),
+        "the reply has {} results for {} tasks",
+        results.len(),
+        names.len()
+    );
     results
         .iter()
         .zip(names)
         .map(|(result, name)| {
-            ensure!(result["TaskID"] == name.as_str(), "the results stand in another order: {result}");
+            ensure!(
+                result["TaskID"] == name.as_str(),
+                "the results stand in another order: {result}"
+            );
             counts(result).with_context(|| format!("a result cannot be read: {result}"))
         })
         .collect()
@@ -83,13 +98,30 @@ fn results(reply: &Value, tasks: &[String]) -> anyhow::Result<Vec<Counts>> {
 /// A result's rows, whose sums must be its totals.
 fn counts(result: &Value) -> anyhow::Result<Counts> {
     let four = |value: &Value| -> anyhow::Result<[u64; 4]> {
-        let count = |name: &str| value[name].as_u64().with_context(|| format!("{name} is missing"));
-        Ok([count("TotalCount")?, count("SentCount")?, count("DeliveredCount")?, count("ClickCount")?])
+        let count = |name: &str| {
+            value[name]
+                .as_u64()
+                .with_context(|| format!("{name} is missing"))
+        };
+        Ok([
+            count("TotalCount")?,
+            count("SentCount")?,
+            count("DeliveredCount")?,
+            count("ClickCount")?,
+        ])
     };
     let mut rows = Counts::new();
     let mut sums = [0; 4];
-    for row in result["PlatformStatistics"].as_array().context("PlatformStatistics is missing")? {
-        let small = |name: &str| row[name].as_u64().and_then(|number| u8::try_from(number).ok()).with_context(|| format!("{name} is missing"));
+    for row in result["PlatformStatistics"]
+        .as_array()
+        .context("PlatformStatistics is missing")?
+    {
+        let small = |name: &str| {
+            row[name]
+                .as_u64()
+                .and_then(|number| u8::try_from(number).ok())
+                .with_context(|| format!("{name} is missing"))
+        };
         let counted = four(row)?;
         for (sum, count) in sums.iter_mut().zip(counted) {
             *sum += count;
@@ -97,7 +129,10 @@ fn counts(result: &Value) -> anyhow::Result<Counts> {
         let twice = rows.insert((small("EventType")?, small("PushPlatform")?), counted);
         ensure!(twice.is_none(), "a row stands twice");
     }
-    ensure!(sums == four(result)?, "the totals are not the sums of the rows");
+    ensure!(
+        sums == four(result)?,
+        "the totals are not the sums of the rows"
+    );
     Ok(rows)
 }
 
@@ -117,7 +152,10 @@ impl Comparison {
         self.differing += 1;
         if self.differing <= TOLD_MAX {
             // Standard error may be closed; the exit code still says it.
-            let _ = writeln!(std::io::stderr(), "differs: {what}\n  expected {expected:?}\n  counted  {counted:?}");
+            let _ = writeln!(
+                std::io::stderr(),
+                "differs: {what}\n  expected {expected:?}\n  counted  {counted:?}"
+            );
         }
     }
 
@@ -147,7 +185,12 @@ impl Comparison {
     pub(crate) fn finish(&self, what: &str, report: &mut Report) -> anyhow::Result<()> {
         report.count(&format!("{what} compared"), self.compared, "");
         report.count(&format!("{what} that differ"), self.differing.into(), "");
-        ensure!(self.differing == 0, "{} of {} {what} differ", self.differing, self.compared);
+        ensure!(
+            self.differing == 0,
+            "{} of {} {what} differ",
+            self.differing,
+            self.compared
+        );
         Ok(())
     }
 }

@@ -49,16 +49,29 @@ impl Target {
 
     /// Tells what figures depend on beside the server itself.
     pub(crate) fn describe(&self, report: &mut Report) {
-        report.count("processors", std::thread::available_parallelism().map_or(0, |n| n.get() as u64), "");
+        report.count(
+            "processors",
+            std::thread::available_parallelism().map_or(0, |n| n.get() as u64),
+            "",
+        );
         if let Some(server) = &self.server {
             report.fact("file system", &server.file_system());
         }
     }
 
+    /// Whether nobody else has ever sent it anything.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.server.as_ref().is_some_and(Server::is_temporary)
+    }
+
     /// Tells the server's memory.
     pub(crate) fn report_memory(&self, report: &mut Report) {
         if let Some(bytes) = self.process.as_ref().and_then(Process::peak_bytes) {
-            report.figure("server peak resident memory", bytes as f64 / 1_048_576.0, "MiB");
+            report.figure(
+                "server peak resident memory",
+                bytes as f64 / 1_048_576.0,
+                "MiB",
+            );
         }
     }
 
@@ -67,7 +80,11 @@ impl Target {
         if let Some(server) = &self.server {
             let bytes = server.storage_bytes();
             report.figure("storage", bytes as f64 / 1_048_576.0, "MiB");
-            report.figure("storage per event sent", bytes as f64 / events.max(1) as f64, "bytes");
+            report.figure(
+                "storage per event sent",
+                bytes as f64 / events.max(1) as f64,
+                "bytes",
+            );
         }
     }
 
@@ -82,8 +99,15 @@ impl Target {
 
 fn resolve(url: &str) -> anyhow::Result<SocketAddr> {
     let told = || format!("`{url}` is not of the form http://HOST:PORT");
-    let authority = url.strip_prefix("http://").with_context(told)?.trim_end_matches('/');
-    authority.to_socket_addrs().with_context(told)?.next().with_context(told)
+    let authority = url
+        .strip_prefix("http://")
+        .with_context(told)?
+        .trim_end_matches('/');
+    authority
+        .to_socket_addrs()
+        .with_context(told)?
+        .next()
+        .with_context(told)
 }
 
 /// CPU time from one moment to another, of the server and of this process.
@@ -105,8 +129,14 @@ impl CpuMeter {
 
     /// Tells the CPU time since the start, by operation.
     pub(crate) fn report(&self, operations: u64, unit: &str, report: &mut Report) {
-        let now = [self.server.as_ref().and_then(Process::cpu_s), Process::own().cpu_s()];
-        for ((name, before), now) in [("server", self.server_s), ("client", self.own_s)].iter().zip(now) {
+        let now = [
+            self.server.as_ref().and_then(Process::cpu_s),
+            Process::own().cpu_s(),
+        ];
+        for ((name, before), now) in [("server", self.server_s), ("client", self.own_s)]
+            .iter()
+            .zip(now)
+        {
             if let (Some(before), Some(now)) = (before, now) {
                 let us = (now - before) * 1e6 / operations.max(1) as f64;
                 report.figure(&format!("{name} CPU"), us, &format!("µs/{unit}"));
@@ -121,8 +151,16 @@ mod tests {
 
     #[test]
     fn addresses_are_http_urls() {
-        assert_eq!(resolve("http://127.0.0.1:80/").unwrap(), "127.0.0.1:80".parse().unwrap());
-        for url in ["127.0.0.1:80", "https://127.0.0.1:80", "http://127.0.0.1", ""] {
+        assert_eq!(
+            resolve("http://127.0.0.1:80/").unwrap(),
+            "127.0.0.1:80".parse().unwrap()
+        );
+        for url in [
+            "127.0.0.1:80",
+            "https://127.0.0.1:80",
+            "http://127.0.0.1",
+            "",
+        ] {
             assert!(resolve(url).is_err(), "{url}");
         }
     }

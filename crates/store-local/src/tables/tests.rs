@@ -27,7 +27,9 @@ fn marks(slots: &[u16]) -> Page {
 }
 
 fn open(disk: &SimDisk) -> Result<Tables, LocalError> {
-    Tables::open(Arc::new(disk.clone()), Path::new(DIR))
+    let tables = Tables::open(Arc::new(disk.clone()), Path::new(DIR))?;
+    tables.remove_unnamed()?;
+    Ok(tables)
 }
 
 fn random_snapshot(dice: &mut Dice, included: u64) -> Snapshot {
