@@ -20,8 +20,9 @@ use crate::Command;
 pub(crate) use scrape::handle;
 
 /// Upper bounds of the latency histogram, in seconds: a query's floor is 0.2 ms, a group commit's 10 ms.
-const LATENCY_BUCKETS_S: [f64; 14] = [
-    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+const LATENCY_BUCKETS_S: [f64; 16] = [
+    0.000_05, 0.000_1, 0.000_2, 0.000_3, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+    0.25, 0.5, 1.0, 2.5,
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

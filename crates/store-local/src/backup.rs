@@ -11,9 +11,10 @@ use pushtally_model::Entropy;
 
 use crate::apps::LocalApps;
 use crate::disk::{Disk, RealDisk};
-use crate::engine::{LocalEngine, LocalOptions, keep_private};
+use crate::engine::{LocalEngine, LocalOptions};
 use crate::error::LocalError;
 use crate::format::Format;
+use crate::layout::{APPS, EVENTS, FORMAT, NAMES, PAGES, keep_private};
 use crate::log::Moment;
 use crate::tables::TableSet;
 
@@ -92,14 +93,6 @@ impl LocalEngine {
     }
 }
 
-pub(crate) const EVENTS: &str = "events";
-pub(crate) const NAMES: &str = "names";
-pub(crate) const PAGES: &str = "pages";
-pub(crate) const RELAYS: &str = "relays";
-/// What only a marked directory holds.
-pub(crate) const PARTS: [&str; 3] = [EVENTS, NAMES, PAGES];
-pub(crate) const APPS: &str = "apps.redb";
-
 /// Copies a backup into an empty or new directory and checks every byte of the copy. Answers the pages in it.
 pub fn restore(
     from: &Path,
@@ -108,7 +101,7 @@ pub fn restore(
     entropy: &dyn Entropy,
 ) -> Result<u64, LocalError> {
     let disk = RealDisk;
-    let format = from.join(crate::format::NAME);
+    let format = from.join(FORMAT);
     if !disk
         .exists(&format)
         .map_err(|e| LocalError::of_io("look for", &format, e))?
@@ -124,7 +117,7 @@ pub fn restore(
         copy_dir(&disk, &from.join(part), &to.join(part))?;
     }
     copy_file(&from.join(APPS), &to.join(APPS))?;
-    copy_file(&format, &to.join(crate::format::NAME))?;
+    copy_file(&format, &to.join(FORMAT))?;
     disk.sync_dir(to)
         .map_err(|e| LocalError::of_io("sync", to, e))?;
     let engine = LocalEngine::open(to, options, entropy)?;

@@ -17,11 +17,11 @@ use pushtally_store::{
 use std::collections::BTreeMap;
 
 use crate::apps::LocalApps;
-use crate::backup::{APPS, EVENTS, NAMES, PAGES, RELAYS};
 use crate::disk::{Disk, RealDisk};
 use crate::error::LocalError;
 use crate::format::{Format, Lock};
 use crate::identities::LocalIdentities;
+use crate::layout::{APPS, EVENTS, NAMES, PAGES, RELAYS, keep_private};
 use crate::log::LocalLog;
 use crate::relay_queue;
 use crate::segments::{OpenReport, SegmentLog, SegmentOptions};
@@ -212,13 +212,6 @@ fn check_names(
         None => Ok(()),
         Some(why) => Err(LocalError::corrupt(dir, 0, why)),
     }
-}
-
-/// The directory holds keys: nobody else on the machine may look.
-pub(crate) fn keep_private(dir: &Path) -> Result<(), LocalError> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
-        .map_err(|e| LocalError::of_io("restrict", dir, e))
 }
 
 /// The thread that merges tables.

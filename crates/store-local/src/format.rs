@@ -7,15 +7,13 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::backup::PARTS;
 use crate::disk::Disk;
 use crate::error::LocalError;
+use crate::layout::{FORMAT as NAME, LOCK, PARTS};
 
 /// The newest format this release reads and the one it writes.
-const FORMAT: u32 = 1;
-pub(crate) const NAME: &str = "FORMAT";
+const VERSION: u32 = 1;
 const NAME_NEW: &str = "FORMAT.new";
-const LOCK: &str = "LOCK";
 
 /// What is fixed when a directory is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +48,7 @@ impl Format {
     pub(crate) fn mark(disk: &dyn Disk, dir: &Path, partitions: u16) -> Result<Self, LocalError> {
         let (path, new) = (dir.join(NAME), dir.join(NAME_NEW));
         let format = Self {
-            format: FORMAT,
+            format: VERSION,
             partitions,
         };
         let json = serde_json::to_string(&format)
@@ -95,12 +93,12 @@ impl Format {
             .get("format")
             .and_then(serde_json::Value::as_u64)
             .unwrap_or_default();
-        if version > u64::from(FORMAT) {
+        if version > u64::from(VERSION) {
             let found = u32::try_from(version).unwrap_or(u32::MAX);
             return Err(LocalError::NewerVersion {
                 path: path.to_path_buf(),
                 found,
-                known: FORMAT,
+                known: VERSION,
             });
         }
         serde_json::from_value(found).map_err(|e| LocalError::corrupt(path, 0, e.to_string()))

@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod format;
 mod identities;
+mod layout;
 mod log;
 pub mod relay_queue;
 pub mod segments;

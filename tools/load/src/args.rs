@@ -85,7 +85,7 @@ pub(crate) struct ShapeArgs {
     /// Events in a hundred that repeat an earlier one.
     #[arg(long, default_value_t = 5.0)]
     pub(crate) repeats: f64,
-    /// Seconds, ending now, over which event times lie; default 600, for a filled ledger 29 days.
+    /// Seconds that an event may be older than its call; default 10, for a filled ledger 29 days.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=2_505_600))]
     pub(crate) spread_s: Option<u32>,
     /// Names the tasks, eight hexadecimal digits at most; the same name means the same tasks. Default: from the clock.

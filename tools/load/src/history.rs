@@ -12,8 +12,8 @@ use crate::sequence::{Event, Sequence, Shape, Zipf, platform};
 use crate::statistics::{Comparison, Counts, SPAN_S, Statistics};
 use crate::target::Target;
 
-/// Seconds over which events lie that happen now.
-pub(crate) const NOW_S: u32 = 600;
+/// Seconds by which an event may be older than the call that tells it, when events are told as they happen.
+pub(crate) const NOW_S: u32 = 10;
 /// Seconds over which a filled ledger lies; the rest of the 30 days that one query spans is left for a run on top.
 pub(crate) const FILLED_S: u32 = SPAN_S - 86_400;
 
@@ -64,7 +64,6 @@ impl History {
     /// Lets what is sent from now on happen now.
     pub(crate) fn continue_now(&mut self) {
         for sequence in &mut self.sequences {
-            sequence.shape.first_s = now_s() - NOW_S;
             sequence.shape.spread_s = NOW_S;
         }
     }
@@ -84,11 +83,7 @@ impl History {
             rate: rate.map(|rate| rate / EVENTS_LEN as f64),
             until,
         };
-        let mut sources: Vec<_> = self
-            .sequences
-            .iter_mut()
-            .map(|sequence| || sequence.next())
-            .collect();
+        let mut sources: Vec<_> = self.sequences.iter_mut().map(live).collect();
         intake::run(target, &plan, &mut sources)
     }
 
@@ -169,6 +164,19 @@ impl History {
             count(&mut counts, 1, recipient);
         }
         counts
+    }
+}
+
+/// A sequence whose times move with the clock, looked at once a call.
+fn live(sequence: &mut Sequence) -> impl FnMut() -> Event {
+    let mut left = 0;
+    move || {
+        if left == 0 {
+            left = EVENTS_LEN;
+            sequence.shape.first_s = now_s() - sequence.shape.spread_s;
+        }
+        left -= 1;
+        sequence.next()
     }
 }
 

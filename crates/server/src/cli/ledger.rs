@@ -46,11 +46,12 @@ pub(super) fn run(
                 "           {} bytes cut at the last start, never acknowledged",
                 stat.torn_bytes_cut
             );
-            sayln!(
-                "snapshot   includes batch {}, {} bytes",
-                included.join(", "),
-                stat.snapshot_bytes
-            );
+            if included.is_empty() {
+                sayln!("snapshot   none yet");
+            } else {
+                let (batch, bytes) = (included.join(", "), stat.snapshot_bytes);
+                sayln!("snapshot   includes batch {batch}, {bytes} bytes");
+            }
             sayln!("names      {} tasks, {} devices", stat.tasks, stat.devices);
         }
         Done::Digest { digest, next } => sayln!("{digest} before batch {next}"),

@@ -80,15 +80,3 @@ proptest! {
         assert_no_forgery(&format!("{}{insert}{}", &NPM[..start], &NPM[end..]));
     }
 }
-
-/// Run with `cargo test --release -p pushtally-usersig -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn check_takes_microseconds() {
-    const ROUNDS: u32 = 200_000;
-    let start = std::time::Instant::now();
-    for _ in 0..ROUNDS {
-        assert!(check(std::hint::black_box(NPM), &[KEY], &XIAOJUN).is_ok());
-    }
-    println!("{:?} a check", start.elapsed() / ROUNDS);
-}

@@ -246,19 +246,3 @@ fn refused_events_are_named_up_to_a_bound() {
     assert!(text.ends_with("event `18`: bad; …"), "{text}");
     assert!(describe_refused(&refused[..1], 1).ends_with("event `0`: bad"));
 }
-
-/// A plain measurement, run by hand with `--ignored --nocapture` in release.
-#[test]
-#[ignore = "measures"]
-fn typed_parse_speed() {
-    let body = body(&[SAMPLE; 100]);
-    let start = std::time::Instant::now();
-    for _ in 0..10_000 {
-        let batch = EventBatch::parse(body.as_bytes()).unwrap();
-        assert_eq!(batch.check(NOW).filter(Result::is_ok).count(), 100);
-    }
-    println!(
-        "{:.0} ns per event",
-        start.elapsed().as_nanos() as f64 / 1e6
-    );
-}
