@@ -151,6 +151,14 @@ async fn open(dir: &Path) -> (LocalEngine, Arc<Stats>) {
     )
     .await
     .unwrap();
+    // The shapes number tasks and devices themselves.
+    let ends = std::collections::BTreeMap::from([(APP, 1_000_000)]);
+    stats
+        .engine()
+        .identities
+        .raise(1 << 30, &ends)
+        .await
+        .unwrap();
     (engine, stats)
 }
 

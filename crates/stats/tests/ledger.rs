@@ -51,6 +51,9 @@ async fn open(dir: &Path, options: Options) -> (LocalEngine, Arc<Stats>) {
     let engine = LocalEngine::open(dir, LocalOptions::default(), &FixedEntropy(7)).unwrap();
     let clock = Arc::new(ManualClock::at_unix(i64::from(START)));
     let stats = Stats::open(engine.engine(), clock, options).await.unwrap();
+    // These tests number tasks and devices themselves.
+    let ends = BTreeMap::from([(APP, 300_000)]);
+    stats.engine().identities.raise(100, &ends).await.unwrap();
     (engine, stats)
 }
 

@@ -58,7 +58,7 @@ pub(crate) struct TargetArgs {
 pub(crate) enum Command {
     /// Send documented bodies of 100 events, then compare the counts.
     Events(EventsArgs),
-    /// The same spread over 29 days, to fill a ledger for `query`.
+    /// The same over 29 days, day by day, to fill a ledger for `query`.
     Fill(EventsArgs),
     /// Ask for the statistics of 5 tasks over 30 days.
     Query(QueryArgs),
@@ -85,9 +85,9 @@ pub(crate) struct ShapeArgs {
     /// Events in a hundred that repeat an earlier one.
     #[arg(long, default_value_t = 5.0)]
     pub(crate) repeats: f64,
-    /// Seconds that an event may be older than its call; default 10, for a filled ledger 29 days.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=2_505_600))]
-    pub(crate) spread_s: Option<u32>,
+    /// Seconds that an event may be older than what is told beside it; many make scattered rows.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=2_505_600))]
+    pub(crate) late_s: u32,
     /// Names the tasks, eight hexadecimal digits at most; the same name means the same tasks. Default: from the clock.
     #[arg(long, value_parser = |text: &str| u32::from_str_radix(text, 16))]
     pub(crate) run: Option<u32>,

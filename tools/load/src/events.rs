@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use crate::args::EventsArgs;
-use crate::history::{FILLED_S, History, NOW_S};
+use crate::history::{History, Times};
 use crate::report::Report;
 use crate::target::{CpuMeter, Target};
 
 pub(crate) fn run(target: &Target, args: &EventsArgs, report: &mut Report) -> anyhow::Result<()> {
-    let mut history = History::new(&args.shape, NOW_S);
+    let mut history = History::new(&args.shape, Times::Now);
     if args.known {
         let sent = history.send_known(target)?;
         report.figure(
@@ -23,7 +23,7 @@ pub(crate) fn run(target: &Target, args: &EventsArgs, report: &mut Report) -> an
 }
 
 pub(crate) fn fill(target: &Target, args: &EventsArgs, report: &mut Report) -> anyhow::Result<()> {
-    let mut history = History::new(&args.shape, FILLED_S);
+    let mut history = History::new(&args.shape, Times::Days);
     send(target, &mut history, args, report)?;
     report.fact(
         "ask with --fill 0 --run",

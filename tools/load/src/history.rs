@@ -12,10 +12,20 @@ use crate::sequence::{Event, Sequence, Shape, Zipf, platform};
 use crate::statistics::{Comparison, Counts, SPAN_S, Statistics};
 use crate::target::Target;
 
-/// Seconds by which an event may be older than the call that tells it, when events are told as they happen.
-pub(crate) const NOW_S: u32 = 10;
-/// Seconds over which a filled ledger lies; the rest of the 30 days that one query spans is left for a run on top.
+/// Seconds over which a filled ledger lies; the rest of the 30 days that one query spans is left for late events before
+/// and a run after.
 pub(crate) const FILLED_S: u32 = SPAN_S - 86_400;
+/// Seconds that an event of a filled ledger may be late: so that all still lie in the 30 days.
+const FILLED_LATE_S_MAX: u32 = 43_200;
+
+/// When events happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Times {
+    /// When they are told.
+    Now,
+    /// Over 29 days, in the order in which they are told, ending now.
+    Days,
+}
 
 /// What the tasks of a history are called.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +37,8 @@ pub(crate) struct Names {
 /// The sequences of all connections, and what has been sent of them.
 pub(crate) struct History {
     pub(crate) names: Names,
-    /// Before every event.
+    times: Times,
+    /// No event is before.
     first_s: u32,
     sequences: Vec<Sequence>,
     /// Whether every recipient was sent the one task beyond the others.
@@ -35,15 +46,18 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn new(args: &ShapeArgs, spread_s: u32) -> Self {
+    pub(crate) fn new(args: &ShapeArgs, times: Times) -> Self {
         let now_s = now_s();
         let run = args.run.unwrap_or(now_s);
-        let spread_s = args.spread_s.unwrap_or(spread_s);
+        let (since_s, spread_s) = match times {
+            Times::Now => (now_s, args.late_s),
+            Times::Days => (now_s - FILLED_S, args.late_s.min(FILLED_LATE_S_MAX)),
+        };
         let shape = Shape {
             // Every connection's share must be whole.
             recipients: args.recipients.next_multiple_of(args.connections),
             connections: args.connections,
-            first_s: now_s - spread_s,
+            first_s: since_s - spread_s,
             spread_s,
             repeats: (args.repeats.clamp(0.0, 100.0) * 655.36) as u32,
             tasks: Zipf::new(args.tasks, args.zipf),
@@ -53,6 +67,7 @@ impl History {
                 run,
                 tasks: args.tasks,
             },
+            times,
             first_s: shape.first_s,
             sequences: (0..args.connections)
                 .map(|connection| Sequence::new(shape.clone(), connection, run.into()))
@@ -63,9 +78,7 @@ impl History {
 
     /// Lets what is sent from now on happen now.
     pub(crate) fn continue_now(&mut self) {
-        for sequence in &mut self.sequences {
-            sequence.shape.spread_s = NOW_S;
-        }
+        self.times = Times::Now;
     }
 
     /// Sends so many events more, rounded up to whole calls; a rate is in events a second.
@@ -83,7 +96,9 @@ impl History {
             rate: rate.map(|rate| rate / EVENTS_LEN as f64),
             until,
         };
-        let mut sources: Vec<_> = self.sequences.iter_mut().map(live).collect();
+        let (times, share) = (self.times, events / self.sequences.len().max(1) as u64);
+        let source = |sequence| moving(sequence, times, share);
+        let mut sources: Vec<_> = self.sequences.iter_mut().map(source).collect();
         intake::run(target, &plan, &mut sources)
     }
 
@@ -167,15 +182,21 @@ impl History {
     }
 }
 
-/// A sequence whose times move with the clock, looked at once a call.
-fn live(sequence: &mut Sequence) -> impl FnMut() -> Event {
-    let mut left = 0;
+/// A sequence whose times move on, looked at once a call; `share` is how many events it will be asked for.
+fn moving(sequence: &mut Sequence, times: Times, share: u64) -> impl FnMut() -> Event {
+    let mut sent = 0;
     move || {
-        if left == 0 {
-            left = EVENTS_LEN;
-            sequence.shape.first_s = now_s() - sequence.shape.spread_s;
+        if sent % EVENTS_LEN as u64 == 0 {
+            let ago_s = match times {
+                Times::Now => 0,
+                Times::Days => {
+                    let left = share.saturating_sub(sent);
+                    (u64::from(FILLED_S) * left / share.max(1)) as u32
+                }
+            };
+            sequence.shape.first_s = now_s() - ago_s - sequence.shape.spread_s;
         }
-        left -= 1;
+        sent += 1;
         sequence.next()
     }
 }

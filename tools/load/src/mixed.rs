@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 
 use crate::args::MixedArgs;
-use crate::history::{FILLED_S, History};
+use crate::history::{History, Times};
 use crate::query;
 use crate::report::Report;
 use crate::target::Target;
@@ -15,7 +15,7 @@ use crate::target::Target;
 const TAIL: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(target: &Target, args: &MixedArgs, report: &mut Report) -> anyhow::Result<()> {
-    let mut history = History::new(&args.shape, FILLED_S);
+    let mut history = History::new(&args.shape, Times::Days);
     let before = history.send(target, args.fill, None, None)?;
     report.count("events before", before.events(), "events");
     report.figure("intake before", before.events_per_s(), "events/s");

@@ -10,7 +10,7 @@ use crate::access::now_s;
 use crate::args::{CallsArgs, QueryArgs};
 use crate::bodies::{put_8, put_10, task_name};
 use crate::client::Connection;
-use crate::history::{FILLED_S, History, Names};
+use crate::history::{History, Names, Times};
 use crate::intake::wait_until;
 use crate::latency::Latencies;
 use crate::random::Random;
@@ -27,7 +27,7 @@ const EDGE_S: u32 = 86_400;
 const FIRST_TASKS_MAX: u32 = 10_000;
 
 pub(crate) fn run(target: &Target, args: &QueryArgs, report: &mut Report) -> anyhow::Result<()> {
-    let mut history = History::new(&args.shape, FILLED_S);
+    let mut history = History::new(&args.shape, Times::Days);
     if args.fill > 0 {
         let sent = history.send(target, args.fill, None, None)?;
         report.count("events before", sent.events(), "events");
