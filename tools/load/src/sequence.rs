@@ -99,7 +99,7 @@ impl Sequence {
         }
     }
 
-    /// Adds this connection's distinct events of a task: `PushStage` (0: none) by recipient.
+    /// Visits this connection's distinct events of a task: `PushStage` and recipient.
     pub(crate) fn distinct(&self, task: u32, mut add: impl FnMut(u8, u32)) {
         let share = self.shape.recipients / self.shape.connections;
         for n in 0..self.new[task as usize] {
