@@ -51,6 +51,15 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// Makes room for this many events at once: a list that grows while it is used holds its readers up.
+    #[must_use]
+    pub fn with_room(events: usize) -> Self {
+        Self {
+            fresh: Vec::with_capacity(events),
+            ..Self::default()
+        }
+    }
+
     /// Whether nothing changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -275,6 +275,17 @@ fn scan(rows: &[Row], buckets: Range<u32>, visit: &mut impl FnMut(Cell, LossId, 
     }
 }
 
+/// A binary search that starts at the end, since time moves on: it touches as little memory as the row is old.
+fn search_from_end(rows: &[Row], order: (u32, LossId)) -> Result<usize, usize> {
+    let mut back = 1;
+    while back < rows.len() && rows[rows.len() - back].order() > order {
+        back *= 2;
+    }
+    let from = rows.len().saturating_sub(back);
+    let found = rows[from..].binary_search_by_key(&order, Row::order);
+    found.map(|at| from + at).map_err(|at| from + at)
+}
+
 /// Adds ordered deltas to ordered rows: counts in place, then the missing rows in one backward pass.
 ///
 /// A second of a scope counts at most the devices of an app times its tasks; beyond `u32` it is a defect
@@ -283,11 +294,7 @@ fn merge(rows: &mut Vec<Row>, deltas: &[Delta], bucket: impl Fn(u32) -> u32) {
     let mut missing: Vec<Row> = Vec::new();
     for delta in deltas {
         let row = Row::new(bucket(delta.at.of_day()), delta);
-        // Time moves on, so the end is tried first.
-        let found = match rows.last() {
-            Some(last) if last.order() < row.order() => Err(rows.len()),
-            _ => rows.binary_search_by_key(&row.order(), Row::order),
-        };
+        let found = search_from_end(rows, row.order());
         if let Ok(at) = found {
             rows[at].count = add(rows[at].count, row.count);
         } else {

@@ -1,9 +1,9 @@
 //! The importer: one resolve, one report a batch.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use pushtally_model::{
     AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Second, Source, Stage, TaskKey,
     What,
@@ -119,7 +119,7 @@ fn name<'a>(events: &[ImportedEvent<'a>]) -> (Names<'a>, Vec<Place>) {
         recipients: Vec::with_capacity(events.len()),
         ..Names::default()
     };
-    let mut tasks: HashMap<(Kind, &'a str), usize> = HashMap::new();
+    let mut tasks: HashMap<(Kind, &'a str), usize> = HashMap::with_capacity(events.len());
     let mut losses: HashMap<(i64, &'a str), usize> = HashMap::new();
     let mut places = Vec::with_capacity(events.len());
     for event in events {

@@ -53,7 +53,7 @@ pub(crate) struct Cache {
     pages: AtomicUsize,
     hand: AtomicUsize,
     cold_loads: AtomicU64,
-    /// Whether any page may exist that is not resident.
+    /// Whether any page may exist that is not resident: none does until one was evicted or left by an earlier run.
     cold: AtomicBool,
 }
 
@@ -238,7 +238,6 @@ impl Cache {
 
     /// Tells that the snapshot of an epoch is installed: its pages may go.
     pub(crate) fn installed(&self, epoch: u32, tasks_end: u32) {
-        self.cold.store(true, Ordering::Release);
         self.tasks_end.store(tasks_end, Ordering::Release);
         self.installed.store(epoch, Ordering::Release);
     }
@@ -266,6 +265,8 @@ impl Cache {
                 if keep {
                     shard.queue.push_back(key);
                 } else {
+                    // Before it goes, so that nobody takes its absence for proof.
+                    self.cold.store(true, Ordering::Release);
                     let slot = slot.remove();
                     self.bytes.fetch_sub(slot.bytes as usize, Ordering::Relaxed);
                     self.pages.fetch_sub(1, Ordering::Relaxed);

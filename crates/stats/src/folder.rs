@@ -16,6 +16,10 @@ use crate::intake::Answer;
 use crate::shared::Shared;
 use crate::snapshot::{Cut, Done};
 
+/// Events that the list of changes has room for from the start: a snapshot's worth with the default settings. Memory
+/// is taken as it is used.
+const CHANGES_ROOM: usize = 1 << 19;
+
 /// What the folder is asked to do.
 pub(crate) enum Work {
     /// Fold a durable batch, then answer its callers.
@@ -70,7 +74,7 @@ impl Folder {
             snapshots,
             installed,
             included: start.included,
-            changes: Changes::default(),
+            changes: Changes::with_room(CHANGES_ROOM),
             tasks_end: start.tasks_end,
             numbers_end: start.numbers_end,
             since_cut: 0,
@@ -183,7 +187,7 @@ impl Folder {
         if self.shared.failed().is_some() {
             return;
         }
-        let changes = std::mem::take(&mut self.changes);
+        let changes = std::mem::replace(&mut self.changes, Changes::with_room(CHANGES_ROOM));
         let (epoch, whole) = self.shared.cache.cut(changes.whole());
         let cut = Cut {
             epoch,

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use pushtally_model::{AppId, Entropy, Kind, LossId, Number, TaskKey, TaskNumber};
 use pushtally_store::{LossText, Names, Recipient, Resolved, TaskName};
 
-use index::Index;
+use index::{Index, NameHash, NameHasher};
 use record::{Record, Writer};
 
 use crate::error::LocalError;
@@ -30,6 +30,7 @@ struct Losses {
 
 #[derive(Debug)]
 struct Inner {
+    hasher: NameHasher,
     recipients: Index,
     tasks: Index,
     losses: BTreeMap<AppId, Losses>,
@@ -41,7 +42,10 @@ struct Inner {
 
 /// The identities of a directory.
 #[derive(Debug)]
-pub(crate) struct LocalIdentities(Mutex<Inner>);
+pub(crate) struct LocalIdentities {
+    hasher: NameHasher,
+    inner: Mutex<Inner>,
+}
 
 impl LocalIdentities {
     /// Rebuilds the index from the log.
@@ -51,9 +55,11 @@ impl LocalIdentities {
             what: "draw a hash key".to_owned(),
             source,
         })?;
+        let hasher = NameHasher::new(key);
         let mut inner = Inner {
-            recipients: Index::new(key),
-            tasks: Index::new(key),
+            hasher,
+            recipients: Index::new(),
+            tasks: Index::new(),
             losses: BTreeMap::new(),
             next_task: 0,
             next_number: BTreeMap::new(),
@@ -69,34 +75,51 @@ impl LocalIdentities {
             }
             Ok(())
         })?;
-        Ok(Self(Mutex::new(inner)))
+        Ok(Self {
+            hasher,
+            inner: Mutex::new(inner),
+        })
     }
 
-    /// Finds or gives numbers.
+    /// Finds or gives numbers. Names are hashed before the lock and looked up in one go: the look-ups then wait for
+    /// memory together instead of one after the other.
     pub(crate) fn resolve(&self, app: AppId, names: &Names<'_>) -> Resolved {
-        let inner = &mut *self.0.lock();
+        let hash = |recipient: &Recipient<'_>| {
+            let class = record::class(recipient.route, recipient.channel);
+            self.hasher.hash(app, class, recipient.account)
+        };
+        let hashes: Vec<NameHash> = names.recipients.iter().map(hash).collect();
+        let inner = &mut *self.inner.lock();
+        let tasks = names
+            .tasks
+            .iter()
+            .map(|task| inner.task(app, *task))
+            .collect();
+        let known: Vec<_> = hashes
+            .iter()
+            .map(|hash| inner.recipients.find(*hash))
+            .collect();
+        let numbers = known.into_iter().zip(hashes).zip(&names.recipients);
+        let numbers = numbers.map(|((known, hash), recipient)| match known {
+            Some((number, _)) => Number(number),
+            None => inner.recipient(app, *recipient, hash),
+        });
+        let numbers = numbers.collect();
+        let losses = names
+            .losses
+            .iter()
+            .map(|loss| inner.loss(app, loss))
+            .collect();
         Resolved {
-            tasks: names
-                .tasks
-                .iter()
-                .map(|task| inner.task(app, *task))
-                .collect(),
-            numbers: names
-                .recipients
-                .iter()
-                .map(|recipient| inner.recipient(app, *recipient))
-                .collect(),
-            losses: names
-                .losses
-                .iter()
-                .map(|loss| inner.loss(app, loss))
-                .collect(),
+            tasks,
+            numbers,
+            losses,
         }
     }
 
     pub(crate) fn find_task(&self, app: AppId, kind: Kind, id: &str) -> Option<TaskKey> {
-        let inner = self.0.lock();
-        let (number, origin) = inner.tasks.find(inner.tasks.hash(app, kind as u8, id))?;
+        let inner = self.inner.lock();
+        let (number, origin) = inner.tasks.find(inner.hasher.hash(app, kind as u8, id))?;
         Some(TaskKey {
             number: TaskNumber(number),
             kind,
@@ -105,13 +128,13 @@ impl LocalIdentities {
     }
 
     pub(crate) fn find_loss(&self, app: AppId, loss: LossId) -> Option<LossText> {
-        let inner = self.0.lock();
+        let inner = self.inner.lock();
         let at = loss.0.checked_sub(LossId::OTHER.0 + 1)?;
         inner.losses.get(&app)?.texts.get(at as usize).cloned()
     }
 
     pub(crate) fn raise(&self, tasks_end: u32, numbers_end: &BTreeMap<AppId, u32>) {
-        let inner = &mut *self.0.lock();
+        let inner = &mut *self.inner.lock();
         if inner.next_task < tasks_end {
             inner.put(&Record::RaiseTasks(tasks_end));
         }
@@ -128,7 +151,7 @@ impl LocalIdentities {
         tasks_end: u32,
         numbers_end: &BTreeMap<AppId, u32>,
     ) -> Option<String> {
-        let inner = self.0.lock();
+        let inner = self.inner.lock();
         if inner.next_task < tasks_end {
             return Some(format!(
                 "it names `{}` tasks, the ledger has `{tasks_end}`",
@@ -146,7 +169,7 @@ impl LocalIdentities {
     }
 
     pub(crate) fn count(&self) -> (u64, u64) {
-        let inner = self.0.lock();
+        let inner = self.inner.lock();
         (inner.tasks.len() as u64, inner.recipients.len() as u64)
     }
 
@@ -157,7 +180,7 @@ impl LocalIdentities {
                 return Ok(());
             };
             if let Err(error) = log.append(chunk.bytes()) {
-                self.0.lock().pending.insert(0, chunk);
+                self.inner.lock().pending.insert(0, chunk);
                 return Err(error);
             }
         }
@@ -165,7 +188,7 @@ impl LocalIdentities {
 
     /// Takes the oldest chunk; what is given out from now on goes into later ones.
     fn take_oldest(&self) -> Option<Writer> {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         (!inner.pending.is_empty()).then(|| inner.pending.remove(0))
     }
 }
@@ -179,7 +202,7 @@ impl Inner {
         };
         match self
             .tasks
-            .find(self.tasks.hash(app, task.kind as u8, task.id))
+            .find(self.hasher.hash(app, task.kind as u8, task.id))
         {
             Some((number, origin)) => key(number, record::origin(origin)),
             None => {
@@ -195,14 +218,12 @@ impl Inner {
         }
     }
 
-    fn recipient(&mut self, app: AppId, recipient: Recipient<'_>) -> Number {
-        let class = record::class(recipient.route, recipient.channel);
-        match self
-            .recipients
-            .find(self.recipients.hash(app, class, recipient.account))
-        {
+    /// The number of a recipient that was not there a moment ago: it may have come since, in the same call.
+    fn recipient(&mut self, app: AppId, recipient: Recipient<'_>, hash: NameHash) -> Number {
+        match self.recipients.find(hash) {
             Some((number, _)) => Number(number),
             None => {
+                let class = record::class(recipient.route, recipient.channel);
                 let number = self.next_number.get(&app).copied().unwrap_or_default();
                 self.put(&Record::Recipient {
                     app,
@@ -256,7 +277,7 @@ impl Inner {
             } => {
                 let next = self.next_number.entry(app).or_default();
                 self.recipients
-                    .insert(self.recipients.hash(app, class, account), *next, 0);
+                    .insert(self.hasher.hash(app, class, account), *next, 0);
                 *next += 1;
             }
             Record::Task {
@@ -265,7 +286,7 @@ impl Inner {
                 origin,
                 id,
             } => {
-                let hash = self.tasks.hash(app, kind as u8, id);
+                let hash = self.hasher.hash(app, kind as u8, id);
                 self.tasks
                     .insert(hash, self.next_task, record::origin_byte(origin));
                 self.next_task += 1;

@@ -21,10 +21,29 @@ struct Entry {
     number: u32,
 }
 
+/// Hashes names with a key of its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NameHasher([u8; 16]);
+
+impl NameHasher {
+    pub(super) fn new(key: [u8; 16]) -> Self {
+        Self(key)
+    }
+
+    /// The hash of a name within its app and class.
+    pub(super) fn hash(&self, app: AppId, class: u8, name: &str) -> NameHash {
+        let mut hasher = SipHasher13::new_with_key(&self.0);
+        hasher.write(&[class]);
+        hasher.write(&app.0.to_le_bytes());
+        hasher.write(name.as_bytes());
+        let hash = hasher.finish128();
+        NameHash((hash.h1 >> 32) as u32, hash.h1 as u32, hash.h2 as u32)
+    }
+}
+
 /// The index. `flag` is one bit kept with a number.
 #[derive(Debug)]
 pub(super) struct Index {
-    key: [u8; 16],
     shards: Box<[HashTable<Entry>]>,
     /// Numbers whose flag is set: rare, so kept apart.
     flagged: std::collections::BTreeSet<u32>,
@@ -41,22 +60,11 @@ impl NameHash {
 }
 
 impl Index {
-    pub(super) fn new(key: [u8; 16]) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            key,
             shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
             flagged: Default::default(),
         }
-    }
-
-    /// The hash of a name within its app and class.
-    pub(super) fn hash(&self, app: AppId, class: u8, name: &str) -> NameHash {
-        let mut hasher = SipHasher13::new_with_key(&self.key);
-        hasher.write(&[class]);
-        hasher.write(&app.0.to_le_bytes());
-        hasher.write(name.as_bytes());
-        let hash = hasher.finish128();
-        NameHash((hash.h1 >> 32) as u32, hash.h1 as u32, hash.h2 as u32)
     }
 
     pub(super) fn find(&self, hash: NameHash) -> Option<(u32, u8)> {
