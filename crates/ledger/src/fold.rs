@@ -244,39 +244,44 @@ fn fold_marks<P: Pages>(
     counters: &mut Counters,
     fresh: &mut Vec<Fresh>,
 ) -> Result<(), P::Error> {
-    for events in events.chunk_by(|a, b| (a.cell, a.number.shard()) == (b.cell, b.number.shard())) {
+    // A page is looked for once, whatever cells its events have; the order within a cell stays.
+    let mut by_shard: Vec<&Event> = events.iter().collect();
+    by_shard.sort_by_key(|event| event.number.shard());
+    for events in by_shard.chunk_by(|a, b| a.number.shard() == b.number.shard()) {
         let Some(first) = events.first() else {
             continue;
         };
-        let (cell, shard) = (first.cell, first.number.shard());
+        let shard = first.number.shard();
         let found = shards.binary_search(&shard);
         if let Err(at) = found {
             shards.insert(at, shard);
         }
-        pages.change(
-            PageKey::Marks(task.number, shard),
-            Some(found.is_ok()),
-            |page| {
-                let marks = marks_of(page);
-                for event in events {
-                    let slot = event.number.slot();
-                    let refused = check_own(task.origin, cell, |cell| marks.contains(cell, slot));
-                    if let Some(refused) = refused.filter(|_| !marks.contains(cell, slot)) {
-                        refused.count(counters);
-                    } else if marks.insert(cell, slot) {
-                        counters.fresh += 1;
-                        fresh.push(Fresh {
-                            event: *event,
-                            small: false,
-                        });
-                    } else {
-                        counters.duplicate += 1;
-                    }
-                }
-            },
-        )?;
+        let key = PageKey::Marks(task.number, shard);
+        pages.change(key, Some(found.is_ok()), |page| {
+            let marks = marks_of(page);
+            for event in events {
+                mark(marks, event, counters, fresh);
+            }
+        })?;
     }
     Ok(())
+}
+
+/// Marks one event of a large task, if it counts.
+fn mark(marks: &mut MarksPage, event: &Event, counters: &mut Counters, fresh: &mut Vec<Fresh>) {
+    let (cell, slot) = (event.cell, event.number.slot());
+    let refused = check_own(event.task.origin, cell, |cell| marks.contains(cell, slot));
+    if let Some(refused) = refused.filter(|_| !marks.contains(cell, slot)) {
+        refused.count(counters);
+    } else if marks.insert(cell, slot) {
+        counters.fresh += 1;
+        fresh.push(Fresh {
+            event: *event,
+            small: false,
+        });
+    } else {
+        counters.duplicate += 1;
+    }
 }
 
 /// Spreads a small task's run over pages of marks and rows. Nothing is fresh: all of it is counted.
