@@ -27,7 +27,7 @@ use rand_chacha::ChaCha8Rng;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const BATCH: usize = 1000;
-const WAITING: usize = 8;
+const WAITING: usize = 4;
 const APP: AppId = AppId(1_400_000_000);
 const START: u32 = 1_700_000_000;
 
