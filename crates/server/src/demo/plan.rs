@@ -48,12 +48,12 @@ const fn offline(
     }
 }
 
-/// The shares add up to a thousand. APNs reports no delivery, but clicks come from the app itself.
+/// The shares add up to a thousand. APNs and FCM report no delivery, but clicks come from the app itself.
 pub(super) const PROFILES: [Profile; 9] = [
     offline("APNs", 1, 220, 30, 0, 50),
     offline("Xiaomi", 2, 150, 60, 780, 70),
     offline("Huawei", 3, 130, 50, 810, 60),
-    offline("FCM", 4, 90, 110, 620, 40),
+    offline("FCM", 4, 90, 110, 0, 40),
     offline("Meizu", 5, 10, 140, 550, 30),
     offline("OPPO", 6, 120, 70, 700, 60),
     offline("vivo", 7, 110, 80, 720, 60),
