@@ -14,12 +14,17 @@ pub struct Options {
 }
 
 impl Options {
-    /// What pages may take. The rest is for names, for what waits and what changed since the last snapshot,
-    /// and for the snapshot being written.
+    /// What pages may take: half of what is left above the fixed part, so that names, what waits and a snapshot being
+    /// written have the other half.
     pub(crate) fn page_bytes_max(&self) -> usize {
-        self.memory_bytes_max / 5 * 2
+        let left = self.memory_bytes_max.saturating_sub(FIXED_BYTES);
+        (left / 2).max(self.memory_bytes_max / 8)
     }
 }
+
+/// What a process takes under load before it has a single page: changes since the last snapshot and the ones being
+/// written, batches on their way, connections, the allocator's reserve.
+const FIXED_BYTES: usize = 192 << 20;
 
 impl Default for Options {
     fn default() -> Self {

@@ -41,7 +41,7 @@ fn event(task: u32, device: u32, lane: Lane, at: u32) -> Event {
 /// So little memory that most pages are cold most of the time.
 fn tight() -> Options {
     Options {
-        memory_bytes_max: 8 << 20,
+        memory_bytes_max: 24 << 20,
         snapshot_events: 20_000,
         ..Options::default()
     }
