@@ -9,11 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::Disk;
 use crate::error::LocalError;
-use crate::layout::{FORMAT as NAME, LOCK, PARTS};
+use crate::layout::{FORMAT as NAME, LOCK, PARTS, replace_file};
 
 /// The newest format this release reads and the one it writes.
 const VERSION: u32 = 1;
-const NAME_NEW: &str = "FORMAT.new";
 
 /// What is fixed when a directory is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,31 +45,13 @@ impl Format {
 
     /// Marks a directory as one of this format.
     pub(crate) fn mark(disk: &dyn Disk, dir: &Path, partitions: u16) -> Result<Self, LocalError> {
-        let (path, new) = (dir.join(NAME), dir.join(NAME_NEW));
         let format = Self {
             format: VERSION,
             partitions,
         };
         let json = serde_json::to_string(&format)
-            .map_err(|e| LocalError::of_io("write", &path, e.into()))?;
-        if disk
-            .exists(&new)
-            .map_err(|e| LocalError::of_io("look for", &new, e))?
-        {
-            disk.remove(&new)
-                .map_err(|e| LocalError::of_io("remove", &new, e))?;
-        }
-        let file = disk
-            .create_new(&new)
-            .map_err(|e| LocalError::of_io("create", &new, e))?;
-        file.write_at(0, format!("{json}\n").as_bytes())
-            .map_err(|e| LocalError::of_io("write", &new, e))?;
-        file.sync()
-            .map_err(|e| LocalError::of_io("sync", &new, e))?;
-        disk.rename(&new, &path)
-            .map_err(|e| LocalError::of_io("rename", &new, e))?;
-        disk.sync_dir(dir)
-            .map_err(|e| LocalError::of_io("sync", dir, e))?;
+            .map_err(|e| LocalError::of_io("write", &dir.join(NAME), e.into()))?;
+        replace_file(disk, dir, NAME, &format!("{json}\n"))?;
         Ok(format)
     }
 

@@ -1,7 +1,8 @@
-//! The names of the parts of a data directory, and who may look into it.
+//! The names of the parts of a data directory, who may look into it, and how its small files are replaced.
 
 use std::path::Path;
 
+use crate::disk::Disk;
 use crate::error::LocalError;
 
 /// The event log.
@@ -26,4 +27,29 @@ pub(crate) fn keep_private(dir: &Path) -> Result<(), LocalError> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
         .map_err(|e| LocalError::of_io("restrict", dir, e))
+}
+
+/// Replaces a small file through one with `.new` behind its name: durable when it returns, and after a crash the old
+/// contents or the new.
+pub(crate) fn replace_file(
+    disk: &dyn Disk,
+    dir: &Path,
+    name: &str,
+    contents: &str,
+) -> Result<(), LocalError> {
+    let (path, new) = (dir.join(name), dir.join(format!("{name}.new")));
+    let failed = |act: &'static str| {
+        let new = &new;
+        move |e| LocalError::of_io(act, new, e)
+    };
+    if disk.exists(&new).map_err(failed("look for"))? {
+        disk.remove(&new).map_err(failed("remove"))?;
+    }
+    let file = disk.create_new(&new).map_err(failed("create"))?;
+    file.write_at(0, contents.as_bytes())
+        .map_err(failed("write"))?;
+    file.sync().map_err(failed("sync"))?;
+    disk.rename(&new, &path).map_err(failed("rename"))?;
+    disk.sync_dir(dir)
+        .map_err(|e| LocalError::of_io("sync", dir, e))
 }

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::Disk;
 use crate::error::LocalError;
+use crate::layout::replace_file;
 
 /// The newest format this release reads and the one it writes.
 const FORMAT: u32 = 1;
 const NAME: &str = "MANIFEST";
-const NAME_NEW: &str = "MANIFEST.new";
 
 /// A table as the manifest names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +99,6 @@ impl Manifest {
 
     /// Replaces the manifest: durable when it returns, unchanged when it fails.
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<(), LocalError> {
-        let (path, new) = (dir.join(NAME), dir.join(NAME_NEW));
         let stored = Stored {
             format: FORMAT,
             included: self.included.0.clone(),
@@ -112,26 +111,9 @@ impl Manifest {
             tables: self.tables.clone(),
         };
         let json = serde_json::to_string(&stored)
-            .map_err(|e| LocalError::of_io("write", &new, e.into()))?;
+            .map_err(|e| LocalError::of_io("write", &dir.join(NAME), e.into()))?;
         let text = format!("{json}\n{:08x}\n", crc32c::crc32c(json.as_bytes()));
-        if disk
-            .exists(&new)
-            .map_err(|e| LocalError::of_io("look for", &new, e))?
-        {
-            disk.remove(&new)
-                .map_err(|e| LocalError::of_io("remove", &new, e))?;
-        }
-        let file = disk
-            .create_new(&new)
-            .map_err(|e| LocalError::of_io("create", &new, e))?;
-        file.write_at(0, text.as_bytes())
-            .map_err(|e| LocalError::of_io("write", &new, e))?;
-        file.sync()
-            .map_err(|e| LocalError::of_io("sync", &new, e))?;
-        disk.rename(&new, &path)
-            .map_err(|e| LocalError::of_io("rename", &new, e))?;
-        disk.sync_dir(dir)
-            .map_err(|e| LocalError::of_io("sync", dir, e))
+        replace_file(disk, dir, NAME, &text)
     }
 }
 
