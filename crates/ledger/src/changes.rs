@@ -105,14 +105,12 @@ impl Changes {
                 });
             }
         };
-        self.fresh.sort_unstable_by_key(|fresh| {
-            let event = &fresh.event;
-            (
-                event.task.number,
-                event.number.shard(),
-                event.cell,
-                event.number,
-            )
+        self.fresh.sort_unstable_by_key(|Fresh { event, .. }| {
+            // (task, shard, cell, slot) as one comparable number.
+            u128::from(event.task.number.0) << 40
+                | u128::from(event.number.shard()) << 24
+                | u128::from(event.cell.byte()) << 16
+                | u128::from(event.number.slot())
         });
         for task in self
             .fresh
@@ -164,10 +162,11 @@ fn add_task(fresh: &[Fresh], add: &mut impl FnMut(PageKey, Page)) {
     }
     let mut shards = Vec::new();
     for events in large.chunk_by(|a, b| a.number.shard() == b.number.shard()) {
-        let mut marks = MarksPage::default();
-        for event in events {
-            marks.insert(event.cell, event.number.slot());
-        }
+        let marks = MarksPage::of_ordered(
+            events
+                .iter()
+                .map(|event| (event.cell, event.number.slot())),
+        );
         shards.push(events[0].number.shard());
         add(
             PageKey::Marks(task.number, events[0].number.shard()),

@@ -3,8 +3,8 @@
 use pushtally_model::{AppId, Kind, Scope, TaskNumber};
 
 use crate::days::TotalPage;
-use crate::marks::MarksPage;
-use crate::rows::DayPage;
+use crate::marks::{self, MarksPage};
+use crate::rows::{self, DayPage};
 use crate::task::TaskPage;
 use crate::wire::{DecodeError, Reader};
 
@@ -135,16 +135,35 @@ impl Page {
         }
     }
 
+    /// Appends the stored form of what several stored forms of one key make up, oldest first.
+    pub fn unite(key: PageKey, stored: &[&[u8]], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let unite = match key {
+            PageKey::Marks(..) => marks::unite,
+            PageKey::TotalRows(..) | PageKey::TaskRows(..) => rows::unite,
+            PageKey::Total(..) | PageKey::Task(_) => {
+                let mut page = Self::Gone;
+                for bytes in stored {
+                    page.absorb(Self::decode(key, bytes)?);
+                }
+                page.encode(out);
+                return Ok(());
+            }
+        };
+        let mut readers = Vec::with_capacity(stored.len());
+        for bytes in stored {
+            let mut reader = Reader::new(bytes);
+            check_format(&mut reader)?;
+            readers.push(reader);
+        }
+        out.push(FORMAT);
+        unite(&mut readers, out)?;
+        readers.iter().try_for_each(check_end)
+    }
+
     /// Reads the stored form of the page that the key names.
     pub fn decode(key: PageKey, bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let format = reader.byte()?;
-        if format > FORMAT {
-            return Err(DecodeError::Newer {
-                found: format,
-                known: FORMAT,
-            });
-        }
+        check_format(&mut reader)?;
         let page = match key {
             PageKey::Total(..) => Self::Total(TotalPage::decode(&mut reader)?),
             PageKey::Task(_) => Self::Task(TaskPage::decode(&mut reader)?),
@@ -153,11 +172,26 @@ impl Page {
                 Self::Rows(Box::new(DayPage::decode(&mut reader)?))
             }
         };
-        if reader.is_empty() {
-            Ok(page)
-        } else {
-            Err(reader.impossible("tail"))
-        }
+        check_end(&reader)?;
+        Ok(page)
+    }
+}
+
+fn check_format(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    match reader.byte()? {
+        found if found > FORMAT => Err(DecodeError::Newer {
+            found,
+            known: FORMAT,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_end(reader: &Reader<'_>) -> Result<(), DecodeError> {
+    if reader.is_empty() {
+        Ok(())
+    } else {
+        Err(reader.impossible("tail"))
     }
 }
 

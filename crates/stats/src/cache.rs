@@ -170,24 +170,23 @@ impl Cache {
         if !current() {
             return false;
         }
-        self.insert(&mut shard, key, page.unwrap_or(Page::Gone), 0);
+        shard.queue.push_back(key);
+        let slot = self.slot(page.unwrap_or(Page::Gone));
+        shard.slots.insert(key, slot);
         true
     }
 
-    fn insert(&self, shard: &mut Shard, key: PageKey, page: Page, epoch: u32) {
+    /// A new slot, its bytes counted.
+    fn slot(&self, page: Page) -> Slot {
         let bytes = slot_bytes(&page);
         self.bytes.fetch_add(bytes as usize, Ordering::Relaxed);
         self.pages.fetch_add(1, Ordering::Relaxed);
-        shard.queue.push_back(key);
-        shard.slots.insert(
-            key,
-            Slot {
-                page: Arc::new(page),
-                bytes,
-                epoch,
-                hot: true,
-            },
-        );
+        Slot {
+            page: Arc::new(page),
+            bytes,
+            epoch: 0,
+            hot: true,
+        }
     }
 
     /// Changes a resident page, or one known not to exist; `Err` hands the change back when it must be
@@ -201,14 +200,15 @@ impl Cache {
         let epoch = self.epoch.load(Ordering::Relaxed);
         let mut guard = self.shard(key).lock();
         let shard = &mut *guard;
-        if let Entry::Vacant(_) = shard.slots.entry(key) {
-            if exists != Some(false) && self.may_exist(key) {
+        let slot = match shard.slots.entry(key) {
+            Entry::Occupied(slot) => slot.into_mut(),
+            Entry::Vacant(_) if exists != Some(false) && self.may_exist(key) => {
                 return Err(change);
             }
-            self.insert(shard, key, Page::Gone, 0);
-        }
-        let Some(slot) = shard.slots.get_mut(&key) else {
-            return Err(change);
+            Entry::Vacant(slot) => {
+                shard.queue.push_back(key);
+                slot.insert(self.slot(Page::Gone))
+            }
         };
         slot.epoch = epoch;
         slot.hot = true;

@@ -18,7 +18,7 @@ use crate::snapshot::{Cut, Done};
 
 /// Events that the list of changes has room for from the start: a snapshot's worth with the default settings. Memory
 /// is taken as it is used.
-const CHANGES_ROOM: usize = 1 << 19;
+const CHANGES_ROOM: usize = 1 << 20;
 
 /// What the folder is asked to do.
 pub(crate) enum Work {

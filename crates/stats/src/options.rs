@@ -31,7 +31,7 @@ impl Default for Options {
         Self {
             memory_bytes_max: 1 << 30,
             waiting_events_max: 262_144,
-            snapshot_events: 500_000,
+            snapshot_events: 1_000_000,
             snapshot_interval_ms: 30_000,
         }
     }

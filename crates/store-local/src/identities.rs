@@ -9,7 +9,7 @@ mod record;
 
 use std::collections::BTreeMap;
 
-use parking_lot::Mutex;
+use parking_lot::RwLock;
 use pushtally_model::{AppId, Entropy, Kind, LossId, Number, TaskKey, TaskNumber};
 use pushtally_store::{LossText, Names, Recipient, Resolved, TaskName};
 
@@ -44,7 +44,8 @@ struct Inner {
 #[derive(Debug)]
 pub(crate) struct LocalIdentities {
     hasher: NameHasher,
-    inner: Mutex<Inner>,
+    /// Known names are found under a shared lock; a new one needs it alone.
+    inner: RwLock<Inner>,
 }
 
 impl LocalIdentities {
@@ -77,7 +78,7 @@ impl LocalIdentities {
         })?;
         Ok(Self {
             hasher,
-            inner: Mutex::new(inner),
+            inner: RwLock::new(inner),
         })
     }
 
@@ -89,27 +90,17 @@ impl LocalIdentities {
             self.hasher.hash(app, class, recipient.account)
         };
         let hashes: Vec<NameHash> = names.recipients.iter().map(hash).collect();
-        let inner = &mut *self.inner.lock();
-        let tasks = names
-            .tasks
-            .iter()
-            .map(|task| inner.task(app, *task))
-            .collect();
-        let known: Vec<_> = hashes
-            .iter()
-            .map(|hash| inner.recipients.find(*hash))
-            .collect();
-        let numbers = known.into_iter().zip(hashes).zip(&names.recipients);
-        let numbers = numbers.map(|((known, hash), recipient)| match known {
-            Some((number, _)) => Number(number),
-            None => inner.recipient(app, *recipient, hash),
-        });
+        if let Some(known) = self.inner.read().find_all(app, names, &hashes) {
+            return known;
+        }
+        let inner = &mut *self.inner.write();
+        let tasks = names.tasks.iter().map(|task| inner.task(app, *task));
+        let tasks = tasks.collect();
+        let numbers = hashes.into_iter().zip(&names.recipients);
+        let numbers = numbers.map(|(hash, recipient)| inner.recipient(app, *recipient, hash));
         let numbers = numbers.collect();
-        let losses = names
-            .losses
-            .iter()
-            .map(|loss| inner.loss(app, loss))
-            .collect();
+        let losses = names.losses.iter().map(|loss| inner.loss(app, loss));
+        let losses = losses.collect();
         Resolved {
             tasks,
             numbers,
@@ -118,23 +109,17 @@ impl LocalIdentities {
     }
 
     pub(crate) fn find_task(&self, app: AppId, kind: Kind, id: &str) -> Option<TaskKey> {
-        let inner = self.inner.lock();
-        let (number, origin) = inner.tasks.find(inner.hasher.hash(app, kind as u8, id))?;
-        Some(TaskKey {
-            number: TaskNumber(number),
-            kind,
-            origin: record::origin(origin),
-        })
+        self.inner.read().find_task(app, kind, id)
     }
 
     pub(crate) fn find_loss(&self, app: AppId, loss: LossId) -> Option<LossText> {
-        let inner = self.inner.lock();
+        let inner = self.inner.read();
         let at = loss.0.checked_sub(LossId::OTHER.0 + 1)?;
         inner.losses.get(&app)?.texts.get(at as usize).cloned()
     }
 
     pub(crate) fn raise(&self, tasks_end: u32, numbers_end: &BTreeMap<AppId, u32>) {
-        let inner = &mut *self.inner.lock();
+        let inner = &mut *self.inner.write();
         if inner.next_task < tasks_end {
             inner.put(&Record::RaiseTasks(tasks_end));
         }
@@ -151,7 +136,7 @@ impl LocalIdentities {
         tasks_end: u32,
         numbers_end: &BTreeMap<AppId, u32>,
     ) -> Option<String> {
-        let inner = self.inner.lock();
+        let inner = self.inner.read();
         if inner.next_task < tasks_end {
             return Some(format!(
                 "it names `{}` tasks, the ledger has `{tasks_end}`",
@@ -169,7 +154,7 @@ impl LocalIdentities {
     }
 
     pub(crate) fn count(&self) -> (u64, u64) {
-        let inner = self.inner.lock();
+        let inner = self.inner.read();
         (inner.tasks.len() as u64, inner.recipients.len() as u64)
     }
 
@@ -180,7 +165,7 @@ impl LocalIdentities {
                 return Ok(());
             };
             if let Err(error) = log.append(chunk.bytes()) {
-                self.inner.lock().pending.insert(0, chunk);
+                self.inner.write().pending.insert(0, chunk);
                 return Err(error);
             }
         }
@@ -188,37 +173,61 @@ impl LocalIdentities {
 
     /// Takes the oldest chunk; what is given out from now on goes into later ones.
     fn take_oldest(&self) -> Option<Writer> {
-        let mut inner = self.inner.lock();
+        let mut inner = self.inner.write();
         (!inner.pending.is_empty()).then(|| inner.pending.remove(0))
     }
 }
 
 impl Inner {
-    fn task(&mut self, app: AppId, task: TaskName<'_>) -> TaskKey {
-        let key = |number, origin| TaskKey {
-            number: TaskNumber(number),
-            kind: task.kind,
-            origin,
-        };
-        match self
-            .tasks
-            .find(self.hasher.hash(app, task.kind as u8, task.id))
-        {
-            Some((number, origin)) => key(number, record::origin(origin)),
-            None => {
-                let number = self.next_task;
-                self.put(&Record::Task {
-                    app,
-                    kind: task.kind,
-                    origin: task.origin,
-                    id: task.id,
-                });
-                key(number, task.origin)
-            }
-        }
+    /// The numbers of names that are all known.
+    fn find_all(&self, app: AppId, names: &Names<'_>, hashes: &[NameHash]) -> Option<Resolved> {
+        let task = |task: &TaskName<'_>| self.find_task(app, task.kind, task.id);
+        let number = |hash: &NameHash| Some(Number(self.recipients.find(*hash)?.0));
+        Some(Resolved {
+            numbers: hashes.iter().map(number).collect::<Option<_>>()?,
+            tasks: names.tasks.iter().map(task).collect::<Option<_>>()?,
+            losses: names
+                .losses
+                .iter()
+                .map(|loss| self.find_loss(app, loss))
+                .collect::<Option<_>>()?,
+        })
     }
 
-    /// The number of a recipient that was not there a moment ago: it may have come since, in the same call.
+    fn find_task(&self, app: AppId, kind: Kind, id: &str) -> Option<TaskKey> {
+        let (number, origin) = self.tasks.find(self.hasher.hash(app, kind as u8, id))?;
+        Some(TaskKey {
+            number: TaskNumber(number),
+            kind,
+            origin: record::origin(origin),
+        })
+    }
+
+    /// Beyond the bound every further reason is the same.
+    fn find_loss(&self, app: AppId, loss: &LossText) -> Option<LossId> {
+        let known = self.losses.get(&app)?;
+        let full = known.texts.len() >= LossText::PER_APP_MAX as usize;
+        let found = known.ids.get(&(loss.code, loss.text.clone())).copied();
+        found.or(full.then_some(LossId::OTHER))
+    }
+
+    fn task(&mut self, app: AppId, task: TaskName<'_>) -> TaskKey {
+        self.find_task(app, task.kind, task.id).unwrap_or_else(|| {
+            let number = TaskNumber(self.next_task);
+            self.put(&Record::Task {
+                app,
+                kind: task.kind,
+                origin: task.origin,
+                id: task.id,
+            });
+            TaskKey {
+                number,
+                kind: task.kind,
+                origin: task.origin,
+            }
+        })
+    }
+
     fn recipient(&mut self, app: AppId, recipient: Recipient<'_>, hash: NameHash) -> Number {
         match self.recipients.find(hash) {
             Some((number, _)) => Number(number),
@@ -236,13 +245,10 @@ impl Inner {
     }
 
     fn loss(&mut self, app: AppId, loss: &LossText) -> LossId {
+        if let Some(id) = self.find_loss(app, loss) {
+            return id;
+        }
         let known = self.losses.entry(app).or_default();
-        if let Some(id) = known.ids.get(&(loss.code, loss.text.clone())) {
-            return *id;
-        }
-        if known.texts.len() >= LossText::PER_APP_MAX as usize {
-            return LossId::OTHER;
-        }
         let id = LossId(known.texts.len() as u32 + LossId::OTHER.0 + 1);
         self.put(&Record::Loss {
             app,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pushtally_ledger::{Form, Page, PageKey};
 
 use super::table::{Entries, Table};
-use super::value::{self, Versions};
+use super::value::Versions;
 use super::{KeyBytes, TableSet, Tables, table_path};
 use crate::error::LocalError;
 
@@ -115,24 +115,13 @@ impl<'a> Merged<'a> {
                 .is_some_and(|(found, _)| *found == bytes)
         };
         let mut places: Vec<&mut Place<'a>> = self.0.iter_mut().filter(has).collect();
-        let key = places[0].table.key(bytes)?;
-        let mut versions = Versions::default();
-        let mut form = Form::Addition;
-        let alone = places.len() == 1;
+        let stored = places.iter().filter_map(|place| {
+            let (_, range) = place.next.as_ref()?;
+            Some(&place.bytes[range.clone()])
+        });
+        places[0].table.unite(bytes, stored, out)?;
         for place in &mut places {
-            let Some((_, range)) = place.next.clone() else {
-                continue;
-            };
-            let value = &place.bytes[range];
-            if alone {
-                out.extend_from_slice(value);
-            } else if form == Form::Addition && versions.take(key, value, place.table)? {
-                form = Form::Whole;
-            }
             place.step()?;
-        }
-        if let Some(page) = versions.unite() {
-            value::encode(form, &page, out);
         }
         Ok(Some(bytes))
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pushtally_ledger::{Page, PageKey};
 
-use super::{KeyBytes, TableEntry, table_path};
+use super::{KeyBytes, TableEntry, table_path, value};
 use crate::disk::{Disk, DiskFile};
 use crate::error::LocalError;
 
@@ -133,6 +133,18 @@ impl Table {
     /// The page behind a value.
     pub(super) fn decode(&self, key: PageKey, value: &[u8]) -> Result<Page, LocalError> {
         Page::decode(key, value)
+            .map_err(|e| LocalError::corrupt(&self.path, 0, format!("page {key:?}: {e}")))
+    }
+
+    /// Appends the value that several values of a key make up, newest first; nothing for a removed key.
+    pub(super) fn unite<'v>(
+        &self,
+        key: KeyBytes,
+        values: impl Iterator<Item = &'v [u8]>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), LocalError> {
+        let key = self.key(key)?;
+        value::unite(key, values, out)
             .map_err(|e| LocalError::corrupt(&self.path, 0, format!("page {key:?}: {e}")))
     }
 

@@ -1,6 +1,6 @@
 //! What a table stores for a key: a byte for the form, then the page; nothing at all for a removal.
 
-use pushtally_ledger::{Form, Page, PageKey};
+use pushtally_ledger::{DecodeError, Form, Page, PageKey};
 
 use super::table::Table;
 use crate::error::LocalError;
@@ -23,6 +23,40 @@ pub(super) fn encode(form: Form, page: &Page, out: &mut Vec<u8>) {
 /// Whether older versions of the key still matter.
 pub(super) fn is_addition(value: &[u8]) -> bool {
     value.first() == Some(&ADDITION)
+}
+
+/// Appends the value that several values of one key make up, newest first; a single one is copied as it is.
+pub(super) fn unite<'a>(
+    key: PageKey,
+    values: impl Iterator<Item = &'a [u8]>,
+    out: &mut Vec<u8>,
+) -> Result<(), DecodeError> {
+    let mut pages = Vec::new();
+    let mut form = ADDITION;
+    for value in values {
+        let Some((first, page)) = value.split_first() else {
+            form = WHOLE;
+            break;
+        };
+        pages.push(page);
+        if *first != ADDITION {
+            form = WHOLE;
+            break;
+        }
+    }
+    pages.reverse();
+    match pages.as_slice() {
+        [] => return Ok(()),
+        [page] => {
+            out.push(form);
+            out.extend_from_slice(page);
+        }
+        pages => {
+            out.push(form);
+            Page::unite(key, pages, out)?;
+        }
+    }
+    Ok(())
 }
 
 /// The versions of one key, newest first.

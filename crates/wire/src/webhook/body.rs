@@ -17,7 +17,15 @@ use crate::{EVENTS_MAX, NAMED_EVENTS_MAX, WireError};
 
 /// The events of one body, 1 to [`EVENTS_MAX`], not all of them necessarily sound.
 #[derive(Debug)]
-pub struct EventBatch<'a>(Vec<Result<Typed<'a>, WireError>>);
+pub struct EventBatch<'a>(Events<'a>);
+
+#[derive(Debug)]
+enum Events<'a> {
+    /// All have the right types.
+    Typed(Vec<Typed<'a>>),
+    /// Some have not.
+    Mixed(Vec<Result<Typed<'a>, WireError>>),
+}
 
 #[derive(Deserialize)]
 struct Fast<'a> {
@@ -35,19 +43,21 @@ impl<'a> EventBatch<'a> {
     /// Reads a body. Fails when nothing of it can count: it is not a JSON object, or `Events` is no array of 1 to
     /// [`EVENTS_MAX`].
     pub fn parse(body: &'a [u8]) -> Result<Self, WireError> {
-        let events = match serde_json::from_slice::<Fast<'a>>(body) {
-            Ok(Fast { events }) => Bounded {
-                count: events.count,
-                items: events.items.into_iter().map(Ok).collect(),
-            },
-            Err(_) => Self::read_each(body)?,
+        // Checked once as a whole, texts need no check of their own.
+        let typed = std::str::from_utf8(body)
+            .ok()
+            .and_then(|text| serde_json::from_str::<Fast<'a>>(text).ok());
+        let (events, count) = match typed {
+            Some(Fast { events }) => (Events::Typed(events.items), events.count),
+            None => {
+                let events = Self::read_each(body)?;
+                (Events::Mixed(events.items), events.count)
+            }
         };
-        if events.count == 0 || events.count > EVENTS_MAX {
-            return Err(WireError::EventsCount {
-                count: events.count,
-            });
+        if count == 0 || count > EVENTS_MAX {
+            return Err(WireError::EventsCount { count });
         }
-        Ok(Self(events.items))
+        Ok(Self(events))
     }
 
     fn read_each(body: &'a [u8]) -> Result<Bounded<Result<Typed<'a>, WireError>>, WireError> {
@@ -65,15 +75,26 @@ impl<'a> EventBatch<'a> {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "there is never none")]
     pub fn len(&self) -> usize {
-        self.0.len()
+        match &self.0 {
+            Events::Typed(events) => events.len(),
+            Events::Mixed(events) => events.len(),
+        }
     }
 
     /// Checks each event, in the order of the body.
     pub fn check(&self, now: Second) -> impl Iterator<Item = Result<WebhookEvent<'_>, WireError>> {
-        self.0.iter().map(move |event| match event {
+        let (typed, mixed): (&[Typed<'_>], &[Result<Typed<'_>, WireError>]) = match &self.0 {
+            Events::Typed(events) => (events, &[]),
+            Events::Mixed(events) => (&[], events),
+        };
+        let mixed = mixed.iter().map(move |event| match event {
             Ok(typed) => typed.check(now),
             Err(error) => Err(error.clone()),
-        })
+        });
+        typed
+            .iter()
+            .map(move |event| event.check(now))
+            .chain(mixed)
     }
 }
 
