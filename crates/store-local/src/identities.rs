@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use pushtally_model::{AppId, Entropy, Kind, LossId, Number, TaskKey, TaskNumber};
 use pushtally_store::{LossText, Names, Recipient, Resolved, TaskName};
 
-use index::{Index, NameHash, NameHasher};
+use index::{Gathered, Index, NameHash, NameHasher};
 use record::{Record, Writer};
 
 use crate::error::LocalError;
@@ -66,16 +66,18 @@ impl LocalIdentities {
             next_number: BTreeMap::new(),
             pending: Vec::new(),
         };
+        let mut gathered = Gathered::new();
         log.replay(log.first_position(), &mut |position, bytes| {
             let mut records = record::Reader::new(bytes);
             while let Some(record) = records.next().map_err(|why| LocalError::Io {
                 what: format!("read names of frame `{position}`: {why}"),
                 source: std::io::ErrorKind::InvalidData.into(),
             })? {
-                inner.apply(&record);
+                inner.read(&record, &mut gathered);
             }
             Ok(())
         })?;
+        gathered.settle(&mut inner.recipients);
         Ok(Self {
             hasher,
             inner: RwLock::new(inner),
@@ -273,7 +275,24 @@ impl Inner {
         self.apply(record);
     }
 
-    /// Applies a record, whether new or read back.
+    /// Applies a record read back. Recipients, of which there may be millions, are gathered.
+    fn read(&mut self, record: &Record<'_>, gathered: &mut Gathered) {
+        if let Record::Recipient {
+            app,
+            class,
+            account,
+        } = *record
+        {
+            let next = self.next_number.entry(app).or_default();
+            let hash = self.hasher.hash(app, class, account);
+            gathered.put(&mut self.recipients, hash, *next);
+            *next += 1;
+        } else {
+            self.apply(record);
+        }
+    }
+
+    /// Applies a record.
     fn apply(&mut self, record: &Record<'_>) {
         match *record {
             Record::Recipient {
