@@ -162,11 +162,8 @@ fn add_task(fresh: &[Fresh], add: &mut impl FnMut(PageKey, Page)) {
     }
     let mut shards = Vec::new();
     for events in large.chunk_by(|a, b| a.number.shard() == b.number.shard()) {
-        let marks = MarksPage::of_ordered(
-            events
-                .iter()
-                .map(|event| (event.cell, event.number.slot())),
-        );
+        let marks =
+            MarksPage::of_ordered(events.iter().map(|event| (event.cell, event.number.slot())));
         shards.push(events[0].number.shard());
         add(
             PageKey::Marks(task.number, events[0].number.shard()),

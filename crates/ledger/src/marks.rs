@@ -10,8 +10,8 @@ use pushtally_model::Cell;
 use crate::slots::SlotSet;
 use crate::wire::{DecodeError, Reader};
 use map::SlotMap;
-pub(crate) use sets::unite;
 use sets::SetsByCell;
+pub(crate) use sets::unite;
 
 /// The marks of one (task, shard).
 #[derive(Debug, Clone)]

@@ -92,7 +92,7 @@ pub(crate) struct ShapeArgs {
     #[arg(long, value_parser = |text: &str| u32::from_str_radix(text, 16))]
     pub(crate) run: Option<u32>,
     /// Connections that send events.
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) connections: u32,
 }
 

@@ -49,8 +49,7 @@ impl SlotMap {
     }
 
     pub(super) fn contains(&self, cell: Cell, slot: u16) -> bool {
-        !self.entries.is_empty()
-            && self.entries[self.place(key(cell, slot))] & lane(cell) != 0
+        !self.entries.is_empty() && self.entries[self.place(key(cell, slot))] & lane(cell) != 0
     }
 
     /// Marks a slot; `false` when it was marked already.

@@ -137,8 +137,14 @@ impl Settled {
 impl Sums {
     /// Adds rows of seconds, in order.
     fn add(&mut self, seconds: &[Row]) {
-        let of_minute =
-            |row: &Row| Row::new(row.bucket() / MINUTE_S, row.cell_byte(), row.loss, row.count);
+        let of_minute = |row: &Row| {
+            Row::new(
+                row.bucket() / MINUTE_S,
+                row.cell_byte(),
+                row.loss,
+                row.count,
+            )
+        };
         let mut minutes: Vec<Row> = seconds.iter().map(of_minute).collect();
         minutes.sort_by_key(Row::order);
         sum_rows(&mut minutes);
@@ -190,7 +196,10 @@ fn merge(rows: &mut Vec<Row>, more: &[Row]) {
         while old < rows.len() && rows[old].order() < row.order() {
             old += 1;
         }
-        equals += usize::from(rows.get(old).is_some_and(|found| found.order() == row.order()));
+        equals += usize::from(
+            rows.get(old)
+                .is_some_and(|found| found.order() == row.order()),
+        );
     }
     // From the end, so that each row moves at most once.
     let (mut old, mut new) = (rows.len(), more.len());

@@ -91,10 +91,7 @@ impl<'a> EventBatch<'a> {
             Ok(typed) => typed.check(now),
             Err(error) => Err(error.clone()),
         });
-        typed
-            .iter()
-            .map(move |event| event.check(now))
-            .chain(mixed)
+        typed.iter().map(move |event| event.check(now)).chain(mixed)
     }
 }
 
