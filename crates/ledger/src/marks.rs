@@ -11,7 +11,6 @@ use crate::slots::SlotSet;
 use crate::wire::{DecodeError, Reader};
 use map::SlotMap;
 use sets::SetsByCell;
-pub(crate) use sets::unite;
 
 /// The marks of one (task, shard).
 #[derive(Debug, Clone)]
@@ -167,33 +166,6 @@ mod tests {
                 .flat_map(|n| (0..lanes).map(move |lane| ((1 + (n % u16::from(channels)) as u8) << 3 | lane, n.wrapping_mul(step))))
                 .collect();
             check(&marks);
-        }
-
-        #[test]
-        fn uniting_equals_absorbing(
-            parts in proptest::collection::vec(proptest::collection::vec((0..64u8, 0..300u16), 0..200), 1..5),
-        ) {
-            let page = |marks: &Vec<(u8, u16)>| {
-                let mut page = MarksPage::default();
-                for (byte, slot) in marks {
-                    if let Some(cell) = Cell::from_byte(*byte) {
-                        page.insert(cell, *slot);
-                    }
-                }
-                page
-            };
-            let stored: Vec<Vec<u8>> = parts.iter().map(|part| {
-                let mut bytes = Vec::new();
-                page(part).encode(&mut bytes);
-                bytes
-            }).collect();
-            let mut readers: Vec<Reader<'_>> = stored.iter().map(|bytes| Reader::new(bytes)).collect();
-            let (mut united, mut absorbed) = (Vec::new(), Vec::new());
-            unite(&mut readers, &mut united).unwrap();
-            let mut all = MarksPage::default();
-            parts.iter().for_each(|part| all.absorb(&page(part)));
-            all.encode(&mut absorbed);
-            prop_assert_eq!(united, absorbed);
         }
     }
 }

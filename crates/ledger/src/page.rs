@@ -3,7 +3,7 @@
 use pushtally_model::{AppId, Kind, Scope, TaskNumber};
 
 use crate::days::TotalPage;
-use crate::marks::{self, MarksPage};
+use crate::marks::MarksPage;
 use crate::rows::{self, DayPage};
 use crate::task::TaskPage;
 use crate::wire::{DecodeError, Reader};
@@ -137,27 +137,24 @@ impl Page {
 
     /// Appends the stored form of what several stored forms of one key make up, oldest first.
     pub fn unite(key: PageKey, stored: &[&[u8]], out: &mut Vec<u8>) -> Result<(), DecodeError> {
-        let unite = match key {
-            PageKey::Marks(..) => marks::unite,
-            PageKey::TotalRows(..) | PageKey::TaskRows(..) => rows::unite,
-            PageKey::Total(..) | PageKey::Task(_) => {
-                let mut page = Self::Gone;
-                for bytes in stored {
-                    page.absorb(Self::decode(key, bytes)?);
-                }
-                page.encode(out);
-                return Ok(());
+        // Rows are summed as they are stored; as pages they would be put into the order of time and back again.
+        if let PageKey::TotalRows(..) | PageKey::TaskRows(..) = key {
+            let mut readers = Vec::with_capacity(stored.len());
+            for bytes in stored {
+                let mut reader = Reader::new(bytes);
+                check_format(&mut reader)?;
+                readers.push(reader);
             }
-        };
-        let mut readers = Vec::with_capacity(stored.len());
-        for bytes in stored {
-            let mut reader = Reader::new(bytes);
-            check_format(&mut reader)?;
-            readers.push(reader);
+            out.push(FORMAT);
+            rows::unite(&mut readers, out)?;
+            return readers.iter().try_for_each(check_end);
         }
-        out.push(FORMAT);
-        unite(&mut readers, out)?;
-        readers.iter().try_for_each(check_end)
+        let mut page = Self::Gone;
+        for bytes in stored {
+            page.absorb(Self::decode(key, bytes)?);
+        }
+        page.encode(out);
+        Ok(())
     }
 
     /// Reads the stored form of the page that the key names.
@@ -198,7 +195,9 @@ fn check_end(reader: &Reader<'_>) -> Result<(), DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::{Delta, sum_equal};
     use proptest::prelude::*;
+    use pushtally_model::{Cell, LossId, Second};
 
     fn key() -> impl Strategy<Value = PageKey> {
         (0..5u8, 0..3u32, any::<bool>(), 0..3u16).prop_map(|(class, a, message, b)| {
@@ -213,7 +212,54 @@ mod tests {
         })
     }
 
+    fn check_unite(key: PageKey, parts: &[Page]) {
+        let encoded = |page: &Page| {
+            let mut bytes = Vec::new();
+            page.encode(&mut bytes);
+            bytes
+        };
+        let stored: Vec<Vec<u8>> = parts.iter().map(encoded).collect();
+        let stored: Vec<&[u8]> = stored.iter().map(Vec::as_slice).collect();
+        let mut united = Vec::new();
+        Page::unite(key, &stored, &mut united).unwrap();
+        let mut absorbed = Page::Gone;
+        parts.iter().for_each(|part| absorbed.absorb(part.clone()));
+        assert_eq!(united, encoded(&absorbed));
+    }
+
     proptest! {
+        #[test]
+        fn uniting_stored_marks_equals_absorbing_them(
+            parts in proptest::collection::vec(proptest::collection::vec((0..64u8, 0..300u16), 0..200), 1..5),
+        ) {
+            let page = |marks: &Vec<(u8, u16)>| {
+                let mut page = MarksPage::default();
+                for (byte, slot) in marks {
+                    if let Some(cell) = Cell::from_byte(*byte) {
+                        page.insert(cell, *slot);
+                    }
+                }
+                Page::Marks(page)
+            };
+            check_unite(PageKey::Marks(TaskNumber(1), 0), &parts.iter().map(page).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn uniting_stored_rows_equals_absorbing_them(
+            parts in proptest::collection::vec(proptest::collection::vec((0..86_400u32, 0..5u8, 0..3u32, 1..4u32), 0..200), 1..5),
+        ) {
+            let page = |rows: &Vec<(u32, u8, u32, u32)>| {
+                let delta = |(at, cell, loss, count): &(u32, u8, u32, u32)| {
+                    let (at, cell, loss) = (Second(*at), Cell::from_byte(*cell)?, LossId(*loss));
+                    Some(Delta { at, cell, loss, count: *count })
+                };
+                let mut page = DayPage::default();
+                page.add(&sum_equal(rows.iter().filter_map(delta).collect()));
+                Page::Rows(Box::new(page))
+            };
+            check_unite(PageKey::TaskRows(TaskNumber(1), 0), &parts.iter().map(page).collect::<Vec<_>>());
+        }
+
         #[test]
         fn stored_keys_order_as_keys_do(a in key(), b in key()) {
             prop_assert_eq!(a.cmp(&b), a.to_bytes().cmp(&b.to_bytes()));

@@ -62,15 +62,6 @@ impl SlotSet {
         }
     }
 
-    /// Of ascending slots, each once.
-    pub(crate) fn of_ordered(slots: &[u16]) -> Self {
-        if slots.len() > FEW_MAX {
-            Self::Many(Bits::of(slots))
-        } else {
-            Self::Few(slots.to_vec())
-        }
-    }
-
     /// About the bytes on the heap of a set of so many slots.
     pub(crate) fn heap_bytes_of(len: usize) -> usize {
         if len > FEW_MAX {

@@ -120,32 +120,3 @@ impl SetsByCell {
         }
     }
 }
-
-/// Appends the stored union of several stored pages.
-pub(crate) fn unite(pages: &mut [Reader<'_>], out: &mut Vec<u8>) -> Result<(), DecodeError> {
-    let mut marks: Vec<(Cell, SlotSet)> = Vec::new();
-    for page in pages {
-        marks.extend(SetsByCell::decode(page)?.into_cells());
-    }
-    marks.sort_by_key(|(cell, _)| *cell);
-    let same = |a: &(Cell, SlotSet), b: &(Cell, SlotSet)| a.0 == b.0;
-    put_varint(out, marks.chunk_by(same).count() as u64);
-    let mut slots: Vec<u16> = Vec::new();
-    for sets in marks.chunk_by(same) {
-        let Some((cell, first)) = sets.first() else {
-            continue;
-        };
-        out.push(cell.byte());
-        if sets.len() == 1 {
-            first.encode(out);
-            continue;
-        }
-        slots.clear();
-        sets.iter().for_each(|(_, set)| slots.extend(set.iter()));
-        // A few ascending stretches, which the stable sort merges.
-        slots.sort();
-        slots.dedup();
-        SlotSet::of_ordered(&slots).encode(out);
-    }
-    Ok(())
-}
