@@ -5,18 +5,25 @@
 
 mod app;
 mod channel;
+mod device;
 mod entropy;
 mod event;
 mod ids;
+mod push;
 mod secret;
 mod time;
 mod window;
 
 pub use app::{App, Quota, Retention};
 pub use channel::{Cell, Channel, Lane, Route, Stage};
+pub use device::{
+    Account, Device, DeviceFacts, Environment, NameError, Permission, RegistrationId, TaskId,
+    Token, TokenKind,
+};
 pub use entropy::{Entropy, FixedEntropy, SystemEntropy};
 pub use event::{Event, Source, What};
 pub use ids::{AppId, Kind, LossId, Number, Origin, Scope, TaskKey, TaskNumber};
+pub use push::{Audience, Notification, OwnLoss, TaskDraft, TaskKind, TaskState, Urgency};
 pub use secret::Secret;
 pub use time::{Clock, ManualClock, Second, SystemClock};
 pub use window::{Window, WindowError};

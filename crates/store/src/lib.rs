@@ -12,7 +12,9 @@ mod ports;
 pub use directory::Directory;
 pub use error::StoreError;
 pub use ports::{
-    Apps, BatchVisitor, Engine, Identities, Installed, Log, LogReport, LossText, Names,
-    PageVisitor, Pages, Position, Recipient, RelayBacklog, RelayCall, RelayQueue, Report, Resolved,
-    Snapshot, TaskName,
+    AcceptLimits, Accepted, Apps, Audit, AuditEntry, BatchVisitor, Claim, ClaimedJob, DeviceChange,
+    DeviceVisitor, Devices, Engine, Identities, Installed, Job, Log, LogReport, LossText, Names,
+    PageVisitor, Pages, Part, Phone, Position, Recipient, Registered, Registration, RelayBacklog,
+    RelayCall, RelayQueue, Report, Resolved, SecretHash, Snapshot, StoredTask, TaskName, TaskSeq,
+    Tasks, Unregistered, Updated,
 };

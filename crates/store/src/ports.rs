@@ -1,5 +1,9 @@
 //! The ports.
 
+mod audit;
+mod devices;
+mod tasks;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -12,6 +16,13 @@ use pushtally_model::{
 };
 
 use crate::StoreError;
+
+pub use audit::{Audit, AuditEntry};
+pub use devices::{
+    DeviceChange, DeviceVisitor, Devices, Phone, Registered, Registration, SecretHash,
+    Unregistered, Updated,
+};
+pub use tasks::{AcceptLimits, Accepted, Claim, ClaimedJob, Job, Part, StoredTask, TaskSeq, Tasks};
 
 /// Places in the ordered logs of an engine, one for each log: the last batch that is included.
 ///

@@ -1,0 +1,3 @@
+//! Accounts and devices: who is registered, and whom a push addresses.
+//!
+//! It knows neither HTTP nor sockets. `http` registers through it, `dispatch` evaluates audiences through it.

@@ -1,0 +1,9 @@
+//! The port of what carries notifications: what is sent, to whom, and what became of it.
+//!
+//! `online` and every vendor implement `Channel`; `dispatch` calls it. Nothing here does I/O.
+
+mod outcome;
+mod port;
+
+pub use outcome::Outcome;
+pub use port::{Attention, Channel, Message, Presence, Redeliver, Target};

@@ -1,0 +1,38 @@
+//! What became of one target.
+
+use std::time::Duration;
+
+use pushtally_model::OwnLoss;
+
+/// What became of one target of a send. "Lost" is for good: no retry can still succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The channel took it: sent.
+    Accepted,
+    /// The channel says that the token reaches nobody any more: lost, and the token is dropped.
+    TokenGone {
+        /// The channel's code.
+        code: i64,
+        /// Its text.
+        text: String,
+    },
+    /// The channel refused it for good: lost.
+    Rejected {
+        /// The channel's code.
+        code: i64,
+        /// Its text.
+        text: String,
+    },
+    /// Lost for a reason that we name.
+    Lost(OwnLoss),
+    /// The channel asks to wait: nothing has ended.
+    Throttled {
+        /// For how long.
+        after: Duration,
+    },
+    /// The channel could not be reached, or did not say what it did: nothing has ended.
+    Unavailable {
+        /// When to try again.
+        after: Duration,
+    },
+}

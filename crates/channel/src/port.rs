@@ -1,0 +1,69 @@
+//! The ports.
+
+use async_trait::async_trait;
+use pushtally_model::{AppId, Notification, Number, Second, TaskId, Token};
+
+use crate::Outcome;
+
+/// A push as a channel sends it: the same for all its targets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The app.
+    pub app: AppId,
+    /// The task; also what a phone tells repetitions by.
+    pub id: TaskId,
+    /// The sender's own id of it; empty when absent.
+    pub data_id: String,
+    /// What it shows.
+    pub notification: Notification,
+    /// When the task was accepted.
+    pub accepted_at: Second,
+    /// From when on it is not to be shown any more.
+    pub deadline: Second,
+}
+
+/// One device to send to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The device.
+    pub number: Number,
+    /// Its token on this channel; `None` on the socket.
+    pub token: Option<Token>,
+    /// Its language tag; empty when unknown.
+    pub language: String,
+}
+
+/// Something that carries notifications.
+#[async_trait]
+pub trait Channel: Send + Sync {
+    /// The most targets that one call takes.
+    fn targets_max(&self) -> usize;
+
+    /// Sends to all targets; answers an outcome for each, in their order. Never panics over what the other side says.
+    async fn send(&self, message: &Message, targets: &[Target]) -> Vec<Outcome>;
+}
+
+/// Whether somebody is looking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Attention {
+    /// The app is in front: a push goes over the socket only.
+    Foreground,
+    /// The app is behind: a push goes both ways.
+    Background,
+}
+
+/// Who is connected now.
+pub trait Presence: Send + Sync {
+    /// The connected devices of a shard, by number.
+    fn connected(&self, app: AppId, shard: u16) -> Vec<(Number, Attention)>;
+
+    /// Whether a device is connected.
+    fn attention(&self, app: AppId, number: Number) -> Option<Attention>;
+}
+
+/// What a device that connects may have missed.
+#[async_trait]
+pub trait Redeliver: Send + Sync {
+    /// The live tasks that were sent to this device over the socket and that it has not acknowledged, oldest first. Bounded.
+    async fn missed(&self, app: AppId, number: Number) -> Vec<Message>;
+}

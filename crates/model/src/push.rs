@@ -1,0 +1,152 @@
+//! A push of our own: whom it addresses, what it shows, how long it may take, and the losses that we name.
+
+use crate::{Account, AppId, Second, TaskId};
+
+/// Whom a task addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    /// Every registered device of the app.
+    Everyone,
+    /// The devices of these accounts, or the devices of these RegistrationIDs. At most 500, each once.
+    Accounts(Vec<Account>),
+}
+
+/// Which command made a task; also what its quota is counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum TaskKind {
+    /// `push`.
+    Broadcast = 0,
+    /// `batch`.
+    Batch = 1,
+}
+
+/// Who goes first. Urgent work has a share of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Urgency {
+    /// `batch`, by default.
+    Urgent = 0,
+    /// `push`.
+    Bulk = 1,
+}
+
+/// What a push shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Notification {
+    /// The title.
+    pub title: String,
+    /// The text.
+    pub desc: String,
+    /// What is passed through to the app.
+    pub ext: String,
+    /// Only connected devices are planned (`PushFlag` 1).
+    pub online_only: bool,
+}
+
+/// What is known of a push when it is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskDraft {
+    /// The app.
+    pub app: AppId,
+    /// Its public name.
+    pub id: TaskId,
+    /// The command.
+    pub kind: TaskKind,
+    /// Who goes first.
+    pub urgency: Urgency,
+    /// `From_Account`.
+    pub sender: String,
+    /// `MsgRandom`.
+    pub random: u32,
+    /// SHA-256 of the body as received.
+    pub body_hash: [u8; 32],
+    /// `DataId`; empty when absent.
+    pub data_id: String,
+    /// Whom it addresses.
+    pub audience: Audience,
+    /// What it shows.
+    pub notification: Notification,
+    /// The second it was accepted in: that of all its planned events.
+    pub accepted_at: Second,
+    /// From this second on nothing more is sent; what has not ended then ends as `expired`.
+    pub deadline: Second,
+}
+
+/// What an operator wants of a task. Its jobs decide when it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[repr(u8)]
+pub enum TaskState {
+    /// Its jobs run.
+    #[default]
+    Running = 0,
+    /// Its jobs wait; the deadline still holds.
+    Paused = 1,
+    /// Nothing more is sent; what was planned ends as `cancelled`.
+    Cancelled = 2,
+}
+
+/// A loss that we name ourselves, all of them before sending. The first two codes are the reference's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OwnLoss {
+    /// The app has no credentials for the token's CertId.
+    NoCredentials,
+    /// The device has no token.
+    NoToken,
+    /// The deadline passed.
+    Expired,
+    /// The task was cancelled.
+    Cancelled,
+    /// The device was unregistered.
+    Unregistered,
+    /// The channel could not be reached until the deadline.
+    Unavailable,
+    /// The socket took frames too slowly.
+    Slow,
+    /// The socket was gone when its turn came.
+    Gone,
+}
+
+impl OwnLoss {
+    /// Every one.
+    pub const ALL: [Self; 8] = [
+        Self::NoCredentials,
+        Self::NoToken,
+        Self::Expired,
+        Self::Cancelled,
+        Self::Unregistered,
+        Self::Unavailable,
+        Self::Slow,
+        Self::Gone,
+    ];
+
+    /// The code, as loss queries show it. Never changes.
+    #[must_use]
+    pub const fn code(self) -> i64 {
+        match self {
+            Self::NoCredentials => -1,
+            Self::NoToken => -2,
+            Self::Expired => -3,
+            Self::Cancelled => -4,
+            Self::Unregistered => -5,
+            Self::Unavailable => -6,
+            Self::Slow => -7,
+            Self::Gone => -8,
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NoCredentials => "certificate id not set",
+            Self::NoToken => "token not uploaded",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Unregistered => "unregistered",
+            Self::Unavailable => "unavailable",
+            Self::Slow => "slow",
+            Self::Gone => "gone",
+        }
+    }
+}

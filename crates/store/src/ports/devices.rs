@@ -1,0 +1,188 @@
+//! Devices as an engine keeps them: acts, each atomic.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use async_trait::async_trait;
+use pushtally_model::{
+    Account, AppId, Channel, Device, DeviceFacts, Number, Permission, RegistrationId, Second, Token,
+};
+
+use crate::StoreError;
+
+/// SHA-256 of a device secret. Compared in constant time by whoever admits a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SecretHash(pub [u8; 32]);
+
+/// A phone's installation: its secret outlives its devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phone {
+    /// What its device secret hashes to.
+    pub secret: SecretHash,
+    /// The device that is registered now; `None` after unregistering.
+    pub device: Option<Number>,
+}
+
+/// A registration: what a phone says, whole. What it leaves out is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The phone.
+    pub registration_id: RegistrationId,
+    /// Who is signed in.
+    pub account: Option<Account>,
+    /// The phone's secret. Kept if the phone is new; must be equal if it is known.
+    pub secret: SecretHash,
+    /// Everything else.
+    pub facts: DeviceFacts,
+    /// When.
+    pub at: Second,
+}
+
+/// What a registration did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// The device has a new number; `replaced` is the device of another account that was on this phone.
+    New {
+        /// The device.
+        number: Number,
+        /// The one that is registered no more.
+        replaced: Option<Number>,
+    },
+    /// The device is known and something changed.
+    Changed {
+        /// The device.
+        number: Number,
+    },
+    /// The device is known and everything is as it was: nothing was written.
+    Same {
+        /// The device.
+        number: Number,
+    },
+    /// The phone is known under another secret: nothing changed.
+    OtherSecret,
+    /// The app has as many devices as it may: nothing changed.
+    Full,
+}
+
+/// What a phone says has changed, without signing in or out. `None` leaves a thing as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeviceChange {
+    /// All tokens it has now.
+    pub tokens: Option<Vec<Token>>,
+    /// The vendor that would reach it; `Some(None)` is no longer known.
+    pub vendor: Option<Option<Channel>>,
+    /// The phone's model.
+    pub model: Option<String>,
+    /// Its operating system.
+    pub system: Option<String>,
+    /// The operating system's version.
+    pub system_version: Option<String>,
+    /// The app's version.
+    pub app_version: Option<String>,
+    /// The version of the client library.
+    pub sdk_version: Option<String>,
+    /// Whether notifications are shown.
+    pub notifications: Option<Permission>,
+    /// Language tag.
+    pub language: Option<String>,
+}
+
+/// What a change did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Updated {
+    /// The device is this one, and changed.
+    Changed(Number),
+    /// The device is this one, and everything is as it was: nothing was written.
+    Same(Number),
+    /// The phone has no device: nothing changed.
+    Nothing,
+    /// There is no such phone, or it has another secret: nothing changed.
+    OtherSecret,
+}
+
+/// What unregistering did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unregistered {
+    /// This device is registered no more. Its number is never given again.
+    Done(Number),
+    /// The phone had no device.
+    Nothing,
+    /// There is no such phone, or it has another secret: nothing changed.
+    OtherSecret,
+}
+
+/// Called for each device, by number. `Break` ends the visit early.
+pub type DeviceVisitor<'a> = dyn FnMut(Device) -> ControlFlow<()> + Send + 'a;
+
+/// Registered devices. Whatever an act changes is durable when it answers.
+#[async_trait]
+pub trait Devices: Send + Sync {
+    /// Registers a phone's device or brings it up to date. The same phone and account keep their number until
+    /// they are unregistered; another account on the same phone, or registering again after unregistering, is
+    /// a new number. A token of another device of the app moves to this one. A number is durable, and above every
+    /// number that the ledger or the names hold, before it is answered.
+    async fn register_device(
+        &self,
+        app: AppId,
+        registration: &Registration,
+        devices_max: u64,
+    ) -> Result<Registered, StoreError>;
+
+    /// Brings a phone's device up to date, keeping its number. A token of another device of the app moves to this one.
+    async fn update_device(
+        &self,
+        app: AppId,
+        registration_id: &RegistrationId,
+        secret: SecretHash,
+        change: &DeviceChange,
+    ) -> Result<Updated, StoreError>;
+
+    /// Ends a phone's device. The phone itself stays known, with its secret.
+    async fn unregister_device(
+        &self,
+        app: AppId,
+        registration_id: &RegistrationId,
+        secret: SecretHash,
+    ) -> Result<Unregistered, StoreError>;
+
+    /// A phone.
+    async fn find_phone(
+        &self,
+        app: AppId,
+        registration_id: &RegistrationId,
+    ) -> Result<Option<Phone>, StoreError>;
+
+    /// A registered device.
+    async fn find_device(&self, app: AppId, number: Number) -> Result<Option<Device>, StoreError>;
+
+    /// The registered devices among these numbers, by number.
+    async fn find_devices(&self, app: AppId, numbers: &[Number])
+    -> Result<Vec<Device>, StoreError>;
+
+    /// The registered devices of an account, by number.
+    async fn devices_of_account(
+        &self,
+        app: AppId,
+        account: &Account,
+    ) -> Result<Vec<Device>, StoreError>;
+
+    /// Whether an account was ever signed in on a registered device.
+    async fn account_known(&self, app: AppId, account: &Account) -> Result<bool, StoreError>;
+
+    /// The shards that have registered devices, ascending.
+    async fn device_shards(&self, app: AppId) -> Result<Vec<u16>, StoreError>;
+
+    /// Visits the registered devices of a shard as of one moment, by number.
+    async fn visit_shard(
+        &self,
+        app: AppId,
+        shard: u16,
+        visit: &mut DeviceVisitor<'_>,
+    ) -> Result<(), StoreError>;
+
+    /// How many devices an app has registered.
+    async fn count_devices(&self, app: AppId) -> Result<u64, StoreError>;
+
+    /// One above the highest number ever given to a device, by app.
+    async fn device_numbers_end(&self) -> Result<BTreeMap<AppId, u32>, StoreError>;
+}
