@@ -6,7 +6,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::{Code, EVENTS_MAX, QUOTED_LEN_MAX, TASK_IDS_MAX};
+use crate::{ACCOUNTS_MAX, Code, EVENTS_MAX, QUOTED_LEN_MAX, TASK_IDS_MAX};
 
 /// Why a URL or a body is refused. [`WireError::code`] gives the public code.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -123,6 +123,20 @@ pub enum WireError {
         /// How many.
         count: usize,
     },
+    /// More accounts than one batch may address.
+    #[error("`To_Account` has `{count}` accounts, more than `{ACCOUNTS_MAX}`")]
+    TooManyAccounts {
+        /// How many.
+        count: usize,
+    },
+    /// A fault that has another code in this field or command than elsewhere.
+    #[error("{fault}")]
+    Coded {
+        /// The code.
+        code: Code,
+        /// The fault.
+        fault: Box<WireError>,
+    },
     /// No events, or more than one body may carry. Nothing of it counts.
     #[error("`Events` has `{count}` events, it must have 1 to `{EVENTS_MAX}`")]
     EventsCount {
@@ -142,6 +156,13 @@ pub enum WireError {
 }
 
 impl WireError {
+    /// The same fault under another code.
+    #[must_use]
+    pub(crate) fn coded(self, code: Code) -> Self {
+        let fault = Box::new(self);
+        Self::Coded { code, fault }
+    }
+
     /// The public code.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -155,6 +176,8 @@ impl WireError {
             | Self::NoProof => Code::BadParameter,
             Self::UnknownCommand { .. } => Code::UnknownCommand,
             Self::BodyEmpty | Self::NotJson { .. } => Code::NotJson,
+            Self::TooManyAccounts { .. } => Code::TooManyAccounts,
+            Self::Coded { code, .. } => *code,
             Self::NotObject { .. }
             | Self::FieldRepeated { .. }
             | Self::FieldMissing { .. }

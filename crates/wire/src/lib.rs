@@ -8,6 +8,7 @@ mod envelope;
 mod error;
 mod field;
 mod parameters;
+pub mod push;
 pub mod statistics;
 pub mod webhook;
 
@@ -23,6 +24,19 @@ pub const TASK_IDS_MAX: usize = 5;
 
 /// Events in one webhook body: documented.
 pub const EVENTS_MAX: usize = 100;
+
+/// Accounts that one `batch` may address: documented.
+pub const ACCOUNTS_MAX: usize = 500;
+
+/// Longest `DataId`, in bytes: documented.
+pub const DATA_ID_LEN_MAX: usize = 64;
+
+/// Longest `MsgLifeTime`, in seconds: documented as seven days.
+pub const LIFE_TIME_S_MAX: u32 = 604_800;
+
+/// Longest `OfflinePushInfo`, in bytes: what the documented bound of a `push` leaves for it at most. A `batch` has
+/// more room for its accounts, not for what it shows, which must fit into one frame of a socket.
+pub const NOTIFICATION_LEN_MAX: usize = 10 * 1024;
 
 /// Longest TaskId, PushID and account of an imported event, in bytes. Documented ids have at most some 60; each
 /// distinct one is kept for ever, so strangers' prose must not become one.

@@ -2,13 +2,18 @@
 
 use proptest::prelude::*;
 use pushtally_model::{App, Second};
+use pushtally_wire::push::{BatchRequest, PushRequest};
 use pushtally_wire::statistics::{Asked, StatisticsQuery};
 use pushtally_wire::webhook::{CallbackParameters, EventBatch};
-use pushtally_wire::{EVENTS_MAX, NAME_LEN_MAX, Parameters, TASK_IDS_MAX};
+use pushtally_wire::{
+    ACCOUNTS_MAX, DATA_ID_LEN_MAX, EVENTS_MAX, NAME_LEN_MAX, Parameters, TASK_IDS_MAX,
+};
 
 const NOW: Second = Second(1_741_104_000);
 
 const EVENT: &str = r#"{"CallbackCommand":"Push.AllMemberPush","EventType":1,"TaskId":"657bf434","EventTime":1557481128,"To_Account":"user2","PushPlatform":1,"PushStage":1,"ErrCode":0,"ErrInfo":"O\"K"}"#;
+
+const BATCH: &str = r#"{"From_Account":"a","To_Account":["b","c\n"],"MsgRandom":1,"DataId":"d","MsgLifeTime":7,"OfflinePushInfo":{"PushFlag":1,"Title":"t","Desc":"\u00e9","Ext":"{}","ApnsInfo":{},"BadgeSetNum":3}}"#;
 
 const QUERY: &str = "sdkappid=1400000000&identifier=admin&usersig=eJy*a-b_&random=99999999&contenttype=json&Sign=ab&RequestTime=1&SdkAppid=1&CallbackCommand=Push.OfflinePush";
 
@@ -26,6 +31,11 @@ fn parse_all(bytes: &[u8]) {
             assert!((1..=NAME_LEN_MAX).contains(&event.task.len()));
             assert!((1..=NAME_LEN_MAX).contains(&event.account.len()));
         }
+    }
+    let _ = PushRequest::parse(bytes);
+    if let Ok(batch) = BatchRequest::parse(bytes) {
+        assert!((1..=ACCOUNTS_MAX).contains(&batch.names.len()));
+        assert!(batch.push.data_id.len() <= DATA_ID_LEN_MAX);
     }
     let text = String::from_utf8_lossy(bytes);
     let _ = Parameters::parse(&text);
@@ -50,6 +60,11 @@ fn altered(text: String) -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+        parse_all(&bytes);
+    }
+
+    #[test]
+    fn nearly_sound_batches(bytes in altered(BATCH.to_owned())) {
         parse_all(&bytes);
     }
 
