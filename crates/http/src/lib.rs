@@ -6,11 +6,15 @@
 mod admission;
 mod body;
 mod command;
+#[allow(dead_code, reason = "the device endpoints come next")]
+mod cors;
 mod events;
 mod health;
 mod limits;
 mod listen;
 mod metrics;
+#[allow(dead_code, reason = "the device endpoints come next")]
+mod problem;
 mod quota;
 mod refusal;
 mod reply;
