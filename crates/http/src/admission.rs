@@ -20,8 +20,21 @@ use crate::{Command, State};
 /// Characters of a host that a refusal repeats: no host name is longer.
 const HOST_LEN_MAX: usize = 253;
 
+/// An administrator whose call was admitted.
+#[derive(Debug)]
+pub(crate) struct Administrator {
+    /// Of this app.
+    pub(crate) app: Arc<App>,
+    /// The UserID, proved.
+    pub(crate) identifier: String,
+}
+
 /// Admits an administrator's call of a `/v4` command.
-pub(crate) fn admit(state: &State, command: Command, parts: &Parts) -> Result<Arc<App>, Refusal> {
+pub(crate) fn admit(
+    state: &State,
+    command: Command,
+    parts: &Parts,
+) -> Result<Administrator, Refusal> {
     require_post(&parts.method)?;
     let parameters = Parameters::parse(query(&parts.uri))?;
     let app = find_app(state, parameters.app)?;
@@ -29,7 +42,10 @@ pub(crate) fn admit(state: &State, command: Command, parts: &Parts) -> Result<Ar
     require_administrator(state, &app, &parameters.identifier, &parameters.usersig)?;
     require_service(&app)?;
     state.quotas.take(&app, command)?;
-    Ok(app)
+    Ok(Administrator {
+        app,
+        identifier: parameters.identifier,
+    })
 }
 
 /// Admits a webhook: signed with the app's callback token, or called by an administrator.

@@ -5,6 +5,10 @@ use pushtally_model::Quota;
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Command {
+    /// `/v4/timpush/push`, and `/v4/all_member_push/im_push`.
+    Push,
+    /// `/v4/timpush/batch`.
+    Batch,
     /// `/v4/timpush/all_member_push_statistics`.
     AllMemberPushStatistics,
     /// `/v1/events`.
@@ -18,6 +22,8 @@ impl Command {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Push => "push",
+            Self::Batch => "batch",
             Self::AllMemberPushStatistics => "all_member_push_statistics",
             Self::Events => "events",
             Self::Unknown => "unknown",
@@ -28,6 +34,10 @@ impl Command {
     #[must_use]
     pub const fn default_quota(self) -> Quota {
         match self {
+            // Its quotas are of another kind: so many a day, and so far apart.
+            Self::Push => Quota { per_second: 0 },
+            // The standard edition's.
+            Self::Batch => Quota { per_second: 30 },
             Self::AllMemberPushStatistics => Quota { per_second: 1 },
             // The sender's own cap is 1,000 calls a second, and refusing an import only delays it.
             Self::Events | Self::Unknown => Quota { per_second: 0 },

@@ -4,6 +4,8 @@
 //! runs either on sockets. Parsing and writing of the compatible JSON is `wire`'s, counting is `stats`'.
 
 mod admission;
+mod audit;
+mod batch;
 mod body;
 mod command;
 #[allow(dead_code, reason = "the device endpoints come next")]
@@ -15,7 +17,11 @@ mod listen;
 mod metrics;
 #[allow(dead_code, reason = "the device endpoints come next")]
 mod problem;
+pub mod operations;
+mod operator;
+mod push;
 mod quota;
+mod sending;
 mod refusal;
 mod reply;
 mod router;
@@ -24,9 +30,10 @@ mod statistics;
 mod tls;
 mod unknown;
 
+pub use audit::{Deed, Recorder};
 pub use command::Command;
 pub use limits::Limits;
-pub use listen::serve;
+pub use listen::{Peer, serve};
 pub use metrics::Metrics;
 pub use quota::Quotas;
 pub use router::{operator_router, public_router};

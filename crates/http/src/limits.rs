@@ -5,6 +5,25 @@ use std::time::Duration;
 /// Longest body of a statistics query: five ids of any sensible length fit a hundred times.
 pub(crate) const STATISTICS_BODY_LEN_MAX: usize = 64 * 1024;
 
+/// Longest body of a push: documented as 10 K.
+pub(crate) const PUSH_BODY_LEN_MAX: usize = 10 * 1024;
+
+/// Longest body of a batch: 500 accounts of 128 bytes, some of them escaped, and what a push may show.
+pub(crate) const BATCH_BODY_LEN_MAX: usize = 128 * 1024;
+
+/// Longest body of an operator's call: the same as a batch, which it can be.
+pub(crate) const OPERATOR_BODY_LEN_MAX: usize = BATCH_BODY_LEN_MAX;
+
+/// Rows of a list that an operator gets when the call does not say, and at most: an answer stays below a mebibyte.
+pub(crate) const ROWS: usize = 50;
+pub(crate) const ROWS_MAX: usize = 500;
+
+/// Characters of a title that a list of tasks shows.
+pub(crate) const TITLE_LEN_MAX: usize = 64;
+
+/// Calls within one second of which the audit remembers that it has them: beyond it each is written.
+pub(crate) const AUDITED_CALLS_MAX: usize = 4096;
+
 /// Longest body of a webhook: 100 events of 10 KiB each, some forty times the usual ones.
 pub(crate) const EVENTS_BODY_LEN_MAX: usize = 1024 * 1024;
 

@@ -7,6 +7,7 @@ mod guard;
 
 use std::future::pending;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,6 +65,10 @@ pub async fn serve(
     stop.cancel();
     sockets.join_all().await.into_iter().sum()
 }
+
+/// Where a request came from: the address of the connection's other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
 
 /// What all connections of a listener share.
 struct Server {

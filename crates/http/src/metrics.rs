@@ -2,6 +2,7 @@
 //!
 //! Requests and events are counted as they come; what the ledger, the apps and the relays know is read when asked.
 
+mod dispatch;
 mod scrape;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +13,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use pushtally_model::{Second, Source};
+use pushtally_model::{AppId, Second, Source};
 use pushtally_wire::Code;
 
 use crate::Command;
@@ -42,6 +43,13 @@ struct EventLabels {
     result: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PushLabels {
+    app: u32,
+    command: &'static str,
+    result: &'static str,
+}
+
 /// What is counted as it happens.
 #[derive(Debug)]
 pub struct Metrics {
@@ -49,6 +57,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     latency: Family<CommandLabels, Histogram, fn() -> Histogram>,
     events: Family<EventLabels, Counter>,
+    pushes: Family<PushLabels, Counter>,
     /// The second of the last complaint, so that a storage error floods no log.
     complained: AtomicU32,
 }
@@ -60,6 +69,7 @@ impl Default for Metrics {
             (|| Histogram::new(LATENCY_BUCKETS_S)) as fn() -> Histogram,
         );
         let events = Family::default();
+        let pushes = Family::default();
         let mut registry = Registry::with_prefix("pushtally");
         registry.register(
             "requests",
@@ -76,11 +86,17 @@ impl Default for Metrics {
             "Events received, by source and result",
             Family::clone(&events),
         );
+        registry.register(
+            "pushes",
+            "Pushes of known callers, by app, command and result",
+            Family::clone(&pushes),
+        );
         Self {
             registry,
             requests,
             latency,
             events,
+            pushes,
             complained: AtomicU32::default(),
         }
     }
@@ -109,6 +125,17 @@ impl Metrics {
                     .inc_by(count as u64);
             }
         }
+    }
+
+    /// Counts a push of a caller that was admitted.
+    pub(crate) fn pushed(&self, app: AppId, command: &'static str, accepted: bool) {
+        let result = if accepted { "accepted" } else { "refused" };
+        let labels = PushLabels {
+            app: app.0,
+            command,
+            result,
+        };
+        self.pushes.get_or_create(&labels).inc();
     }
 
     /// Whether a complaint may be logged now: the first of each second may.

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use http::Method;
+use pushtally_dispatch::AcceptError;
 use pushtally_model::AppId;
 use pushtally_store::StoreError;
 use pushtally_usersig::UserSigError;
@@ -37,6 +38,18 @@ pub(crate) enum Refusal {
     },
     #[error("body is longer than `{len_max}` bytes")]
     BodyTooLong { len_max: usize },
+    #[error("push is longer than `{len_max}` bytes")]
+    PushTooLong { len_max: usize },
+    #[error("none of the accounts exists")]
+    NobodyKnown { names: Vec<String> },
+    #[error("app `{app}` has sent its `{max}` pushes of the day")]
+    DayFull { app: AppId, max: u32 },
+    #[error("pushes of app `{app}` must be more than `{gap_s}` seconds apart")]
+    TooSoon { app: AppId, gap_s: u32 },
+    #[error("`{max}` pushes of app `{app}` are not done yet, try again later")]
+    TasksOpen { app: AppId, max: usize },
+    #[error("the server cannot make a TaskId, its log tells why")]
+    NoTaskId,
     #[error("body did not arrive completely")]
     BodyIncomplete,
     #[error("body did not arrive within `{}` seconds", .within.as_secs())]
@@ -76,6 +89,24 @@ impl From<StoreError> for Refusal {
 }
 
 impl Refusal {
+    /// Why a push of an app was not accepted.
+    pub(crate) fn of_push(app: AppId, error: AcceptError) -> Self {
+        match error {
+            AcceptError::DayFull { max } => Self::DayFull { app, max },
+            AcceptError::TooSoon { gap_s } => Self::TooSoon { app, gap_s },
+            AcceptError::Busy { max } => Self::TasksOpen { app, max },
+            AcceptError::Store(error) => Self::Store(error),
+            AcceptError::Entropy(error) => {
+                tracing::error!(%error, "a push was refused for want of randomness");
+                Self::NoTaskId
+            }
+            AcceptError::Id(error) => {
+                tracing::error!(%error, "a push was refused for want of a TaskId");
+                Self::NoTaskId
+            }
+        }
+    }
+
     /// The public code.
     pub(crate) fn code(&self) -> Code {
         match self {
@@ -89,6 +120,12 @@ impl Refusal {
             Self::Disabled { .. } => Code::PushDisabled,
             Self::TooFrequent { .. } => Code::TooFrequent,
             Self::BodyTooLong { .. } => Code::NotJson,
+            Self::PushTooLong { .. } => Code::PushTooLong,
+            Self::NobodyKnown { .. } => Code::AccountUnknown,
+            Self::DayFull { .. } => Code::DayFull,
+            Self::TooSoon { .. } => Code::TooSoon,
+            Self::TasksOpen { .. } => Code::Overloaded,
+            Self::NoTaskId => Code::Internal,
             Self::BodyIncomplete | Self::BodySlow { .. } => Code::RequestIncomplete,
             Self::NoCallbackToken { .. } => Code::NoKey,
             Self::RequestTime { .. } => Code::UserSigExpired,

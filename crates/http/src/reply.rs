@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use pushtally_store::StoreError;
-use pushtally_wire::{Code, failure};
+use pushtally_wire::{Code, failure, push};
 
 use crate::refusal::Refusal;
 use crate::{Command, State};
@@ -29,7 +29,7 @@ pub(crate) async fn answer(
                 complain(state, command, error);
             }
             tracing::debug!(command = command.name(), code = code.number(), %refusal, "refused");
-            (code, Bytes::from(failure(code, &refusal.to_string())))
+            (code, Bytes::from(refused(command, &refusal)))
         }
     };
     let took = start.elapsed();
@@ -41,6 +41,18 @@ pub(crate) async fn answer(
         "answered"
     );
     json(StatusCode::OK, body)
+}
+
+/// A refusal's body: that of the sending commands has a TaskId, which is empty.
+fn refused(command: Command, refusal: &Refusal) -> Vec<u8> {
+    let (code, info) = (refusal.code(), refusal.to_string());
+    match (command, refusal) {
+        (_, Refusal::NobodyKnown { names }) => push::nobody(&info, names),
+        (Command::Push | Command::Batch, _) => push::failure(code, &info),
+        (Command::AllMemberPushStatistics | Command::Events | Command::Unknown, _) => {
+            failure(code, &info)
+        }
+    }
 }
 
 /// A JSON answer.

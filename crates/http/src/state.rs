@@ -3,11 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pushtally_model::Clock;
+use pushtally_audience::Audience;
+use pushtally_dispatch::Dispatch;
+use pushtally_model::{Clock, Entropy};
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
-use pushtally_store::{Directory, Identities, RelayQueue};
+use pushtally_store::{Directory, Identities, RelayQueue, Tasks};
 
+use crate::audit::Recorder;
 use crate::{Limits, Metrics, Quotas};
 
 /// Tells whether the server can do its work, or why it cannot.
@@ -23,6 +26,16 @@ pub struct State {
     pub stats: Arc<Stats>,
     /// Takes imported webhooks in.
     pub importer: Importer,
+    /// Takes pushes and what operators want of them.
+    pub dispatch: Arc<Dispatch>,
+    /// Who can be addressed.
+    pub audience: Audience,
+    /// Tasks as they are stored.
+    pub tasks: Arc<dyn Tasks>,
+    /// Who did what.
+    pub audit: Arc<Recorder>,
+    /// Randomness for what an operator sends.
+    pub entropy: Arc<dyn Entropy>,
     /// Where calls wait to be passed on.
     pub relays: Arc<dyn RelayQueue>,
     /// The time.
@@ -40,7 +53,8 @@ pub struct State {
 impl State {
     /// Whether the server can do its work, or why it cannot.
     pub(crate) fn readiness(&self) -> Result<(), String> {
-        match self.stats.health().failed {
+        let failed = self.stats.health().failed;
+        match failed.or_else(|| self.dispatch.health().failed) {
             Some(why) => Err(why),
             None => (self.ready)(),
         }

@@ -26,7 +26,7 @@ pub(crate) async fn handle(
 
 async fn statistics(state: &State, request: extract::Request) -> Result<Bytes, Refusal> {
     let (parts, body) = request.into_parts();
-    let app = admit(state, COMMAND, &parts)?;
+    let app = admit(state, COMMAND, &parts)?.app;
     let body = read(body, STATISTICS_BODY_LEN_MAX, state.limits.body_read).await?;
     let StatisticsQuery { window, asked } =
         StatisticsQuery::parse(&body, app.statistics_span_s_max)?;

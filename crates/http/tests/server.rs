@@ -14,7 +14,11 @@ mod admission;
 mod connections;
 #[path = "server/events.rs"]
 mod events;
+#[path = "server/operations.rs"]
+mod operations;
 #[path = "server/operator.rs"]
 mod operator;
+#[path = "server/push.rs"]
+mod push;
 #[path = "server/statistics.rs"]
 mod statistics;

@@ -5,11 +5,16 @@
 
 mod apps;
 mod ledger;
+mod sending;
+mod tasks;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use pushtally_model::{App, AppId, Entropy};
+use pushtally_dispatch::Dispatch;
+use pushtally_http::operations::{AuditPage, Order, OrderError, Ordered, TaskPage, TaskReport, TaskRow, TaskStatus};
+use pushtally_http::{Deed, Recorder};
+use pushtally_model::{App, AppId, Clock, Entropy};
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, StoreError};
 use serde::{Deserialize, Serialize};
@@ -19,6 +24,7 @@ use crate::config::Declared;
 use crate::engine::Opened;
 
 pub(crate) use ledger::LedgerVerified;
+pub(crate) use tasks::Wanted;
 
 /// Keys an app may have at once: one in use, one being rolled out, and two that someone forgot.
 pub(crate) const KEYS_MAX: usize = 4;
@@ -31,10 +37,25 @@ pub(crate) enum Act {
     AppList,
     AppRotateKey { sdkappid: u32 },
     AppDropOldKeys { sdkappid: u32 },
+    AppPause { sdkappid: u32, paused: bool },
+    Push { sdkappid: u32, order: Order },
+    TaskList(Listing),
+    TaskShow { sdkappid: u32, id: String },
+    TaskSet { sdkappid: u32, id: String, wanted: Wanted },
+    Audit(Listing),
     LedgerStat,
     LedgerDigest,
     LedgerVerify,
     Backup { to: PathBuf },
+}
+
+/// What of a list is asked for.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Listing {
+    /// `None` is all apps.
+    pub(crate) sdkappid: Option<u32>,
+    pub(crate) before: Option<u64>,
+    pub(crate) limit: usize,
 }
 
 /// An app to be made. Keys and tokens that are not given are generated.
@@ -77,6 +98,18 @@ pub(crate) enum Done {
     OldKeysDropped {
         dropped: usize,
     },
+    AppPaused {
+        paused: bool,
+    },
+    /// `waits` when no server runs: it goes out when one starts.
+    Pushed {
+        ordered: Ordered,
+        waits: bool,
+    },
+    Tasks(TaskPage),
+    Task(Box<TaskReport>),
+    TaskSet(TaskRow),
+    Audited(AuditPage),
     Stat(ledger::LedgerStat),
     Digest {
         digest: String,
@@ -126,6 +159,14 @@ pub(crate) enum ActError {
     TooManyKeys { app: AppId },
     #[error("the system has no randomness to give")]
     Entropy(#[source] std::io::Error),
+    #[error("app `{app}` has no task `{id}`")]
+    NoTask { app: AppId, id: String },
+    #[error("task `{id}` is {}", status.name())]
+    TaskOver { id: String, status: TaskStatus },
+    #[error("{0}")]
+    Order(#[from] OrderError),
+    #[error("the server is starting, try again")]
+    Starting,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("backup failed: {0:#}")]
@@ -149,6 +190,10 @@ pub(crate) struct Acts {
     declared: Vec<Declared>,
     directory: Arc<Directory>,
     entropy: Arc<dyn Entropy>,
+    clock: Arc<dyn Clock>,
+    audit: Arc<Recorder>,
+    /// What sends, in a running server. It needs the directory that is filled here, so it comes later.
+    dispatch: OnceLock<Arc<Dispatch>>,
     /// Apps are read, changed and written back, which two acts must not do at once.
     turn: Mutex<()>,
 }
@@ -161,8 +206,13 @@ impl Acts {
         declared: Vec<Declared>,
         directory: Arc<Directory>,
         entropy: Arc<dyn Entropy>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
+        let audit = Recorder::new(Arc::clone(&opened.engine.audit), Arc::clone(&clock));
         let acts = Self {
+            clock,
+            audit: Arc::new(audit),
+            dispatch: OnceLock::new(),
             opened,
             ledger,
             declared,
@@ -174,6 +224,17 @@ impl Acts {
         Ok(acts)
     }
 
+    /// Gives it what sends. Once, before the control socket listens.
+    pub(crate) fn set_dispatch(&self, dispatch: Arc<Dispatch>) {
+        // A second one is a mistake at the start; the first stays.
+        let _ = self.dispatch.set(dispatch);
+    }
+
+    /// The audit, for everybody who writes it.
+    pub(crate) fn audit(&self) -> Arc<Recorder> {
+        Arc::clone(&self.audit)
+    }
+
     /// Performs one act.
     pub(crate) async fn perform(&self, act: Act) -> Result<Done, ActError> {
         let _turn = match act {
@@ -181,6 +242,12 @@ impl Acts {
                 Some(self.turn.lock().await)
             }
             Act::AppList
+            | Act::AppPause { .. }
+            | Act::Push { .. }
+            | Act::TaskList(_)
+            | Act::TaskShow { .. }
+            | Act::TaskSet { .. }
+            | Act::Audit(_)
             | Act::LedgerStat
             | Act::LedgerDigest
             | Act::LedgerVerify
@@ -191,6 +258,16 @@ impl Acts {
             Act::AppList => Ok(self.list_apps()),
             Act::AppRotateKey { sdkappid } => self.rotate_key(AppId(sdkappid)).await,
             Act::AppDropOldKeys { sdkappid } => self.drop_old_keys(AppId(sdkappid)).await,
+            Act::AppPause { sdkappid, paused } => self.pause_app(AppId(sdkappid), paused).await,
+            Act::Push { sdkappid, order } => self.push(AppId(sdkappid), order).await,
+            Act::TaskList(listing) => self.list_tasks(listing).await,
+            Act::TaskShow { sdkappid, id } => self.show_task(AppId(sdkappid), &id).await,
+            Act::TaskSet {
+                sdkappid,
+                id,
+                wanted,
+            } => self.set_task(AppId(sdkappid), &id, wanted).await,
+            Act::Audit(listing) => self.list_audit(listing).await,
             Act::LedgerStat => Ok(Done::Stat(ledger::stat(&self.opened.engine).await?)),
             Act::LedgerDigest => ledger::digest(&self.opened.engine).await,
             Act::LedgerVerify => ledger::verify(&self.opened.engine, &self.ledger).await,
@@ -203,6 +280,22 @@ impl Acts {
                 })
             }
         }
+    }
+
+    /// What an operator did to an app, and to what of it.
+    fn deed(&self, app: AppId, what: &'static str, target: &str) -> Deed {
+        let from = match self.ledger {
+            Ledger::Open(_) => "control socket",
+            Ledger::Closed(_) => "command line",
+        };
+        let mut deed = Deed::of_operator(from, app, what);
+        deed.target = target.to_owned();
+        deed
+    }
+
+    /// Writes what was done.
+    async fn note(&self, app: AppId, what: &'static str, target: &str) {
+        self.audit.record(self.deed(app, what, target)).await;
     }
 
     /// Fills the directory: what is declared, and what is stored and not declared.

@@ -1,8 +1,12 @@
 //! The command line: what can be said, and which code does it.
 
 mod app;
+mod audit;
 mod config;
 mod ledger;
+mod moment;
+mod push;
+mod task;
 mod usersig;
 
 use std::io::Write as _;
@@ -17,6 +21,7 @@ use crate::acts::{Act, Acts, Done, Ledger};
 use crate::config::{Config, ConfigError};
 use crate::demo::DemoArgs;
 use crate::terminal::sayln;
+use moment::moment;
 use crate::{control, demo, engine, logs, serve};
 
 /// Exit code of a wrong command line or configuration; clap uses the same.
@@ -62,7 +67,14 @@ enum Command {
         /// The folder of the backup.
         from: PathBuf,
     },
-    /// Make, list or change apps that the configuration does not declare.
+    /// Send a push, to everyone or to accounts.
+    Push(push::PushArgs),
+    /// List, show, pause, resume or cancel tasks.
+    #[command(subcommand)]
+    Task(task::TaskCommand),
+    /// Show who did what, newest first.
+    Audit(audit::AuditArgs),
+    /// Make, list, pause or change apps that the configuration does not declare.
     #[command(subcommand)]
     App(app::AppCommand),
     /// Print a completion script.
@@ -108,6 +120,9 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(command) => config::run(&command, load)?,
         Command::Usersig(command) => return usersig::run(command),
         Command::Ledger(command) => return ledger::run(&command, |act| perform(&load()?, act)),
+        Command::Push(arguments) => push::run(arguments, |act| perform(&load()?, act))?,
+        Command::Task(command) => task::run(command, |act| perform(&load()?, act))?,
+        Command::Audit(arguments) => audit::run(&arguments, |act| perform(&load()?, act))?,
         Command::App(command) => app::run(command, |act| perform(&load()?, act))?,
         Command::Backup { to } => {
             // The server has another working directory.
@@ -178,6 +193,7 @@ fn perform(config: &Config, act: Act) -> anyhow::Result<Done> {
             config.apps.clone(),
             std::sync::Arc::default(),
             entropy,
+            std::sync::Arc::new(pushtally_model::SystemClock::default()),
         )
         .await?;
         let done = acts.perform(act).await;

@@ -1,13 +1,16 @@
 //! The composition root: opens everything in the order of dependence, closes it in the opposite one.
 
 mod listeners;
+mod sending;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pushtally_model::{Clock, SystemClock, SystemEntropy};
+use pushtally_dispatch::Dispatch;
+use pushtally_model::{Clock, Entropy, SystemClock, SystemEntropy};
+use pushtally_online::Online;
 use pushtally_stats::Stats;
 use pushtally_store::Directory;
 use pushtally_webhook::{Doorbell, Relays};
@@ -36,6 +39,8 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<dyn Clock>,
     opened: Opened,
     relays: Relays,
+    online: Arc<Online>,
+    dispatch: Arc<Dispatch>,
     listeners: Listeners,
     control: Option<Control>,
     retention: JoinHandle<()>,
@@ -45,7 +50,7 @@ impl Server {
     /// Starts everything. Once it answers, the listeners do.
     pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let entropy = Arc::new(SystemEntropy);
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let opened = engine::open(config)?;
         let stats = Stats::open(
             opened.engine.clone(),
@@ -60,20 +65,37 @@ impl Server {
             Ledger::Open(Arc::clone(&stats)),
             config.apps.clone(),
             Arc::clone(&directory),
-            entropy.clone(),
+            Arc::clone(&entropy),
+            Arc::clone(&clock),
         );
         let acts = Arc::new(acts.await.context("apps cannot be read")?);
         let queue = Doorbell::new(Arc::clone(&opened.engine.relays));
         let relays = Relays::start(
             Arc::clone(&directory),
             Arc::clone(&queue),
-            entropy,
+            Arc::clone(&entropy),
             relay_settings(config),
         )?;
+        let (online, dispatch) = sending::start(
+            config,
+            sending::Parts {
+                engine: &opened.engine,
+                directory: &directory,
+                stats: &stats,
+                clock: &clock,
+                entropy: &entropy,
+            },
+        )
+        .await
+        .context("pushes that are under way cannot be read")?;
+        acts.set_dispatch(Arc::clone(&dispatch));
         let parts = listeners::Parts {
+            engine: opened.engine.clone(),
+            dispatch: Arc::clone(&dispatch),
+            audit: acts.audit(),
+            entropy,
             stats: Arc::clone(&stats),
             directory: Arc::clone(&directory),
-            identities: Arc::clone(&opened.engine.identities),
             queue,
             clock: Arc::clone(&clock),
         };
@@ -98,6 +120,8 @@ impl Server {
             clock,
             opened,
             relays,
+            online,
+            dispatch,
             listeners,
             control,
             retention,
@@ -122,6 +146,8 @@ impl Server {
             if let Some(control) = self.control {
                 control.stop().await;
             }
+            self.online.stop().await;
+            self.dispatch.stop().await;
             self.relays.stop().await;
             self.retention.abort();
             self.stats

@@ -1,4 +1,4 @@
-//! `GET /metrics`: the counters of the process, and gauges read now from the ledger, the apps and the relays.
+//! `GET /metrics`: the counters of the process, and gauges read now from the ledger, dispatch, the apps and the relays.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -15,12 +15,13 @@ use prometheus_client::registry::Registry;
 use pushtally_ledger::Counters;
 use pushtally_model::{AppId, Kind};
 
+use super::dispatch::dispatch;
 use crate::State;
 
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-type Unsigned = Gauge<u64, AtomicU64>;
+pub(super) type Unsigned = Gauge<u64, AtomicU64>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AppLabels {
@@ -37,6 +38,7 @@ struct OutcomeLabels {
 pub(crate) async fn handle(state: extract::State<Arc<State>>) -> Response {
     let mut now = Registry::with_prefix("pushtally");
     ledger(&state, &mut now);
+    dispatch(&state.dispatch.health(), &mut now);
     apps(&state, &mut now).await;
     let mut page = String::new();
     let written = text::encode_registry(&mut page, &state.metrics.registry)

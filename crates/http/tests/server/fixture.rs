@@ -9,8 +9,15 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use pushtally_http::{Limits, Metrics, Quotas, State, operator_router, public_router, serve};
-use pushtally_model::{App, AppId, Clock as _, ManualClock, Quota, Secret};
+use pushtally_audience::Audience;
+use pushtally_channel::{Attention, Presence};
+use pushtally_dispatch::{Dispatch, Parts, Settings};
+use pushtally_http::{
+    Limits, Metrics, Quotas, Recorder, State, operator_router, public_router, serve,
+};
+use pushtally_model::{
+    App, AppId, Clock as _, Entropy, ManualClock, Number, Quota, Secret, SystemEntropy,
+};
 use pushtally_receipt::Importer;
 use pushtally_stats::{Options, Stats};
 use pushtally_store::{Directory, Engine, memory};
@@ -61,6 +68,19 @@ pub(crate) fn app() -> App {
     app
 }
 
+/// Nobody is connected.
+struct Nobody;
+
+impl Presence for Nobody {
+    fn connected(&self, _: AppId, _: u16) -> Vec<(Number, Attention)> {
+        Vec::new()
+    }
+
+    fn attention(&self, _: AppId, _: Number) -> Option<Attention> {
+        None
+    }
+}
+
 pub(crate) struct Server {
     pub(crate) public: SocketAddr,
     pub(crate) operator: SocketAddr,
@@ -88,6 +108,23 @@ impl Server {
         let stats = Stats::open(engine.clone(), clock.clone(), Options::default())
             .await
             .unwrap();
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let parts = Parts {
+            tasks: engine.tasks.clone(),
+            devices: engine.devices.clone(),
+            identities: engine.identities.clone(),
+            stats: stats.clone(),
+            presence: Arc::new(Nobody),
+            channels: std::collections::BTreeMap::new(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
+        // Jobs are worked when a test says so.
+        let settings = Settings {
+            workers: 0,
+            ..Settings::default()
+        };
+        let dispatch = Dispatch::start(parts, settings).await.unwrap();
         let quota_ns = Arc::new(AtomicU64::new(0));
         let ns = Arc::clone(&quota_ns);
         let state = Arc::new(State {
@@ -95,6 +132,11 @@ impl Server {
             identities: engine.identities.clone(),
             importer: Importer::new(engine.identities.clone(), stats.clone()),
             stats,
+            dispatch,
+            audience: Audience::new(engine.devices.clone()),
+            tasks: engine.tasks.clone(),
+            audit: Arc::new(Recorder::new(engine.audit.clone(), clock.clone())),
+            entropy,
             relays: engine.relays.clone(),
             clock: clock.clone(),
             metrics: Arc::new(Metrics::default()),

@@ -51,6 +51,7 @@ impl Acts {
         }
         let administrators = app.administrators.clone();
         self.store(app).await?;
+        self.note(id, "app add", "").await;
         Ok(Done::AppAdded {
             administrators,
             key: shown_key,
@@ -82,6 +83,7 @@ impl Acts {
         app.keys.insert(0, key);
         let keys = app.keys.len();
         self.store(app).await?;
+        self.note(id, "app rotate-key", "").await;
         Ok(Done::KeyRotated {
             key: shown.unwrap_or_default(),
             keys,
@@ -93,6 +95,7 @@ impl Acts {
         let dropped = app.keys.len().saturating_sub(1);
         app.keys.truncate(1);
         self.store(app).await?;
+        self.note(id, "app drop-old-keys", "").await;
         Ok(Done::OldKeysDropped { dropped })
     }
 

@@ -1,9 +1,11 @@
 //! Acts over the in-memory engine.
 
-use pushtally_model::{FixedEntropy, Secret};
+use pushtally_model::{FixedEntropy, ManualClock, Secret};
 
 use super::*;
 use crate::config::{Config, Origin};
+
+const NOW_S: i64 = 1_764_136_800;
 
 async fn acts(declared: Vec<Declared>) -> Acts {
     let mut config = Config::defaults().unwrap();
@@ -15,6 +17,7 @@ async fn acts(declared: Vec<Declared>) -> Acts {
         declared,
         Arc::default(),
         Arc::new(FixedEntropy(0xA5)),
+        Arc::new(ManualClock::at_unix(NOW_S)),
     )
     .await
     .unwrap()
@@ -163,6 +166,7 @@ async fn a_declared_app_hides_a_stored_one() {
         declared,
         Arc::default(),
         Arc::new(FixedEntropy(1)),
+        Arc::new(ManualClock::at_unix(NOW_S)),
     )
     .await
     .unwrap();
@@ -215,4 +219,175 @@ async fn what_makes_no_sense_is_refused() {
             .await
             .contains("only `local:` storage")
     );
+}
+
+async fn with_device() -> Acts {
+    let acts = acts(Vec::new()).await;
+    assert!(acts.perform(Act::AppAdd(new_app(7))).await.is_ok());
+    let registration = pushtally_store::Registration {
+        registration_id: pushtally_model::RegistrationId::new("phone").unwrap(),
+        account: Some(pushtally_model::Account::new("a").unwrap()),
+        secret: pushtally_store::SecretHash([1; 32]),
+        facts: pushtally_model::DeviceFacts::default(),
+        at: pushtally_model::Second(1),
+    };
+    let devices = &acts.opened.engine.devices;
+    devices
+        .register_device(AppId(7), &registration, 10)
+        .await
+        .unwrap();
+    acts
+}
+
+async fn pushed(acts: &Acts, to: Option<Vec<String>>) -> Ordered {
+    let order = Order {
+        title: "t".to_owned(),
+        to,
+        ..Order::default()
+    };
+    match acts.perform(Act::Push { sdkappid: 7, order }).await {
+        Ok(Done::Pushed {
+            ordered,
+            waits: true,
+        }) => ordered,
+        Ok(_) => panic!("not pushed, or no server was missed"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn set(id: &str, wanted: Wanted) -> Act {
+    Act::TaskSet {
+        sdkappid: 7,
+        id: id.to_owned(),
+        wanted,
+    }
+}
+
+async fn status(acts: &Acts, act: Act) -> TaskStatus {
+    match acts.perform(act).await {
+        Ok(Done::TaskSet(row)) => row.status,
+        Ok(_) => panic!("another act was done"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_server_a_push_is_stored_and_its_task_can_be_steered() {
+    let acts = with_device().await;
+    let ordered = pushed(&acts, Some(vec!["a".to_owned(), "nobody".to_owned()])).await;
+    assert_eq!(ordered.unknown, ["nobody"]);
+    let id = ordered.task.id.as_str();
+    let show = Act::TaskShow {
+        sdkappid: 7,
+        id: id.to_owned(),
+    };
+    let Ok(Done::Task(report)) = acts.perform(show).await else {
+        panic!("not shown")
+    };
+    assert_eq!((report.jobs_left, report.total.planned), (1, 0));
+    assert_eq!(status(&acts, set(id, Wanted::Paused)).await, TaskStatus::Paused);
+    assert_eq!(status(&acts, set(id, Wanted::Running)).await, TaskStatus::Running);
+    assert_eq!(status(&acts, set(id, Wanted::Cancelled)).await, TaskStatus::Cancelled);
+    assert_eq!(
+        refusal(&acts, set(id, Wanted::Running)).await,
+        format!("task `{id}` is cancelled")
+    );
+    assert_eq!(
+        refusal(&acts, set("none", Wanted::Paused)).await,
+        "app `7` has no task `none`"
+    );
+    let listing = Listing {
+        sdkappid: Some(8),
+        before: None,
+        limit: 10,
+    };
+    assert_eq!(
+        refusal(&acts, Act::TaskList(listing)).await,
+        "there is no app `8`"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quotas_hold_for_an_operator_too() {
+    let acts = with_device().await;
+    pushed(&acts, None).await;
+    let order = Order {
+        title: "t".to_owned(),
+        ..Order::default()
+    };
+    let told = refusal(&acts, Act::Push { sdkappid: 7, order }).await;
+    assert!(told.contains("last broadcast"), "{told}");
+    let nobody = Order {
+        title: "t".to_owned(),
+        to: Some(vec!["x".to_owned()]),
+        ..Order::default()
+    };
+    let told = refusal(
+        &acts,
+        Act::Push {
+            sdkappid: 7,
+            order: nobody,
+        },
+    )
+    .await;
+    assert_eq!(told, "none of the accounts exists: x");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_changes_something_is_in_the_audit_without_secrets() {
+    let acts = with_device().await;
+    let ordered = pushed(&acts, None).await;
+    let id = ordered.task.id.as_str();
+    status(&acts, set(id, Wanted::Paused)).await;
+    for act in [
+        Act::AppPause {
+            sdkappid: 7,
+            paused: true,
+        },
+        Act::AppPause {
+            sdkappid: 7,
+            paused: false,
+        },
+        Act::AppDropOldKeys { sdkappid: 7 },
+    ] {
+        assert!(acts.perform(act).await.is_ok());
+    }
+    let Ok(Done::KeyRotated { key, .. }) = acts.perform(Act::AppRotateKey { sdkappid: 7 }).await
+    else {
+        panic!("not rotated")
+    };
+    let listing = Listing {
+        sdkappid: None,
+        before: None,
+        limit: 100,
+    };
+    let Ok(Done::Audited(page)) = acts.perform(Act::Audit(listing)).await else {
+        panic!("not listed")
+    };
+    let told: Vec<(&str, &str)> = page
+        .entries
+        .iter()
+        .rev()
+        .map(|entry| (entry.what.as_str(), entry.target.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("app add", ""),
+            ("push", id),
+            ("task pause", id),
+            ("app pause", ""),
+            ("app resume", ""),
+            ("app drop-old-keys", ""),
+            ("app rotate-key", ""),
+        ]
+    );
+    for entry in &page.entries {
+        assert_eq!(
+            (entry.who.as_str(), entry.from.as_str()),
+            ("operator", "command line")
+        );
+        assert_eq!((entry.app, entry.when), (Some(7), 1_764_136_800));
+    }
+    assert!(!serde_json::to_string(&page).unwrap().contains(&key));
 }

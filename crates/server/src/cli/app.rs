@@ -19,6 +19,16 @@ pub(super) enum AppCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Let all tasks of an app wait, present and future ones; deadlines still hold.
+    Pause {
+        /// The SDKAppID.
+        sdkappid: u32,
+    },
+    /// Let the tasks of a paused app go on.
+    Resume {
+        /// The SDKAppID.
+        sdkappid: u32,
+    },
     /// Add a new newest key; UserSigs of the old ones stay valid until they are dropped.
     RotateKey {
         /// The SDKAppID.
@@ -79,6 +89,20 @@ pub(super) fn run(
                     say!("{}", table(&apps));
                 }
             }
+        }
+        AppCommand::Pause { sdkappid } => {
+            perform(Act::AppPause {
+                sdkappid,
+                paused: true,
+            })?;
+            sayln!("app {sdkappid} is paused");
+        }
+        AppCommand::Resume { sdkappid } => {
+            perform(Act::AppPause {
+                sdkappid,
+                paused: false,
+            })?;
+            sayln!("app {sdkappid} goes on");
         }
         AppCommand::RotateKey {
             sdkappid,

@@ -110,7 +110,7 @@ fn is_ours(stream: &UnixStream) -> bool {
 async fn serve(stream: UnixStream, acts: Arc<Acts>) {
     let service = hyper::service::service_fn(move |request| {
         let acts = Arc::clone(&acts);
-        async move { Ok::<_, Infallible>(answer(request, &acts).await) }
+        async move { Ok::<_, Infallible>(answer(request, acts).await) }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
@@ -120,16 +120,26 @@ async fn serve(stream: UnixStream, acts: Arc<Acts>) {
     }
 }
 
-async fn answer(request: Request<Incoming>, acts: &Acts) -> Response<Full<Bytes>> {
+/// Performs an act to its end, also when the caller hangs up: whatever is done is in the audit.
+async fn perform(acts: Arc<Acts>, act: Act) -> Answer {
+    let performed = tokio::spawn(async move { acts.perform(act).await });
+    match performed.await {
+        Ok(Ok(done)) => Answer::Done(done),
+        Ok(Err(error)) => Answer::Refused(error.to_string()),
+        Err(error) => {
+            tracing::error!(%error, "an act did not end");
+            Answer::Refused("the act did not end, the server's log tells why".to_owned())
+        }
+    }
+}
+
+async fn answer(request: Request<Incoming>, acts: Arc<Acts>) -> Response<Full<Bytes>> {
     let (status, answer) = match Limited::new(request.into_body(), MESSAGE_LEN_MAX)
         .collect()
         .await
     {
         Ok(body) => match serde_json::from_slice::<Act>(&body.to_bytes()) {
-            Ok(act) => match acts.perform(act).await {
-                Ok(done) => (StatusCode::OK, Answer::Done(done)),
-                Err(error) => (StatusCode::OK, Answer::Refused(error.to_string())),
-            },
+            Ok(act) => (StatusCode::OK, perform(acts, act).await),
             // Only another release would send what this one cannot read.
             Err(_) => (
                 StatusCode::BAD_REQUEST,

@@ -29,6 +29,7 @@ async fn acts() -> Arc<Acts> {
             declared,
             Arc::default(),
             Arc::new(FixedEntropy(1)),
+            Arc::new(pushtally_model::SystemClock::default()),
         )
         .await
         .unwrap(),

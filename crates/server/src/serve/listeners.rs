@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pushtally_http::{Limits, Metrics, Quotas, State, operator_router, public_router};
-use pushtally_model::Clock;
+use pushtally_audience::Audience;
+use pushtally_dispatch::Dispatch;
+use pushtally_http::{
+    Limits, Metrics, Quotas, Recorder, State, operator_router, public_router,
+};
+use pushtally_model::{Clock, Entropy};
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
-use pushtally_store::{Directory, Identities, RelayQueue, Report};
+use pushtally_store::{Directory, Engine, RelayQueue, Report};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,9 +26,12 @@ const OPERATOR_CONNECTIONS_MAX: usize = 64;
 /// What the listeners serve from.
 #[derive(Clone)]
 pub(super) struct Parts {
+    pub(super) engine: Engine,
     pub(super) stats: Arc<Stats>,
+    pub(super) dispatch: Arc<Dispatch>,
+    pub(super) audit: Arc<Recorder>,
+    pub(super) entropy: Arc<dyn Entropy>,
     pub(super) directory: Arc<Directory>,
-    pub(super) identities: Arc<dyn Identities>,
     pub(super) queue: Arc<dyn RelayQueue>,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -110,18 +117,26 @@ async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 fn state(parts: Parts, limits: Limits) -> State {
     let Parts {
+        engine,
         stats,
+        dispatch,
+        audit,
+        entropy,
         directory,
-        identities,
         queue,
         clock,
     } = parts;
     let report: Arc<dyn Report> = stats.clone();
     State {
         directory,
-        importer: Importer::new(Arc::clone(&identities), report),
-        identities,
+        importer: Importer::new(Arc::clone(&engine.identities), report),
+        identities: engine.identities,
         stats,
+        dispatch,
+        audience: Audience::new(engine.devices),
+        tasks: engine.tasks,
+        audit,
+        entropy,
         relays: queue,
         quotas: Quotas::default(),
         clock,

@@ -1,0 +1,15 @@
+//! What an operator sees of pushes and does with them: the same for the operator listener and for the command line.
+//!
+//! Values that are written as JSON, and the acts that make them. Who may act, and the audit, are the callers'.
+
+mod audit_row;
+mod order;
+mod task_report;
+mod task_row;
+
+pub use audit_row::{AuditPage, AuditRow, audit_page};
+pub use order::{Order, OrderError, Ordered, order};
+pub use task_report::{Counts, LossRow, RouteRow, TaskReport, task_report};
+pub use task_row::{TaskPage, TaskRow, TaskStatus, is_as_wanted, task_page};
+
+pub use crate::limits::{ROWS, ROWS_MAX};

@@ -1,0 +1,147 @@
+//! The operator's calls under `/v1`: what they have in common. Nobody is asked who they are: the listener is private.
+//!
+//! Answers are JSON with real statuses, refusals `application/problem+json`.
+
+pub(crate) mod audit;
+pub(crate) mod pause;
+pub(crate) mod push;
+pub(crate) mod tasks;
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::header::{CONTENT_TYPE, ORIGIN};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use pushtally_model::{App, AppId};
+use pushtally_store::StoreError;
+use serde::Serialize;
+
+use crate::State;
+use crate::audit::Deed;
+use crate::limits::{ROWS, ROWS_MAX};
+use crate::problem::Problem;
+use crate::reply::json;
+use crate::sending::origin;
+
+/// A JSON answer, or the problem.
+fn answer<T: Serialize>(reply: Result<T, Problem>) -> Response {
+    match reply {
+        // Structures of numbers and texts: writing them cannot fail.
+        Ok(reply) => json(
+            StatusCode::OK,
+            serde_json::to_vec(&reply).unwrap_or_default().into(),
+        ),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Goes on to the end when the operator hangs up: whatever is done is in the audit.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down, and this answer with it.
+            Err(_) => Err(Problem::overloaded(1)),
+        },
+    }
+}
+
+fn require_get(parts: &Parts) -> Result<(), Problem> {
+    if parts.method == Method::GET {
+        Ok(())
+    } else {
+        Err(Problem::method("GET"))
+    }
+}
+
+/// A page that an operator's browser shows must not be able to act here. A browser says where a page is from, and asks
+/// before it sends JSON elsewhere; nobody answers it.
+fn require_post(parts: &Parts) -> Result<(), Problem> {
+    if parts.method != Method::POST {
+        return Err(Problem::method("POST"));
+    }
+    if parts.headers.contains_key(ORIGIN) {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "browser",
+            "Pages may not act here",
+            "the request has an `Origin`, so a page in a browser made it",
+        ));
+    }
+    let media = parts.headers.get(CONTENT_TYPE);
+    let media = media.and_then(|media| media.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    if media.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "media-type",
+        "The body is no JSON",
+        "`Content-Type` must be `application/json`, also without a body",
+    ))
+}
+
+fn app(state: &State, text: &str) -> Result<Arc<App>, Problem> {
+    let app = text.parse().ok().and_then(|id| state.directory.get(AppId(id)));
+    app.ok_or_else(|| not_found("there is no such app").at("app", text))
+}
+
+fn not_found(detail: &'static str) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
+}
+
+/// What storage says of itself is for the log.
+fn storage(error: StoreError) -> Problem {
+    if !matches!(error, StoreError::Busy { .. }) {
+        tracing::error!(%error, "storage refused an operator's call");
+    }
+    Problem::from(&error)
+}
+
+fn deed(parts: &Parts, app: AppId, what: &'static str) -> Deed {
+    Deed::of_operator(origin(parts), app, what)
+}
+
+/// What a list is asked with. Unknown parameters are errors, so that a misspelt one does not list everything.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Listed {
+    app: Option<u32>,
+    before: Option<u64>,
+    limit: usize,
+}
+
+impl Listed {
+    fn parse(parts: &Parts, known: &[&str]) -> Result<Self, Problem> {
+        let mut listed = Self {
+            limit: ROWS,
+            ..Self::default()
+        };
+        let query = parts.uri.query().unwrap_or_default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let refuse = |wanted: &str| {
+                Problem::bad_request(format!("`{name}` must be {wanted}"))
+                    .at(name.clone().into_owned(), &value)
+            };
+            match name.as_ref() {
+                name if !known.contains(&name) => return Err(refuse("left out, it is not known")),
+                "app" => listed.app = Some(value.parse().map_err(|_| refuse("an SDKAppID"))?),
+                "before" => {
+                    listed.before = Some(value.parse().map_err(|_| refuse("a place in the list"))?);
+                }
+                _ => {
+                    listed.limit = value
+                        .parse()
+                        .ok()
+                        .filter(|limit| (1..=ROWS_MAX).contains(limit))
+                        .ok_or_else(|| refuse("1 to 500"))?;
+                }
+            }
+        }
+        Ok(listed)
+    }
+}

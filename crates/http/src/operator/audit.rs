@@ -1,0 +1,26 @@
+//! `GET /v1/audit?app=&before=&limit=`: who did what, newest first.
+
+use std::sync::Arc;
+
+use axum::extract;
+use axum::response::Response;
+use http::request::Parts;
+use pushtally_model::AppId;
+
+use super::{Listed, answer, require_get, storage};
+use crate::State;
+use crate::operations::{AuditPage, audit_page};
+use crate::problem::Problem;
+
+pub(crate) async fn list(state: extract::State<Arc<State>>, request: extract::Request) -> Response {
+    let (parts, _) = request.into_parts();
+    answer(page(&state, &parts).await)
+}
+
+async fn page(state: &State, parts: &Parts) -> Result<AuditPage, Problem> {
+    require_get(parts)?;
+    let Listed { app, before, limit } = Listed::parse(parts, &["app", "before", "limit"])?;
+    audit_page(&state.audit, app.map(AppId), before, limit)
+        .await
+        .map_err(storage)
+}

@@ -1,0 +1,54 @@
+//! `POST /v1/apps/{app}/pause` and `resume`: all tasks of an app, present and future ones.
+
+use std::sync::Arc;
+
+use axum::extract::{self, Path};
+use axum::response::Response;
+use http::request::Parts;
+use serde::Serialize;
+
+use super::{answer, app, deed, require_post, storage, to_the_end};
+use crate::State;
+use crate::problem::Problem;
+
+/// How an app is now.
+#[derive(Debug, Serialize)]
+struct Paused {
+    app: u32,
+    paused: bool,
+}
+
+pub(crate) async fn pause(
+    state: extract::State<Arc<State>>,
+    Path(of): Path<String>,
+    request: extract::Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    let work = set(Arc::clone(&state), of, parts, true, "app pause");
+    answer(to_the_end(work).await)
+}
+
+pub(crate) async fn resume(
+    state: extract::State<Arc<State>>,
+    Path(of): Path<String>,
+    request: extract::Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    let work = set(Arc::clone(&state), of, parts, false, "app resume");
+    answer(to_the_end(work).await)
+}
+
+async fn set(
+    state: Arc<State>,
+    of: String,
+    parts: Parts,
+    paused: bool,
+    what: &'static str,
+) -> Result<Paused, Problem> {
+    require_post(&parts)?;
+    let app = app(&state, &of)?.id;
+    let done = state.dispatch.set_app_paused(app, paused).await;
+    done.map_err(storage)?;
+    state.audit.record(deed(&parts, app, what)).await;
+    Ok(Paused { app: app.0, paused })
+}

@@ -1,0 +1,96 @@
+//! `POST /v1/apps/{app}/push`: a push that the operator orders, to everyone or to accounts.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{self, Path};
+use axum::response::Response;
+use http::StatusCode;
+use http::request::Parts;
+use pushtally_dispatch::AcceptError;
+use pushtally_model::App;
+use pushtally_wire::Code;
+
+use super::{answer, app, deed, require_post, storage, to_the_end};
+use crate::State;
+use crate::audit::Deed;
+use crate::body::read;
+use crate::limits::OPERATOR_BODY_LEN_MAX;
+use crate::operations::{Order, OrderError, Ordered, order};
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+
+const WHAT: &str = "push";
+
+pub(crate) async fn handle(
+    state: extract::State<Arc<State>>,
+    Path(of): Path<String>,
+    request: extract::Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    answer(push(&state, &of, &parts, body).await)
+}
+
+async fn push(state: &Arc<State>, of: &str, parts: &Parts, body: Body) -> Result<Ordered, Problem> {
+    require_post(parts)?;
+    let app = app(state, of)?;
+    let body = read(body, OPERATOR_BODY_LEN_MAX, state.limits.body_read).await;
+    let body = body.map_err(|refusal| unread(&refusal))?;
+    let wanted: Order = serde_json::from_slice(&body)
+        .map_err(|error| Problem::bad_request(format!("the body is no order: {error}")))?;
+    let deed = deed(parts, app.id, WHAT);
+    to_the_end(send(Arc::clone(state), app, wanted, deed)).await
+}
+
+async fn send(
+    state: Arc<State>,
+    app: Arc<App>,
+    wanted: Order,
+    mut deed: Deed,
+) -> Result<Ordered, Problem> {
+    deed.body_hash = Some(wanted.hash());
+    let sent = order(&state.dispatch, &state.audience, &*state.entropy, &app, wanted).await;
+    state.metrics.pushed(app.id, "operator", sent.is_ok());
+    match sent {
+        Ok(ordered) => {
+            deed.target = ordered.task.id.clone();
+            state.audit.record(deed).await;
+            Ok(ordered)
+        }
+        Err(error) => Err(refused(error)),
+    }
+}
+
+fn unread(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::BodyTooLong { len_max } => Problem::too_large(*len_max),
+        other => Problem::bad_request(other.to_string()),
+    }
+}
+
+fn refused(error: OrderError) -> Problem {
+    let told = error.to_string();
+    match error {
+        OrderError::Field { field, value, .. } => Problem::bad_request(told).at(field, &value),
+        OrderError::TooLong { .. } => Problem::bad_request(told),
+        OrderError::Disabled => Problem::disabled(),
+        OrderError::NobodyKnown(_) => {
+            Problem::new(StatusCode::NOT_FOUND, "nobody", Code::AccountUnknown.text(), told)
+        }
+        OrderError::Store(error) | OrderError::Accept(AcceptError::Store(error)) => storage(error),
+        OrderError::Accept(AcceptError::TooSoon { gap_s }) => Problem::too_many(told, gap_s),
+        OrderError::Accept(AcceptError::Busy { .. }) => Problem::too_many(told, 1),
+        OrderError::Accept(AcceptError::DayFull { .. }) => {
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "day-full", Code::DayFull.text(), told)
+        }
+        OrderError::Accept(AcceptError::Entropy(_) | AcceptError::Id(_)) | OrderError::Entropy(_) => {
+            tracing::error!(told, "an operator's push was refused");
+            Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The server has failed",
+                "the server cannot make a TaskId, its log tells why",
+            )
+        }
+    }
+}

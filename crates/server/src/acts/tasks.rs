@@ -1,0 +1,137 @@
+//! Acts on tasks and on whole apps: list, show, pause, resume, cancel; and reading the audit.
+//!
+//! With no server running they work on the opened directory: what is paused or cancelled there is so when one starts.
+
+use pushtally_http::operations::{TaskRow, audit_page, is_as_wanted, task_page, task_report};
+use pushtally_model::{AppId, TaskId, TaskState};
+use pushtally_stats::Stats;
+use serde::{Deserialize, Serialize};
+
+use super::{ActError, Acts, Done, Ledger, Listing};
+
+/// What an operator wants of a task.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Wanted {
+    Paused,
+    Running,
+    Cancelled,
+}
+
+impl Wanted {
+    const fn state(self) -> TaskState {
+        match self {
+            Self::Paused => TaskState::Paused,
+            Self::Running => TaskState::Running,
+            Self::Cancelled => TaskState::Cancelled,
+        }
+    }
+
+    /// The act, as the audit names it.
+    const fn what(self) -> &'static str {
+        match self {
+            Self::Paused => "task pause",
+            Self::Running => "task resume",
+            Self::Cancelled => "task cancel",
+        }
+    }
+}
+
+impl Acts {
+    pub(super) async fn list_tasks(&self, listing: Listing) -> Result<Done, ActError> {
+        let Listing {
+            sdkappid,
+            before,
+            limit,
+        } = listing;
+        let app = sdkappid.map(AppId);
+        if let Some(app) = app {
+            self.require(app)?;
+        }
+        let page = task_page(&*self.opened.engine.tasks, app, before, limit).await?;
+        Ok(Done::Tasks(page))
+    }
+
+    /// The counts are the ledger's: with no server running it is opened for them and closed again.
+    pub(super) async fn show_task(&self, app: AppId, id: &str) -> Result<Done, ActError> {
+        self.require(app)?;
+        let task = task_id(app, id)?;
+        let engine = &self.opened.engine;
+        let report = async |stats: &Stats| {
+            task_report(&*engine.tasks, &*engine.identities, stats, app, &task).await
+        };
+        let report = match &self.ledger {
+            Ledger::Open(stats) => report(stats).await?,
+            Ledger::Closed(options) => {
+                let stats = Stats::open(engine.clone(), self.clock.clone(), options.clone()).await?;
+                let report = report(&stats).await;
+                stats.close().await?;
+                report?
+            }
+        };
+        let report = report.ok_or_else(|| no_task(app, id))?;
+        Ok(Done::Task(Box::new(report)))
+    }
+
+    pub(super) async fn set_task(
+        &self,
+        app: AppId,
+        id: &str,
+        wanted: Wanted,
+    ) -> Result<Done, ActError> {
+        self.require(app)?;
+        let (task, state) = (task_id(app, id)?, wanted.state());
+        let set = match self.running()? {
+            Some(dispatch) => dispatch.set_task_state(app, &task, state).await?,
+            None => {
+                let tasks = &self.opened.engine.tasks;
+                tasks.set_task_state(app, &task, state).await?
+            }
+        };
+        let row = TaskRow::from(&set.ok_or_else(|| no_task(app, id))?);
+        if !is_as_wanted(&row, state) {
+            let (id, status) = (row.id, row.status);
+            return Err(ActError::TaskOver { id, status });
+        }
+        self.note(app, wanted.what(), id).await;
+        Ok(Done::TaskSet(row))
+    }
+
+    pub(super) async fn pause_app(&self, app: AppId, paused: bool) -> Result<Done, ActError> {
+        self.require(app)?;
+        match self.running()? {
+            Some(dispatch) => dispatch.set_app_paused(app, paused).await?,
+            None => self.opened.engine.tasks.set_app_paused(app, paused).await?,
+        }
+        let what = if paused { "app pause" } else { "app resume" };
+        self.note(app, what, "").await;
+        Ok(Done::AppPaused { paused })
+    }
+
+    pub(super) async fn list_audit(&self, listing: Listing) -> Result<Done, ActError> {
+        let Listing {
+            sdkappid,
+            before,
+            limit,
+        } = listing;
+        let page = audit_page(&self.audit, sdkappid.map(AppId), before, limit).await?;
+        Ok(Done::Audited(page))
+    }
+
+    fn require(&self, app: AppId) -> Result<(), ActError> {
+        match self.directory.get(app) {
+            Some(_) => Ok(()),
+            None => Err(ActError::Missing { app }),
+        }
+    }
+}
+
+/// What cannot be a TaskId names no task.
+fn task_id(app: AppId, id: &str) -> Result<TaskId, ActError> {
+    TaskId::new(id).map_err(|_| no_task(app, id))
+}
+
+fn no_task(app: AppId, id: &str) -> ActError {
+    let id = id.to_owned();
+    ActError::NoTask { app, id }
+}

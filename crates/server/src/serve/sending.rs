@@ -1,0 +1,74 @@
+//! What sends: the socket gateway, and dispatch over it. Each needs the other, so they are joined here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pushtally_channel::{Channel as Carrier, Presence, Redeliver};
+use pushtally_dispatch::{self as dispatch, Dispatch};
+use pushtally_model::{Channel, Clock, Entropy};
+use pushtally_online::{self as online, Online};
+use pushtally_stats::Stats;
+use pushtally_store::{Directory, Engine, Report, StoreError};
+
+use crate::config::Config;
+
+/// The part of the grace that what is being sent gets, as a divisor: the last snapshot needs the rest.
+const SENDING_GRACE_SHARE: u32 = 4;
+
+/// What both work with.
+pub(super) struct Parts<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) directory: &'a Arc<Directory>,
+    pub(super) stats: &'a Arc<Stats>,
+    pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) entropy: &'a Arc<dyn Entropy>,
+}
+
+/// Starts both. The directory is filled already: jobs of an app run at once.
+pub(super) async fn start(
+    config: &Config,
+    parts: Parts<'_>,
+) -> Result<(Arc<Online>, Arc<Dispatch>), StoreError> {
+    let engine = parts.engine;
+    let report: Arc<dyn Report> = parts.stats.clone();
+    let online = Online::new(
+        online::Parts {
+            directory: Arc::clone(parts.directory),
+            devices: Arc::clone(&engine.devices),
+            tasks: Arc::clone(&engine.tasks),
+            identities: Arc::clone(&engine.identities),
+            report,
+            clock: Arc::clone(parts.clock),
+        },
+        online::Settings::default(),
+    );
+    let presence: Arc<dyn Presence> = online.clone();
+    let socket: Arc<dyn Carrier> = online.clone();
+    let dispatch = Dispatch::start(
+        dispatch::Parts {
+            tasks: Arc::clone(&engine.tasks),
+            devices: Arc::clone(&engine.devices),
+            identities: Arc::clone(&engine.identities),
+            stats: Arc::clone(parts.stats),
+            presence,
+            channels: BTreeMap::from([(Channel::Online, socket)]),
+            clock: Arc::clone(parts.clock),
+            entropy: Arc::clone(parts.entropy),
+        },
+        settings(config),
+    )
+    .await?;
+    let redeliver: Arc<dyn Redeliver> = dispatch.clone();
+    online.set_redeliver(redeliver);
+    Ok((online, dispatch))
+}
+
+fn settings(config: &Config) -> dispatch::Settings {
+    let settings = dispatch::Settings::default();
+    dispatch::Settings {
+        stop_grace: settings
+            .stop_grace
+            .min(config.stop_grace / SENDING_GRACE_SHARE),
+        ..settings
+    }
+}
