@@ -44,7 +44,7 @@ pub(crate) fn admit(
     state.quotas.take(&app, command)?;
     Ok(Administrator {
         app,
-        identifier: parameters.identifier,
+        identifier: parameters.identifier.into_owned(),
     })
 }
 

@@ -1,7 +1,8 @@
 //! The listeners: connections, routing, admission, one file per endpoint.
 //!
-//! `public_router` answers backends (`/v4`, `/v1/events`), `operator_router` answers health and metrics, `serve`
-//! runs either on sockets. Parsing and writing of the compatible JSON is `wire`'s, counting is `stats`'.
+//! `public_router` answers backends (`/v4`, `/v1/events`), `operator_router` answers operators (`/v1`, metrics), `serve`
+//! runs either on sockets. `operations` is what both the operator's listener and the command line do. Parsing and
+//! writing of the compatible JSON is `wire`'s, counting is `stats`'.
 
 mod admission;
 mod audit;

@@ -14,9 +14,10 @@ pub(crate) const BATCH_BODY_LEN_MAX: usize = 128 * 1024;
 /// Longest body of an operator's call: the same as a batch, which it can be.
 pub(crate) const OPERATOR_BODY_LEN_MAX: usize = BATCH_BODY_LEN_MAX;
 
-/// Rows of a list that an operator gets when the call does not say, and at most: an answer stays below a mebibyte.
-pub(crate) const ROWS: usize = 50;
-pub(crate) const ROWS_MAX: usize = 500;
+/// Rows of a list that an operator gets when the call does not say.
+pub const ROWS: usize = 50;
+/// And at most: an answer stays below a mebibyte.
+pub const ROWS_MAX: usize = 500;
 
 /// Characters of a title that a list of tasks shows.
 pub(crate) const TITLE_LEN_MAX: usize = 64;
