@@ -1,20 +1,29 @@
 //! The listeners: connections, routing, admission, one file per endpoint.
 //!
-//! `public_router` answers backends (`/v4`, `/v1/events`), `operator_router` answers health and metrics, `serve`
+//! `public_router` answers backends (`/v4`, `/v1/events`) and devices (`/v1/online`, `/v1/reports`), `operator_router` answers health and metrics, `serve`
 //! runs either on sockets. Parsing and writing of the compatible JSON is `wire`'s, counting is `stats`'.
 
 mod admission;
 mod body;
 mod command;
+mod cors;
+mod device_call;
 mod events;
 mod health;
 mod limits;
 mod listen;
 mod metrics;
+#[allow(
+    dead_code,
+    reason = "registering, which is on its way, refuses for the rest of the reasons"
+)]
+mod problem;
 mod quota;
 mod refusal;
 mod reply;
+mod reports;
 mod router;
+mod socket;
 mod state;
 mod statistics;
 mod tls;
@@ -22,7 +31,7 @@ mod unknown;
 
 pub use command::Command;
 pub use limits::Limits;
-pub use listen::serve;
+pub use listen::{Peer, serve};
 pub use metrics::Metrics;
 pub use quota::Quotas;
 pub use router::{operator_router, public_router};

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::any;
 
-use crate::{State, events, health, metrics, statistics, unknown};
+use crate::{State, events, health, metrics, reports, socket, statistics, unknown};
 
-/// The public listener: backends, and health without reasons.
+/// The public listener: backends, devices, and health without reasons.
 pub fn public_router(state: Arc<State>) -> Router {
     Router::new()
         .route(
@@ -17,6 +17,8 @@ pub fn public_router(state: Arc<State>) -> Router {
             any(statistics::handle),
         )
         .route("/v1/events", any(events::handle))
+        .route("/v1/online", any(socket::handle))
+        .route("/v1/reports", any(reports::handle))
         .route("/health/live", any(health::live))
         .route("/health/ready", any(health::ready))
         .fallback(unknown::handle)

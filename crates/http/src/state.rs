@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use pushtally_model::Clock;
+use pushtally_online::Online;
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, Identities, RelayQueue};
@@ -23,6 +24,8 @@ pub struct State {
     pub stats: Arc<Stats>,
     /// Takes imported webhooks in.
     pub importer: Importer,
+    /// The socket gateway.
+    pub online: Arc<Online>,
     /// Where calls wait to be passed on.
     pub relays: Arc<dyn RelayQueue>,
     /// The time.
