@@ -1,3 +1,10 @@
 //! Accounts and devices: who is registered, and whom a push addresses.
 //!
 //! It knows neither HTTP nor sockets. `http` registers through it, `dispatch` evaluates audiences through it.
+
+mod register;
+
+pub use register::{
+    DeviceSecret, Enrolled, Enrolment, FieldError, RegisterError, Registrar, Said, SaidFacts,
+    SaidToken,
+};

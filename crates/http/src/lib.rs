@@ -1,7 +1,7 @@
 //! The listeners: connections, routing, admission, one file per endpoint.
 //!
-//! `public_router` answers backends (`/v4`, `/v1/events`), `operator_router` answers operators (`/v1`, metrics), `serve`
-//! runs either on sockets. `operations` is what both the operator's listener and the command line do. Parsing and
+//! `public_router` answers backends (`/v4`, `/v1/events`) and devices (`/v1/online`, `/v1/reports`), `operator_router`
+//! answers operators (`/v1`, metrics), `serve` runs either on sockets. `operations` is what both the operator's listener and the command line do. Parsing and
 //! writing of the compatible JSON is `wire`'s, counting is `stats`'.
 
 mod admission;
@@ -9,23 +9,28 @@ mod audit;
 mod batch;
 mod body;
 mod command;
-#[allow(dead_code, reason = "the device endpoints come next")]
 mod cors;
+mod device_call;
 mod events;
 mod health;
 mod limits;
 mod listen;
 mod metrics;
-#[allow(dead_code, reason = "the device endpoints come next")]
-mod problem;
 pub mod operations;
 mod operator;
+#[allow(
+    dead_code,
+    reason = "registering, which is on its way, refuses for the rest of the reasons"
+)]
+mod problem;
 mod push;
 mod quota;
-mod sending;
 mod refusal;
 mod reply;
+mod reports;
 mod router;
+mod sending;
+mod socket;
 mod state;
 mod statistics;
 mod tls;

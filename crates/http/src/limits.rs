@@ -28,6 +28,17 @@ pub(crate) const AUDITED_CALLS_MAX: usize = 4096;
 /// Longest body of a webhook: 100 events of 10 KiB each, some forty times the usual ones.
 pub(crate) const EVENTS_BODY_LEN_MAX: usize = 1024 * 1024;
 
+/// Buffers of one socket. Acknowledgements are some 100 bytes and pushes some 500; what is longer is read and written in
+/// parts. There may be 20,000 of them.
+pub(crate) const SOCKET_READ_LEN: usize = 2 * 1024;
+pub(crate) const SOCKET_WRITE_LEN: usize = 4 * 1024;
+
+/// What one socket may hold back of what is written to it: the buffer and the longest frame, with room for a pong.
+pub(crate) const SOCKET_WRITE_LEN_MAX: usize = 2 * pushtally_online::FRAME_LEN_MAX;
+
+/// When a device is told to come again after finding every socket taken, in seconds.
+pub(crate) const SOCKETS_FULL_RETRY_S: u32 = 30;
+
 /// Longest request head (request line and headers). A UserSig has at most 8 KiB.
 pub(crate) const HEAD_LEN_MAX: usize = 64 * 1024;
 

@@ -1,7 +1,8 @@
 //! Accepts connections and serves them, within bounds, until told to stop.
 //!
 //! HTTP/1.1 with keep-alive and HTTP/2, in plain text (prior knowledge) or over TLS (negotiated). Stopping accepts
-//! nothing more, lets what runs finish, and cuts off what has not finished in time.
+//! nothing more, lets what runs finish, and cuts off what has not finished in time. A connection that becomes a socket
+//! leaves: its room is free again, and the gateway looks after it.
 
 mod guard;
 
@@ -14,9 +15,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,12 +27,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tower::Service as _;
 
 use self::guard::Guard;
 use crate::Limits;
 use crate::limits::{
     ACCEPT_PAUSE, CONNECTION_WINDOW, HEAD_LEN_MAX, RESET_STREAMS_MAX, STREAM_WINDOW, STREAMS_MAX,
 };
+
+/// Where a request comes from; among its extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Peer(pub IpAddr);
 
 /// Serves a router on sockets until `shutdown` is done, then for at most `grace` longer. The bound on connections
 /// holds for all sockets together. Answers how many connections were cut off.
@@ -65,10 +73,6 @@ pub async fn serve(
     stop.cancel();
     sockets.join_all().await.into_iter().sum()
 }
-
-/// Where a request came from: the address of the connection's other end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub IpAddr);
 
 /// What all connections of a listener share.
 struct Server {
@@ -112,12 +116,9 @@ async fn accept(
             () = server.stop.cancelled() => break,
             Some(_) = connections.join_next() => {}
             accepted = next(&listener, &room) => match accepted {
-                Ok((stream, permit)) => {
+                Ok((stream, peer, permit)) => {
                     let server = Arc::clone(&server);
-                    connections.spawn(async move {
-                        converse(&server, stream).await;
-                        drop(permit);
-                    });
+                    connections.spawn(async move { converse(&server, stream, peer, permit).await });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -144,36 +145,46 @@ async fn accept(
 async fn next(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let Ok(permit) = Arc::clone(room).acquire_owned().await else {
         // The semaphore is never closed.
         return pending().await;
     };
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, permit))
+    let (stream, from) = listener.accept().await?;
+    // An IPv4 address is one, also on a socket that takes both kinds.
+    Ok((stream, Peer(from.ip().to_canonical()), permit))
 }
 
 /// One connection, from the handshake to its end.
-async fn converse(server: &Server, stream: TcpStream) {
+async fn converse(server: &Server, stream: TcpStream, peer: Peer, permit: OwnedSemaphorePermit) {
     // Without it small answers may wait for the peer's delayed acknowledgement. A failure only costs time.
     let _ = stream.set_nodelay(true);
     let Some(tls) = &server.tls else {
-        return exchange(server, stream).await;
+        return exchange(server, stream, peer, permit).await;
     };
     match tokio::time::timeout(server.limits.handshake, tls.accept(stream)).await {
-        Ok(Ok(stream)) => exchange(server, stream).await,
+        Ok(Ok(stream)) => exchange(server, stream, peer, permit).await,
         Ok(Err(error)) => tracing::debug!(%error, "the TLS handshake failed"),
         Err(_) => tracing::debug!("the TLS handshake took too long"),
     }
 }
 
 /// The requests and answers of one connection. When nothing at all moved for an idle period it is asked to end, when
-/// nothing moved for another it is dropped.
-async fn exchange<I: AsyncRead + AsyncWrite + Send + Unpin + 'static>(server: &Server, io: I) {
+/// nothing moved for another it is dropped. Ends too when the connection becomes a socket.
+async fn exchange<I: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    server: &Server,
+    io: I,
+    peer: Peer,
+    permit: OwnedSemaphorePermit,
+) {
     let moved = Arc::new(AtomicU64::new(0));
-    let io = TokioIo::new(Guard::new(io, Arc::clone(&moved)));
-    let service = TowerToHyperService::new(server.router.clone());
-    let mut connection = pin!(server.builder.serve_connection(io, service));
+    let io = TokioIo::new(Guard::new(io, Arc::clone(&moved), permit));
+    let router = server.router.clone();
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.clone().call(request.map(Body::new))
+    });
+    let mut connection = pin!(server.builder.serve_connection_with_upgrades(io, service));
     let mut ending = false;
     let mut seen = None;
     let mut idle = pin!(tokio::time::sleep(server.limits.idle));

@@ -106,6 +106,16 @@ impl Problem {
         )
     }
 
+    /// 410: the phone is known, but has no device.
+    pub(crate) fn unregistered() -> Self {
+        Self::new(
+            StatusCode::GONE,
+            "unregistered",
+            "The device is not registered",
+            "the device was unregistered",
+        )
+    }
+
     /// 413: the body is too long.
     pub(crate) fn too_large(len_max: usize) -> Self {
         Self::new(

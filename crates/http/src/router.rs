@@ -7,9 +7,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::any;
 
-use crate::{State, batch, events, health, metrics, operator, push, statistics, unknown};
+use crate::{
+    State, batch, events, health, metrics, operator, push, reports, socket, statistics, unknown,
+};
 
-/// The public listener: backends, and health without reasons.
+/// The public listener: backends, devices, and health without reasons.
 pub fn public_router(state: Arc<State>) -> Router {
     Router::new()
         .route("/v4/timpush/push", any(push::handle))
@@ -20,6 +22,8 @@ pub fn public_router(state: Arc<State>) -> Router {
             any(statistics::handle),
         )
         .route("/v1/events", any(events::handle))
+        .route("/v1/online", any(socket::handle))
+        .route("/v1/reports", any(reports::handle))
         .route("/health/live", any(health::live))
         .route("/health/ready", any(health::ready))
         .fallback(unknown::handle)

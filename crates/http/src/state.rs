@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pushtally_audience::Audience;
 use pushtally_dispatch::Dispatch;
 use pushtally_model::{Clock, Entropy};
+use pushtally_online::Online;
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, Identities, RelayQueue, Tasks};
@@ -36,6 +37,8 @@ pub struct State {
     pub audit: Arc<Recorder>,
     /// Randomness for what an operator sends.
     pub entropy: Arc<dyn Entropy>,
+    /// The socket gateway.
+    pub online: Arc<Online>,
     /// Where calls wait to be passed on.
     pub relays: Arc<dyn RelayQueue>,
     /// The time.

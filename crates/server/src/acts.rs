@@ -43,6 +43,7 @@ pub(crate) enum Act {
     TaskShow { sdkappid: u32, id: String },
     TaskSet { sdkappid: u32, id: String, wanted: Wanted },
     Audit(Listing),
+    AppRotateClientKey { sdkappid: u32 },
     LedgerStat,
     LedgerDigest,
     LedgerVerify,
@@ -66,10 +67,11 @@ pub(crate) struct NewApp {
     pub(crate) administrators: Vec<String>,
     pub(crate) key: Option<String>,
     pub(crate) callback_token: NewToken,
+    pub(crate) client_key: NewToken,
     pub(crate) relay_to: Option<String>,
 }
 
-/// Where a new app's callback token comes from.
+/// Where a new app's callback token or client key comes from.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum NewToken {
@@ -87,6 +89,7 @@ pub(crate) enum Done {
         administrators: Vec<String>,
         key: Option<String>,
         callback_token: Option<String>,
+        client_key: Option<String>,
     },
     Apps {
         apps: Vec<AppRow>,
@@ -110,6 +113,11 @@ pub(crate) enum Done {
     Task(Box<TaskReport>),
     TaskSet(TaskRow),
     Audited(AuditPage),
+    /// `replaced` says whether there was one before, which is good no more.
+    ClientKeyRotated {
+        client_key: String,
+        replaced: bool,
+    },
     Stat(ledger::LedgerStat),
     Digest {
         digest: String,
@@ -130,6 +138,7 @@ pub(crate) struct AppRow {
     pub(crate) keys: usize,
     pub(crate) administrators: Vec<String>,
     pub(crate) has_callback_token: bool,
+    pub(crate) has_client_key: bool,
     pub(crate) has_relay: bool,
     /// The line that declares it; `None` when it lives in the store.
     pub(crate) declared_at: Option<String>,
@@ -238,9 +247,10 @@ impl Acts {
     /// Performs one act.
     pub(crate) async fn perform(&self, act: Act) -> Result<Done, ActError> {
         let _turn = match act {
-            Act::AppAdd(_) | Act::AppRotateKey { .. } | Act::AppDropOldKeys { .. } => {
-                Some(self.turn.lock().await)
-            }
+            Act::AppAdd(_)
+            | Act::AppRotateKey { .. }
+            | Act::AppDropOldKeys { .. }
+            | Act::AppRotateClientKey { .. } => Some(self.turn.lock().await),
             Act::AppList
             | Act::AppPause { .. }
             | Act::Push { .. }
@@ -268,6 +278,7 @@ impl Acts {
                 wanted,
             } => self.set_task(AppId(sdkappid), &id, wanted).await,
             Act::Audit(listing) => self.list_audit(listing).await,
+            Act::AppRotateClientKey { sdkappid } => self.rotate_client_key(AppId(sdkappid)).await,
             Act::LedgerStat => Ok(Done::Stat(ledger::stat(&self.opened.engine).await?)),
             Act::LedgerDigest => ledger::digest(&self.opened.engine).await,
             Act::LedgerVerify => ledger::verify(&self.opened.engine, &self.ledger).await,

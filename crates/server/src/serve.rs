@@ -91,6 +91,7 @@ impl Server {
         acts.set_dispatch(Arc::clone(&dispatch));
         let parts = listeners::Parts {
             engine: opened.engine.clone(),
+            online: Arc::clone(&online),
             dispatch: Arc::clone(&dispatch),
             audit: acts.audit(),
             entropy,

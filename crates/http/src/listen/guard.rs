@@ -3,6 +3,9 @@
 //! Clients are promised HTTP 200 with an envelope, but a request that hyper cannot parse never reaches the router: it
 //! writes a bare `HTTP/1.1 4xx` and closes. The guard puts the envelope in its place. It also lingers after the last
 //! answer: closing while a client still sends would reset the connection before the client has read the answer.
+//!
+//! It holds the connection's room. When the connection becomes a socket, room and memory are given back, and the guard
+//! only lingers.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,6 +16,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use pushtally_wire::{Code, failure};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use crate::limits::{HEAD_LEN_MAX, LINGER_LEN_MAX, LINGER_MAX};
@@ -23,6 +27,9 @@ const START_LEN_MAX: usize = 512;
 
 /// Bytes read at once while lingering.
 const SCRAP_LEN: usize = 16 * 1024;
+
+/// How the answer begins that makes a connection a socket.
+const SWITCHING: &[u8] = b"HTTP/1.1 101 ";
 
 /// A connection that hyper reads and writes.
 pub(super) struct Guard<I> {
@@ -37,7 +44,11 @@ pub(super) struct Guard<I> {
     ended: bool,
     /// Our answer in the place of hyper's; once there is one, nothing of hyper's is written.
     instead: Option<Bytes>,
-    linger: Option<Linger>,
+    linger: Option<Box<Linger>>,
+    /// The connection's room, until it is a socket.
+    permit: Option<OwnedSemaphorePermit>,
+    /// Whether the connection is a socket: its bytes are no requests and answers.
+    is_socket: bool,
 }
 
 struct Linger {
@@ -46,7 +57,7 @@ struct Linger {
 }
 
 impl<I> Guard<I> {
-    pub(super) fn new(io: I, moved: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(io: I, moved: Arc<AtomicU64>, permit: OwnedSemaphorePermit) -> Self {
         Self {
             io,
             moved,
@@ -55,11 +66,16 @@ impl<I> Guard<I> {
             ended: false,
             instead: None,
             linger: None,
+            permit: Some(permit),
+            is_socket: false,
         }
     }
 
     fn note(&mut self, read: &[u8]) {
         self.ended = read.is_empty();
+        if self.is_socket {
+            return;
+        }
         if std::mem::take(&mut self.answered) {
             self.start.clear();
         }
@@ -69,6 +85,14 @@ impl<I> Guard<I> {
 
     /// Whether hyper's write is taken over by an answer of ours.
     fn replaces(&mut self, write: &[u8]) -> bool {
+        if self.is_socket {
+            return false;
+        }
+        if write.starts_with(SWITCHING) {
+            self.is_socket = true;
+            self.permit = None;
+            self.start = Vec::new();
+        }
         if self.instead.is_none()
             && let Some(status) = bare_refusal(write)
         {
@@ -144,9 +168,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Guard<I> {
         if self.ended {
             return Poll::Ready(());
         }
-        let linger = self.linger.get_or_insert_with(|| Linger {
-            until: Box::pin(tokio::time::sleep_until(Instant::now() + LINGER_MAX)),
-            left: LINGER_LEN_MAX,
+        let linger = self.linger.get_or_insert_with(|| {
+            Box::new(Linger {
+                until: Box::pin(tokio::time::sleep_until(Instant::now() + LINGER_MAX)),
+                left: LINGER_LEN_MAX,
+            })
         });
         let mut scrap = [0; SCRAP_LEN];
         while linger.until.as_mut().poll(cx).is_pending() {

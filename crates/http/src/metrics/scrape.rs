@@ -35,10 +35,21 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReportLabels {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CloseLabels {
+    code: u16,
+}
+
 pub(crate) async fn handle(state: extract::State<Arc<State>>) -> Response {
     let mut now = Registry::with_prefix("pushtally");
     ledger(&state, &mut now);
     dispatch(&state.dispatch.health(), &mut now);
+    online(&state, &mut now);
     apps(&state, &mut now).await;
     let mut page = String::new();
     let written = text::encode_registry(&mut page, &state.metrics.registry)
@@ -102,6 +113,57 @@ fn ledger(state: &State, registry: &mut Registry) {
         gauge.set(value);
         registry.register(name, help, gauge);
     }
+}
+
+fn online(state: &State, registry: &mut Registry) {
+    let health = state.online.health();
+    let gauges = [
+        ("sockets", "Open sockets", health.sockets),
+        ("online_devices", "Connected devices", health.devices),
+        (
+            "socket_frames",
+            "Frames that devices sent since the start",
+            health.frames,
+        ),
+        (
+            "socket_pushes",
+            "Pushes that sockets took since the start",
+            health.pushes,
+        ),
+        (
+            "socket_redelivered",
+            "Pushes sent again on connecting since the start",
+            health.redelivered,
+        ),
+    ];
+    for (name, help, value) in gauges {
+        let gauge = Unsigned::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    }
+    let reports = Family::<ReportLabels, Unsigned>::default();
+    for (result, count) in [
+        ("recorded", health.reports_recorded),
+        ("unknown", health.reports_unknown),
+        ("clamped", health.reports_clamped),
+        ("busy", health.reports_busy),
+    ] {
+        reports.get_or_create(&ReportLabels { result }).set(count);
+    }
+    registry.register(
+        "reports",
+        "Reports of devices since the start, by result; clamped ones are recorded too",
+        reports,
+    );
+    let closes = Family::<CloseLabels, Unsigned>::default();
+    for (code, count) in health.closes {
+        closes.get_or_create(&CloseLabels { code }).set(count);
+    }
+    registry.register(
+        "socket_closes",
+        "Sockets closed since the start, by close code; 0 is those that the device closed",
+        closes,
+    );
 }
 
 /// What storage cannot tell at the moment is left out rather than shown as 0.

@@ -1,5 +1,6 @@
 //! A server to talk to, and ways to talk to it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,14 +11,15 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use pushtally_audience::Audience;
-use pushtally_channel::{Attention, Presence};
+use pushtally_channel::{Channel as Carrier, Presence, Redeliver};
 use pushtally_dispatch::{Dispatch, Parts, Settings};
 use pushtally_http::{
     Limits, Metrics, Quotas, Recorder, State, operator_router, public_router, serve,
 };
 use pushtally_model::{
-    App, AppId, Clock as _, Entropy, ManualClock, Number, Quota, Secret, SystemEntropy,
+    App, AppId, Channel, Clock as _, Entropy, ManualClock, Quota, Secret, SystemEntropy,
 };
+use pushtally_online::{self as online, Online};
 use pushtally_receipt::Importer;
 use pushtally_stats::{Options, Stats};
 use pushtally_store::{Directory, Engine, memory};
@@ -68,19 +70,6 @@ pub(crate) fn app() -> App {
     app
 }
 
-/// Nobody is connected.
-struct Nobody;
-
-impl Presence for Nobody {
-    fn connected(&self, _: AppId, _: u16) -> Vec<(Number, Attention)> {
-        Vec::new()
-    }
-
-    fn attention(&self, _: AppId, _: Number) -> Option<Attention> {
-        None
-    }
-}
-
 pub(crate) struct Server {
     pub(crate) public: SocketAddr,
     pub(crate) operator: SocketAddr,
@@ -108,14 +97,28 @@ impl Server {
         let stats = Stats::open(engine.clone(), clock.clone(), Options::default())
             .await
             .unwrap();
+        let directory = Arc::new(Directory::new(apps));
+        let online = Online::new(
+            online::Parts {
+                directory: directory.clone(),
+                devices: engine.devices.clone(),
+                tasks: engine.tasks.clone(),
+                identities: engine.identities.clone(),
+                report: stats.clone(),
+                clock: clock.clone(),
+            },
+            online::Settings::default(),
+        );
+        let presence: Arc<dyn Presence> = online.clone();
+        let socket: Arc<dyn Carrier> = online.clone();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let parts = Parts {
             tasks: engine.tasks.clone(),
             devices: engine.devices.clone(),
             identities: engine.identities.clone(),
             stats: stats.clone(),
-            presence: Arc::new(Nobody),
-            channels: std::collections::BTreeMap::new(),
+            presence,
+            channels: BTreeMap::from([(Channel::Online, socket)]),
             clock: clock.clone(),
             entropy: entropy.clone(),
         };
@@ -125,13 +128,16 @@ impl Server {
             ..Settings::default()
         };
         let dispatch = Dispatch::start(parts, settings).await.unwrap();
+        let redeliver: Arc<dyn Redeliver> = dispatch.clone();
+        online.set_redeliver(redeliver);
         let quota_ns = Arc::new(AtomicU64::new(0));
         let ns = Arc::clone(&quota_ns);
         let state = Arc::new(State {
-            directory: Arc::new(Directory::new(apps)),
+            directory,
             identities: engine.identities.clone(),
             importer: Importer::new(engine.identities.clone(), stats.clone()),
             stats,
+            online,
             dispatch,
             audience: Audience::new(engine.devices.clone()),
             tasks: engine.tasks.clone(),

@@ -11,6 +11,7 @@ use pushtally_http::{
     Limits, Metrics, Quotas, Recorder, State, operator_router, public_router,
 };
 use pushtally_model::{Clock, Entropy};
+use pushtally_online::Online;
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, Engine, RelayQueue, Report};
@@ -28,6 +29,7 @@ const OPERATOR_CONNECTIONS_MAX: usize = 64;
 pub(super) struct Parts {
     pub(super) engine: Engine,
     pub(super) stats: Arc<Stats>,
+    pub(super) online: Arc<Online>,
     pub(super) dispatch: Arc<Dispatch>,
     pub(super) audit: Arc<Recorder>,
     pub(super) entropy: Arc<dyn Entropy>,
@@ -119,6 +121,7 @@ fn state(parts: Parts, limits: Limits) -> State {
     let Parts {
         engine,
         stats,
+        online,
         dispatch,
         audit,
         entropy,
@@ -132,6 +135,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         importer: Importer::new(Arc::clone(&engine.identities), report),
         identities: engine.identities,
         stats,
+        online,
         dispatch,
         audience: Audience::new(engine.devices),
         tasks: engine.tasks,
