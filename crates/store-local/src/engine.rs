@@ -64,6 +64,8 @@ pub struct LocalEngine {
     relays: Arc<relay_queue::RelayQueue>,
     pub(crate) partitions: u16,
     merger: Merger,
+    /// Devices, tasks and the audit, which this engine does not store yet: they end with the process.
+    unstored: Engine,
     _lock: Lock,
 }
 
@@ -141,6 +143,7 @@ impl LocalEngine {
             relays: Arc::new(relays),
             partitions: format.partitions,
             merger,
+            unstored: pushtally_store::memory::engine(),
             _lock: lock,
         })
     }
@@ -158,6 +161,9 @@ impl LocalEngine {
             pages: Arc::new(pages),
             apps: Arc::clone(&self.apps) as _,
             relays: Arc::new(LocalRelays(Arc::clone(&self.relays))),
+            devices: Arc::clone(&self.unstored.devices),
+            tasks: Arc::clone(&self.unstored.tasks),
+            audit: Arc::clone(&self.unstored.audit),
         }
     }
 

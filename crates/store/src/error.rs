@@ -1,5 +1,9 @@
 //! What can go wrong in an engine.
 
+use pushtally_model::{AppId, TaskId};
+
+use crate::ports::Job;
+
 /// Why an engine could not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -42,6 +46,27 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// An app has given every number that there is.
+    #[must_use]
+    pub fn numbers_used_up(app: AppId) -> Self {
+        let what = format!("app `{app}` has given every device number");
+        Self::Full { what }
+    }
+
+    /// A job names a task that does not exist, or not in that app.
+    #[must_use]
+    pub fn no_task(job: &Job) -> Self {
+        let what = format!("task `{}` of app `{}`", job.task.0, job.app);
+        Self::Missing { what }
+    }
+
+    /// A task that is to be stored has the id of another one of the app.
+    #[must_use]
+    pub fn task_id_taken(id: &TaskId) -> Self {
+        let what = format!("could not store task `{id}`: its id is taken");
+        Self::Io { what }
+    }
+
     /// Whether the same act may succeed later without anybody's help.
     #[must_use]
     pub const fn may_pass(&self) -> bool {

@@ -3,11 +3,14 @@
 //! A port is a set of acts, each atomic, async and object-safe. Only the server names an engine; everything
 //! above holds `Arc<dyn …>`.
 
+pub mod accepting;
 pub mod contract;
 mod directory;
 mod error;
+pub mod job_queue;
 pub mod memory;
 mod ports;
+pub mod registering;
 
 pub use directory::Directory;
 pub use error::StoreError;

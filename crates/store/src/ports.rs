@@ -317,6 +317,12 @@ pub struct Engine {
     pub apps: Arc<dyn Apps>,
     /// Relay queues.
     pub relays: Arc<dyn RelayQueue>,
+    /// Devices.
+    pub devices: Arc<dyn Devices>,
+    /// Tasks and jobs.
+    pub tasks: Arc<dyn Tasks>,
+    /// The audit.
+    pub audit: Arc<dyn Audit>,
 }
 
 impl std::fmt::Debug for Engine {

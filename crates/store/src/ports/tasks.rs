@@ -29,7 +29,7 @@ pub struct AcceptLimits {
     pub broadcasts_per_day: Option<u32>,
     /// First second of the quota day.
     pub day_begins: Second,
-    /// Seconds that must lie between two broadcasts of the app: one second apart or nearer is too soon.
+    /// Broadcasts of the app that are this many seconds apart, or nearer, are too soon; 0 is no limit.
     pub broadcast_gap_s: u32,
     /// Tasks of an app that may have jobs left.
     pub open_tasks_max: usize,
@@ -97,8 +97,9 @@ pub struct ClaimedJob {
 /// Tasks and jobs. Whatever an act changes is durable when it answers; claims are not kept over a restart.
 #[async_trait]
 pub trait Tasks: Send + Sync {
-    /// Stores a task with its plan jobs (these shards; or one job for all of them when `shards` is `None`),
-    /// unless an equal one exists or a quota is used up. Quotas are counted from stored tasks.
+    /// Stores a task with its plan jobs (these shards, each once; or one job for all of them when `shards` is `None`),
+    /// unless an equal one exists (same command, sender, random, body and second) or a quota is used up. Quotas are
+    /// counted from stored tasks. A task without shards is done at once. An id that another task of the app has is an error.
     async fn accept_task(
         &self,
         draft: &TaskDraft,
@@ -143,14 +144,17 @@ pub trait Tasks: Send + Sync {
     /// deadline has passed or it is cancelled: then it must be ended). Fair: apps in turn, within an app tasks in turn.
     async fn claim_job(&self, claim: Claim, now_ms: i64) -> Result<Option<ClaimedJob>, StoreError>;
 
-    /// Gives a claimed job back, to run no earlier than this millisecond. Not durable: a restart runs it at once.
+    /// Gives a claimed job back, to run no earlier than this millisecond, whatever becomes of its task. A job that is not
+    /// claimed stays as it is. Not durable: a restart runs it at once.
     async fn release_job(&self, job: &Job, not_before_ms: i64) -> Result<(), StoreError>;
 
     /// Ends a claimed job and adds the ones that follow it (those that exist already stay as they are). Ending a
-    /// task's last job sets its `done_at`. Ending a job that has ended changes nothing but adds.
+    /// task's last job sets its `done_at`. Ending a job that has ended changes nothing but adds. `Missing`, and nothing
+    /// changed, when one to add names no task.
     async fn finish_job(&self, job: &Job, next: &[Job], at: Second) -> Result<(), StoreError>;
 
-    /// Adds jobs to a task, done or not: a task that is reopened is no longer done.
+    /// Adds jobs to a task, done or not: a task that is reopened is no longer done. `Missing`, and nothing changed, when
+    /// one names no task.
     async fn reopen_task(&self, jobs: &[Job]) -> Result<(), StoreError>;
 
     /// The earliest millisecond at which a job that waits now may run; `None` when none waits for a time.

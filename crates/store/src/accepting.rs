@@ -1,0 +1,92 @@
+//! Whether a task is accepted, and what its first jobs are: values in, values out.
+//!
+//! Every engine looks up what these functions ask for, and writes what they answer. They know no storage.
+
+use pushtally_model::{Second, TaskDraft, TaskKind, TaskState};
+
+use crate::ports::{AcceptLimits, Accepted, Job, Part, StoredTask, TaskSeq};
+
+/// What the quotas of an app have been used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Its broadcasts accepted on the quota day.
+    pub broadcasts: u32,
+    /// Whether one of its broadcasts was accepted within [`near`].
+    pub broadcast_near: bool,
+    /// Its tasks that have jobs left.
+    pub open_tasks: usize,
+}
+
+/// Why a task that is not known yet is refused; `None` when it is not. A `batch` takes no quota of broadcasts.
+#[must_use]
+pub fn refusal(kind: TaskKind, limits: &AcceptLimits, standing: &Standing) -> Option<Accepted> {
+    let broadcast = kind == TaskKind::Broadcast;
+    let used_up = limits
+        .broadcasts_per_day
+        .map(|max| standing.broadcasts >= max);
+    if broadcast && used_up == Some(true) {
+        Some(Accepted::DayFull)
+    } else if broadcast && standing.broadcast_near {
+        Some(Accepted::TooSoon)
+    } else if standing.open_tasks >= limits.open_tasks_max {
+        Some(Accepted::Busy)
+    } else {
+        None
+    }
+}
+
+/// The seconds in which another broadcast is too near to one accepted at `at`; `None` when none is. Both ways, so that
+/// a clock that was set back does not let a second one through.
+#[must_use]
+pub fn near(at: Second, limits: &AcceptLimits) -> Option<std::ops::RangeInclusive<Second>> {
+    let gap = limits.broadcast_gap_s;
+    (gap > 0).then(|| Second(at.0.saturating_sub(gap))..=Second(at.0.saturating_add(gap)))
+}
+
+/// The seconds of the quota day.
+#[must_use]
+pub fn day(limits: &AcceptLimits) -> std::ops::Range<Second> {
+    let begins = limits.day_begins;
+    begins..Second(begins.0.saturating_add(Second::DAY_S))
+}
+
+/// Whether a task is the one that a repeated call made: the same command, sender, random and body in the same second.
+#[must_use]
+pub fn repeats(draft: &TaskDraft, known: &TaskDraft) -> bool {
+    let of = |draft: &TaskDraft| (draft.app, draft.kind, draft.accepted_at, draft.random);
+    of(draft) == of(known) && draft.sender == known.sender && draft.body_hash == known.body_hash
+}
+
+/// A task as it is stored when it is accepted, and its plan jobs, each once. One without jobs is done at once.
+#[must_use]
+pub fn accepted(seq: TaskSeq, draft: &TaskDraft, shards: Option<&[u16]>) -> (StoredTask, Vec<Job>) {
+    let job = |shard| Job {
+        app: draft.app,
+        task: seq,
+        shard,
+        part: Part::Plan,
+    };
+    let mut jobs: Vec<Job> = match shards {
+        Some(shards) => shards.iter().copied().map(Some).map(job).collect(),
+        None => vec![job(None)],
+    };
+    jobs.sort_unstable();
+    jobs.dedup();
+    let task = StoredTask {
+        seq,
+        draft: draft.clone(),
+        state: TaskState::Running,
+        done_at: jobs.is_empty().then_some(draft.accepted_at),
+    };
+    (task, jobs)
+}
+
+/// The state of a task after an operator asked for one.
+#[must_use]
+pub fn state_after(task: &StoredTask, asked: TaskState) -> TaskState {
+    if task.done_at.is_some() || task.state == TaskState::Cancelled {
+        task.state
+    } else {
+        asked
+    }
+}

@@ -1,0 +1,195 @@
+//! Tasks: every row in one map, quotas counted by looking at all of them.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use pushtally_model::{AppId, Second, TaskDraft, TaskId, TaskKind, TaskState};
+
+use crate::StoreError;
+use crate::accepting::{self, Standing, accepted, refusal, repeats, state_after};
+use crate::job_queue::{JobQueue, QueuedTask};
+use crate::ports::{AcceptLimits, Accepted, Claim, ClaimedJob, Job, StoredTask, TaskSeq, Tasks};
+
+#[derive(Debug, Default)]
+struct Accepting {
+    tasks: BTreeMap<TaskSeq, StoredTask>,
+    queue: JobQueue,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct MemoryTasks(Mutex<Accepting>);
+
+impl Accepting {
+    fn find(&self, app: AppId, id: &TaskId) -> Option<TaskSeq> {
+        let mut tasks = self.tasks.values();
+        let found = tasks.find(|task| task.draft.app == app && task.draft.id == *id);
+        found.map(|task| task.seq)
+    }
+
+    fn standing(&self, draft: &TaskDraft, limits: &AcceptLimits) -> Standing {
+        let broadcasts = self.tasks.values().map(|task| &task.draft);
+        let of_app =
+            broadcasts.filter(|other| other.app == draft.app && other.kind == TaskKind::Broadcast);
+        let (day, near) = (
+            accepting::day(limits),
+            accepting::near(draft.accepted_at, limits),
+        );
+        Standing {
+            broadcasts: of_app
+                .clone()
+                .filter(|other| day.contains(&other.accepted_at))
+                .count() as u32,
+            broadcast_near: near.is_some_and(|near| {
+                of_app
+                    .clone()
+                    .any(|other| near.contains(&other.accepted_at))
+            }),
+            open_tasks: self.queue.open_tasks(draft.app),
+        }
+    }
+
+    /// The tasks of jobs that are to be added: all of them exist, or nothing is to change.
+    fn check(&self, jobs: &[Job]) -> Result<(), StoreError> {
+        let known = |job: &&Job| {
+            self.tasks
+                .get(&job.task)
+                .is_some_and(|task| task.draft.app == job.app)
+        };
+        match jobs.iter().find(|job| !known(job)) {
+            Some(job) => Err(StoreError::no_task(job)),
+            None => Ok(()),
+        }
+    }
+
+    fn add(&mut self, jobs: &[Job]) {
+        for job in jobs {
+            if let Some(task) = self.tasks.get_mut(&job.task) {
+                task.done_at = None;
+                self.queue.add(&QueuedTask::from(&*task), job);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Tasks for MemoryTasks {
+    async fn accept_task(
+        &self,
+        draft: &TaskDraft,
+        shards: Option<&[u16]>,
+        limits: &AcceptLimits,
+    ) -> Result<Accepted, StoreError> {
+        let inner = &mut *self.0.lock();
+        if let Some(task) = inner
+            .tasks
+            .values()
+            .find(|task| repeats(draft, &task.draft))
+        {
+            return Ok(Accepted::Same(task.clone()));
+        }
+        if let Some(refused) = refusal(draft.kind, limits, &inner.standing(draft, limits)) {
+            return Ok(refused);
+        }
+        if inner.find(draft.app, &draft.id).is_some() {
+            return Err(StoreError::task_id_taken(&draft.id));
+        }
+        let (task, jobs) = accepted(TaskSeq(inner.tasks.len() as u64 + 1), draft, shards);
+        for job in &jobs {
+            inner.queue.add(&QueuedTask::from(&task), job);
+        }
+        inner.tasks.insert(task.seq, task.clone());
+        Ok(Accepted::New(task))
+    }
+
+    async fn find_stored_task(
+        &self,
+        app: AppId,
+        id: &TaskId,
+    ) -> Result<Option<StoredTask>, StoreError> {
+        let inner = self.0.lock();
+        let seq = inner.find(app, id);
+        Ok(seq.and_then(|seq| inner.tasks.get(&seq).cloned()))
+    }
+
+    async fn task_at(&self, seq: TaskSeq) -> Result<Option<StoredTask>, StoreError> {
+        Ok(self.0.lock().tasks.get(&seq).cloned())
+    }
+
+    async fn list_tasks(
+        &self,
+        app: Option<AppId>,
+        before: Option<TaskSeq>,
+        max: usize,
+    ) -> Result<Vec<StoredTask>, StoreError> {
+        let inner = self.0.lock();
+        let older = inner.tasks.values().rev().filter(|task| {
+            before.is_none_or(|before| task.seq < before)
+                && app.is_none_or(|app| task.draft.app == app)
+        });
+        Ok(older.take(max).cloned().collect())
+    }
+
+    async fn set_task_state(
+        &self,
+        app: AppId,
+        id: &TaskId,
+        state: TaskState,
+    ) -> Result<Option<StoredTask>, StoreError> {
+        let inner = &mut *self.0.lock();
+        let seq = inner.find(app, id);
+        let Some(task) = seq.and_then(|seq| inner.tasks.get_mut(&seq)) else {
+            return Ok(None);
+        };
+        task.state = state_after(task, state);
+        inner.queue.set_state(task.seq, task.state);
+        Ok(Some(task.clone()))
+    }
+
+    async fn app_paused(&self, app: AppId) -> Result<bool, StoreError> {
+        Ok(self.0.lock().queue.app_paused(app))
+    }
+
+    async fn set_app_paused(&self, app: AppId, paused: bool) -> Result<(), StoreError> {
+        self.0.lock().queue.set_app_paused(app, paused);
+        Ok(())
+    }
+
+    async fn claim_job(&self, claim: Claim, now_ms: i64) -> Result<Option<ClaimedJob>, StoreError> {
+        Ok(self.0.lock().queue.claim(claim, now_ms))
+    }
+
+    async fn release_job(&self, job: &Job, not_before_ms: i64) -> Result<(), StoreError> {
+        self.0.lock().queue.release(job, not_before_ms);
+        Ok(())
+    }
+
+    async fn finish_job(&self, job: &Job, next: &[Job], at: Second) -> Result<(), StoreError> {
+        let inner = &mut *self.0.lock();
+        inner.check(next)?;
+        let ended = inner.queue.finish(job);
+        inner.add(next);
+        if ended
+            && inner.queue.jobs_left(job.task) == 0
+            && let Some(task) = inner.tasks.get_mut(&job.task)
+        {
+            task.done_at = Some(at);
+        }
+        Ok(())
+    }
+
+    async fn reopen_task(&self, jobs: &[Job]) -> Result<(), StoreError> {
+        let inner = &mut *self.0.lock();
+        inner.check(jobs)?;
+        inner.add(jobs);
+        Ok(())
+    }
+
+    async fn next_job_at(&self, now_ms: i64) -> Result<Option<i64>, StoreError> {
+        Ok(self.0.lock().queue.next_at(now_ms))
+    }
+
+    async fn jobs_left(&self, task: TaskSeq) -> Result<usize, StoreError> {
+        Ok(self.0.lock().queue.jobs_left(task))
+    }
+}

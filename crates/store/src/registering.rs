@@ -1,0 +1,163 @@
+//! What registering, changing and unregistering a device does, decided from what is known: values in, values out.
+//!
+//! Every engine looks up what these functions ask for, and writes what they answer. They know no storage.
+
+use pushtally_model::{Device, DeviceFacts, Number, Token};
+
+use crate::ports::{
+    DeviceChange, Phone, Registered, Registration, SecretHash, Unregistered, Updated,
+};
+
+/// What an engine does with a registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegisterPlan {
+    /// It answers this and writes nothing.
+    Answer(Registered),
+    /// It replaces the device that the phone has by this one.
+    Change(Box<Device>),
+    /// It ends `replaced`, gives a number, and stores [`new_device`] under it.
+    New {
+        /// The device of another account on the same phone.
+        replaced: Option<Number>,
+    },
+}
+
+/// Decides on a registration. `device` is the one that `phone` names; `devices` is how many the app has.
+#[must_use]
+pub fn plan_registration(
+    phone: Option<&Phone>,
+    device: Option<&Device>,
+    registration: &Registration,
+    devices: u64,
+    devices_max: u64,
+) -> RegisterPlan {
+    if phone.is_some_and(|phone| !equal(phone.secret, registration.secret)) {
+        return RegisterPlan::Answer(Registered::OtherSecret);
+    }
+    match device {
+        Some(known) if known.account == registration.account => {
+            if known.facts == registration.facts {
+                let number = known.number;
+                return RegisterPlan::Answer(Registered::Same { number });
+            }
+            RegisterPlan::Change(Box::new(Device {
+                facts: registration.facts.clone(),
+                ..known.clone()
+            }))
+        }
+        // One goes, one comes: the app has no more than before.
+        Some(known) => RegisterPlan::New {
+            replaced: Some(known.number),
+        },
+        None if devices >= devices_max => RegisterPlan::Answer(Registered::Full),
+        None => RegisterPlan::New { replaced: None },
+    }
+}
+
+/// The device that a registration makes.
+#[must_use]
+pub fn new_device(registration: &Registration, number: Number) -> Device {
+    Device {
+        number,
+        registration_id: registration.registration_id.clone(),
+        account: registration.account.clone(),
+        facts: registration.facts.clone(),
+        registered_at: registration.at,
+    }
+}
+
+/// What an engine does with a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpdatePlan {
+    /// It answers this and writes nothing.
+    Answer(Updated),
+    /// It replaces the device that the phone has by this one.
+    Change(Box<Device>),
+}
+
+/// Decides on a change. `device` is the one that `phone` names.
+#[must_use]
+pub fn plan_update(
+    phone: Option<&Phone>,
+    device: Option<&Device>,
+    secret: SecretHash,
+    change: &DeviceChange,
+) -> UpdatePlan {
+    if !admits(phone, secret) {
+        return UpdatePlan::Answer(Updated::OtherSecret);
+    }
+    let Some(known) = device else {
+        return UpdatePlan::Answer(Updated::Nothing);
+    };
+    let facts = changed(&known.facts, change);
+    if facts == known.facts {
+        return UpdatePlan::Answer(Updated::Same(known.number));
+    }
+    UpdatePlan::Change(Box::new(Device {
+        facts,
+        ..known.clone()
+    }))
+}
+
+/// Decides on unregistering: `Done` ends the device that the phone names, anything else writes nothing.
+#[must_use]
+pub fn plan_unregistration(phone: Option<&Phone>, secret: SecretHash) -> Unregistered {
+    match phone {
+        Some(phone) if equal(phone.secret, secret) => phone
+            .device
+            .map_or(Unregistered::Nothing, Unregistered::Done),
+        _ => Unregistered::OtherSecret,
+    }
+}
+
+/// The tokens of a device that it did not have before: whoever else has them loses them.
+pub fn tokens_gained<'a>(
+    before: Option<&'a DeviceFacts>,
+    after: &'a DeviceFacts,
+) -> impl Iterator<Item = &'a Token> {
+    let had = move |token: &Token| {
+        before.is_some_and(|before| before.tokens.iter().any(|other| same(other, token)))
+    };
+    after.tokens.iter().filter(move |token| !had(token))
+}
+
+/// The device without a token: what it is after that token has moved to another.
+#[must_use]
+pub fn without_token(mut device: Device, token: &Token) -> Device {
+    device.facts.tokens.retain(|other| !same(other, token));
+    device
+}
+
+/// Whether two tokens address the same thing, whatever else is said of them.
+fn same(one: &Token, other: &Token) -> bool {
+    (one.channel, one.kind) == (other.channel, other.kind) && one.value == other.value
+}
+
+fn admits(phone: Option<&Phone>, secret: SecretHash) -> bool {
+    phone.is_some_and(|phone| equal(phone.secret, secret))
+}
+
+/// Takes as long for the first differing byte as for the last.
+fn equal(one: SecretHash, other: SecretHash) -> bool {
+    let differ = one
+        .0
+        .iter()
+        .zip(other.0)
+        .fold(0, |all, (a, b)| all | (a ^ b));
+    std::hint::black_box(differ) == 0
+}
+
+fn changed(facts: &DeviceFacts, change: &DeviceChange) -> DeviceFacts {
+    let text = |new: &Option<String>, old: &String| new.as_ref().unwrap_or(old).clone();
+    DeviceFacts {
+        tokens: change.tokens.as_ref().unwrap_or(&facts.tokens).clone(),
+        vendor: change.vendor.unwrap_or(facts.vendor),
+        model: text(&change.model, &facts.model),
+        system: text(&change.system, &facts.system),
+        system_version: text(&change.system_version, &facts.system_version),
+        app_version: text(&change.app_version, &facts.app_version),
+        sdk_version: text(&change.sdk_version, &facts.sdk_version),
+        notifications: change.notifications.unwrap_or(facts.notifications),
+        language: text(&change.language, &facts.language),
+    }
+}
