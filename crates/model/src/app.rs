@@ -54,6 +54,16 @@ pub struct App {
     pub retention: Retention,
     /// Where every accepted webhook call is passed on to, byte for byte.
     pub relay_to: Option<String>,
+    /// What every copy of the app shows to register a phone, and good for nothing else; `None` lets no phone register.
+    pub client_key: Option<Secret>,
+    /// Devices it may have registered at once.
+    pub devices_max: u64,
+    /// How long a push is tried when it does not say, in seconds.
+    pub task_life_s: u32,
+    /// Pushes to everyone or to a condition that are accepted on one quota day; 0 means no limit.
+    pub broadcasts_per_day: u32,
+    /// Registrations a second, of all its phones together; 0 means no limit.
+    pub registrations_per_second: u32,
 }
 
 impl App {
@@ -61,6 +71,14 @@ impl App {
     pub const STATISTICS_SPAN_S_MAX: u32 = 30 * 86_400;
     /// Our default for webhook signatures.
     pub const CALLBACK_TOLERANCE_S: u32 = 300;
+    /// Our default: what the embedded engine is measured with.
+    pub const DEVICES_MAX: u64 = 10_000_000;
+    /// Our default: what is held back longer is no news any more.
+    pub const TASK_LIFE_S: u32 = 3 * 3_600;
+    /// Documented: 100 a day.
+    pub const BROADCASTS_PER_DAY: u32 = 100;
+    /// Our default: twice what one node makes durable, so that only a flood meets it.
+    pub const REGISTRATIONS_PER_SECOND: u32 = 20_000;
 
     /// An app with the documented defaults.
     #[must_use]
@@ -77,6 +95,11 @@ impl App {
             statistics_span_s_max: Self::STATISTICS_SPAN_S_MAX,
             retention: Retention::default(),
             relay_to: None,
+            client_key: None,
+            devices_max: Self::DEVICES_MAX,
+            task_life_s: Self::TASK_LIFE_S,
+            broadcasts_per_day: Self::BROADCASTS_PER_DAY,
+            registrations_per_second: Self::REGISTRATIONS_PER_SECOND,
         }
     }
 }

@@ -31,6 +31,7 @@ pub(crate) enum Act {
     AppList,
     AppRotateKey { sdkappid: u32 },
     AppDropOldKeys { sdkappid: u32 },
+    AppRotateClientKey { sdkappid: u32 },
     LedgerStat,
     LedgerDigest,
     LedgerVerify,
@@ -45,10 +46,11 @@ pub(crate) struct NewApp {
     pub(crate) administrators: Vec<String>,
     pub(crate) key: Option<String>,
     pub(crate) callback_token: NewToken,
+    pub(crate) client_key: NewToken,
     pub(crate) relay_to: Option<String>,
 }
 
-/// Where a new app's callback token comes from.
+/// Where a new app's callback token or client key comes from.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum NewToken {
@@ -66,6 +68,7 @@ pub(crate) enum Done {
         administrators: Vec<String>,
         key: Option<String>,
         callback_token: Option<String>,
+        client_key: Option<String>,
     },
     Apps {
         apps: Vec<AppRow>,
@@ -76,6 +79,11 @@ pub(crate) enum Done {
     },
     OldKeysDropped {
         dropped: usize,
+    },
+    /// `replaced` says whether there was one before, which is good no more.
+    ClientKeyRotated {
+        client_key: String,
+        replaced: bool,
     },
     Stat(ledger::LedgerStat),
     Digest {
@@ -97,6 +105,7 @@ pub(crate) struct AppRow {
     pub(crate) keys: usize,
     pub(crate) administrators: Vec<String>,
     pub(crate) has_callback_token: bool,
+    pub(crate) has_client_key: bool,
     pub(crate) has_relay: bool,
     /// The line that declares it; `None` when it lives in the store.
     pub(crate) declared_at: Option<String>,
@@ -177,9 +186,10 @@ impl Acts {
     /// Performs one act.
     pub(crate) async fn perform(&self, act: Act) -> Result<Done, ActError> {
         let _turn = match act {
-            Act::AppAdd(_) | Act::AppRotateKey { .. } | Act::AppDropOldKeys { .. } => {
-                Some(self.turn.lock().await)
-            }
+            Act::AppAdd(_)
+            | Act::AppRotateKey { .. }
+            | Act::AppDropOldKeys { .. }
+            | Act::AppRotateClientKey { .. } => Some(self.turn.lock().await),
             Act::AppList
             | Act::LedgerStat
             | Act::LedgerDigest
@@ -191,6 +201,7 @@ impl Acts {
             Act::AppList => Ok(self.list_apps()),
             Act::AppRotateKey { sdkappid } => self.rotate_key(AppId(sdkappid)).await,
             Act::AppDropOldKeys { sdkappid } => self.drop_old_keys(AppId(sdkappid)).await,
+            Act::AppRotateClientKey { sdkappid } => self.rotate_client_key(AppId(sdkappid)).await,
             Act::LedgerStat => Ok(Done::Stat(ledger::stat(&self.opened.engine).await?)),
             Act::LedgerDigest => ledger::digest(&self.opened.engine).await,
             Act::LedgerVerify => ledger::verify(&self.opened.engine, &self.ledger).await,

@@ -121,6 +121,7 @@ async fn app(server: &Server) -> anyhow::Result<Arc<App>> {
             administrators: Vec::new(),
             key: None,
             callback_token,
+            client_key: NewToken::None,
             relay_to: None,
         };
         server.acts.perform(Act::AppAdd(new)).await?;

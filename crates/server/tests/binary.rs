@@ -278,6 +278,8 @@ fn apps_and_ledger_without_a_server() {
     );
     assert!(done(dir, &["app", "rotate-key", "7"]).contains("has 2 keys"));
     assert!(done(dir, &["app", "rotate-key", "7", "--drop-old"]).contains("1 old keys"));
+    let rotated = done(dir, &["app", "rotate-client-key", "7"]);
+    assert!(rotated.contains("client key: "), "{rotated}");
     assert!(done(dir, &["ledger", "verify"]).ends_with("ok\n"));
     assert!(done(dir, &["ledger", "stat", "--json"]).contains("\"log_next\""));
     done(dir, &["ledger", "digest"]);

@@ -32,6 +32,32 @@ struct StoredApp {
     traces_days: u32,
     #[serde(default)]
     relay_to: Option<String>,
+    #[serde(default)]
+    client_key: Option<String>,
+    #[serde(default = "devices_max")]
+    devices_max: u64,
+    #[serde(default = "task_life_s")]
+    task_life_s: u32,
+    #[serde(default = "broadcasts_per_day")]
+    broadcasts_per_day: u32,
+    #[serde(default = "registrations_per_second")]
+    registrations_per_second: u32,
+}
+
+const fn devices_max() -> u64 {
+    App::DEVICES_MAX
+}
+
+const fn task_life_s() -> u32 {
+    App::TASK_LIFE_S
+}
+
+const fn broadcasts_per_day() -> u32 {
+    App::BROADCASTS_PER_DAY
+}
+
+const fn registrations_per_second() -> u32 {
+    App::REGISTRATIONS_PER_SECOND
 }
 
 /// The store of apps.
@@ -122,6 +148,11 @@ impl StoredApp {
             counts_days: app.retention.counts_days,
             traces_days: app.retention.traces_days,
             relay_to: app.relay_to.clone(),
+            client_key: app.client_key.as_ref().map(|key| key.expose().to_owned()),
+            devices_max: app.devices_max,
+            task_life_s: app.task_life_s,
+            broadcasts_per_day: app.broadcasts_per_day,
+            registrations_per_second: app.registrations_per_second,
         }
     }
 
@@ -142,6 +173,26 @@ impl StoredApp {
                 traces_days: self.traces_days,
             },
             relay_to: self.relay_to,
+            client_key: self.client_key.map(Secret::new),
+            devices_max: self.devices_max,
+            task_life_s: self.task_life_s,
+            broadcasts_per_day: self.broadcasts_per_day,
+            registrations_per_second: self.registrations_per_second,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_that_0_1_stored_is_read_with_the_defaults_of_what_it_lacks() {
+        let stored = r#"{"keys":["key"],"administrators":["administrator"],"callback_token":null,"callback_tolerance_s":300,"enabled":true,"hosts":[],"quotas":{},"statistics_span_s_max":2592000,"counts_days":null,"traces_days":30,"relay_to":null}"#;
+        let stored: StoredApp = serde_json::from_str(stored).unwrap();
+        assert_eq!(
+            stored.into_app(AppId(7)),
+            App::new(AppId(7), Secret::new("key"))
+        );
     }
 }

@@ -7,7 +7,7 @@ use super::{ActError, Acts, AppRow, Done, KEYS_MAX, NewApp, NewToken};
 
 /// Bytes of a generated key, which has twice as many hexadecimal digits: as Tencent's keys.
 const KEY_LEN: usize = 32;
-/// Bytes of a generated callback token.
+/// Bytes of a generated callback token or client key.
 const TOKEN_LEN: usize = 16;
 
 impl Acts {
@@ -25,15 +25,9 @@ impl Acts {
             None => self.generate(KEY_LEN)?,
         };
         let mut app = App::new(id, key);
-        let shown_token;
-        (app.callback_token, shown_token) = match new.callback_token {
-            NewToken::None => (None, None),
-            NewToken::Given(token) => (Some(given(token, "callback token")?), None),
-            NewToken::Generated => {
-                let (token, shown) = self.generate(TOKEN_LEN)?;
-                (Some(token), shown)
-            }
-        };
+        let (shown_token, shown_client_key);
+        (app.callback_token, shown_token) = self.token(new.callback_token, "callback token")?;
+        (app.client_key, shown_client_key) = self.token(new.client_key, "client key")?;
         if !new.administrators.is_empty() {
             for name in &new.administrators {
                 pushtally_usersig::validate_identifier(name).map_err(|source| {
@@ -55,6 +49,7 @@ impl Acts {
             administrators,
             key: shown_key,
             callback_token: shown_token,
+            client_key: shown_client_key,
         })
     }
 
@@ -65,6 +60,7 @@ impl Acts {
             keys: app.keys.len(),
             administrators: app.administrators.clone(),
             has_callback_token: app.callback_token.is_some(),
+            has_client_key: app.client_key.is_some(),
             has_relay: app.relay_to.is_some(),
             declared_at: self.declared_at(app.id),
         };
@@ -96,6 +92,18 @@ impl Acts {
         Ok(Done::OldKeysDropped { dropped })
     }
 
+    /// One client key holds at a time: copies of the app that carry the one before register no more.
+    pub(super) async fn rotate_client_key(&self, id: AppId) -> Result<Done, ActError> {
+        let mut app = self.changeable(id)?;
+        let (key, shown) = self.generate(TOKEN_LEN)?;
+        let replaced = app.client_key.replace(key).is_some();
+        self.store(app).await?;
+        Ok(Done::ClientKeyRotated {
+            client_key: shown.unwrap_or_default(),
+            replaced,
+        })
+    }
+
     /// An app that lives in the store.
     fn changeable(&self, id: AppId) -> Result<App, ActError> {
         self.refuse_declared(id)?;
@@ -116,6 +124,22 @@ impl Acts {
     async fn store(&self, app: App) -> Result<(), ActError> {
         self.opened.engine.apps.put(&app).await?;
         Ok(self.refresh().await?)
+    }
+
+    /// A token from where it comes, and its text if that is shown.
+    fn token(
+        &self,
+        new: NewToken,
+        what: &'static str,
+    ) -> Result<(Option<Secret>, Option<String>), ActError> {
+        Ok(match new {
+            NewToken::None => (None, None),
+            NewToken::Given(token) => (Some(given(token, what)?), None),
+            NewToken::Generated => {
+                let (token, shown) = self.generate(TOKEN_LEN)?;
+                (Some(token), shown)
+            }
+        })
     }
 
     /// A new secret, and the text of it that is shown this once.

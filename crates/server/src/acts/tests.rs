@@ -26,6 +26,7 @@ fn new_app(sdkappid: u32) -> NewApp {
         administrators: Vec::new(),
         key: None,
         callback_token: NewToken::None,
+        client_key: NewToken::None,
         relay_to: None,
     }
 }
@@ -42,12 +43,14 @@ async fn an_added_app_can_be_used_at_once_and_its_secrets_are_told_once() {
     let acts = acts(Vec::new()).await;
     let add = Act::AppAdd(NewApp {
         callback_token: NewToken::Generated,
+        client_key: NewToken::Generated,
         ..new_app(7)
     });
     let Ok(Done::AppAdded {
         administrators,
         key: Some(key),
         callback_token: Some(token),
+        client_key: Some(client_key),
     }) = acts.perform(add).await
     else {
         panic!("not added")
@@ -60,6 +63,7 @@ async fn an_added_app_can_be_used_at_once_and_its_secrets_are_told_once() {
     let app = acts.directory.get(AppId(7)).unwrap();
     assert_eq!(app.keys, [Secret::new(key.clone())]);
     assert_eq!(app.callback_token, Some(Secret::new(token)));
+    assert_eq!(app.client_key, Some(Secret::new(client_key)));
     let Ok(listed) = acts.perform(Act::AppList).await else {
         panic!("not listed")
     };
@@ -125,6 +129,39 @@ async fn rotated_keys_are_newest_first_and_old_ones_stay_until_dropped() {
 }
 
 #[tokio::test]
+async fn one_client_key_holds_at_a_time() {
+    let acts = acts(Vec::new()).await;
+    let add = Act::AppAdd(NewApp {
+        client_key: NewToken::Given("in old copies".to_owned()),
+        ..new_app(7)
+    });
+    assert!(matches!(
+        acts.perform(add).await,
+        Ok(Done::AppAdded {
+            client_key: None,
+            ..
+        })
+    ));
+    let Ok(Done::ClientKeyRotated {
+        client_key,
+        replaced: true,
+    }) = acts.perform(Act::AppRotateClientKey { sdkappid: 7 }).await
+    else {
+        panic!("not rotated")
+    };
+    assert_eq!(
+        acts.directory.get(AppId(7)).unwrap().client_key,
+        Some(Secret::new(client_key.clone()))
+    );
+    let Ok(listed) = acts.perform(Act::AppList).await else {
+        panic!("not listed")
+    };
+    let listed = serde_json::to_string(&listed).unwrap();
+    assert!(listed.contains(r#""has_client_key":true"#), "{listed}");
+    assert!(!listed.contains(&client_key));
+}
+
+#[tokio::test]
 async fn what_is_declared_is_refused_naming_the_line() {
     let origin = Origin::File {
         path: std::path::Path::new("/etc/p.toml").into(),
@@ -136,6 +173,7 @@ async fn what_is_declared_is_refused_naming_the_line() {
         Act::AppAdd(new_app(7)),
         Act::AppRotateKey { sdkappid: 7 },
         Act::AppDropOldKeys { sdkappid: 7 },
+        Act::AppRotateClientKey { sdkappid: 7 },
     ] {
         assert_eq!(
             refusal(&acts, act).await,
@@ -202,6 +240,14 @@ async fn what_makes_no_sense_is_refused() {
             ..new_app(7)
         },
         "the key is empty",
+    )
+    .await;
+    check(
+        NewApp {
+            client_key: NewToken::Given(String::new()),
+            ..new_app(7)
+        },
+        "the client key is empty",
     )
     .await;
     assert!(acts.perform(Act::AppAdd(new_app(7))).await.is_ok());

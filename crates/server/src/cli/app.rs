@@ -27,6 +27,11 @@ pub(super) enum AppCommand {
         #[arg(long)]
         drop_old: bool,
     },
+    /// Make a new client key; copies of the app that carry the one before register no new phone.
+    RotateClientKey {
+        /// The SDKAppID.
+        sdkappid: u32,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -45,6 +50,12 @@ pub(super) struct AddArgs {
     /// File with the callback token the app has already.
     #[arg(long, value_name = "FILE", conflicts_with = "callback_token")]
     callback_token_file: Option<PathBuf>,
+    /// Generate the key that every copy of the app shows to register a phone.
+    #[arg(long)]
+    generate_client_key: bool,
+    /// File with the client key that copies of the app carry already.
+    #[arg(long, value_name = "FILE", conflicts_with = "generate_client_key")]
+    client_key_file: Option<PathBuf>,
     /// URL that every accepted webhook call is passed on to.
     #[arg(long, value_name = "URL")]
     relay_to: Option<String>,
@@ -61,6 +72,7 @@ pub(super) fn run(
                 administrators,
                 key,
                 callback_token,
+                client_key,
             } = perform(Act::AppAdd(arguments.into_app()?))?
             {
                 sayln!(
@@ -69,6 +81,7 @@ pub(super) fn run(
                 );
                 show_once("key", key.as_deref());
                 show_once("callback token", callback_token.as_deref());
+                show_once("client key", client_key.as_deref());
             }
         }
         AppCommand::List { json } => {
@@ -97,17 +110,29 @@ pub(super) fn run(
                 sayln!("{dropped} old keys of app {sdkappid} dropped");
             }
         }
+        AppCommand::RotateClientKey { sdkappid } => {
+            if let Done::ClientKeyRotated {
+                client_key,
+                replaced,
+            } = perform(Act::AppRotateClientKey { sdkappid })?
+            {
+                let before = if replaced {
+                    ", the one before is good no more"
+                } else {
+                    ""
+                };
+                sayln!("app {sdkappid} has a new client key{before}");
+                show_once("client key", Some(&client_key));
+            }
+        }
     }
     Ok(())
 }
 
 impl AddArgs {
     fn into_app(self) -> anyhow::Result<NewApp> {
-        let callback_token = match &self.callback_token_file {
-            Some(path) => NewToken::Given(secret(path)?),
-            None if self.callback_token => NewToken::Generated,
-            None => NewToken::None,
-        };
+        let callback_token = token(self.callback_token_file.as_deref(), self.callback_token)?;
+        let client_key = token(self.client_key_file.as_deref(), self.generate_client_key)?;
         let key = self.key_file.as_deref().map(secret).transpose()?;
         let (administrators, relay_to) = (self.admin, self.relay_to);
         Ok(NewApp {
@@ -115,9 +140,18 @@ impl AddArgs {
             administrators,
             key,
             callback_token,
+            client_key,
             relay_to,
         })
     }
+}
+
+fn token(file: Option<&Path>, generate: bool) -> Result<NewToken, UsageError> {
+    Ok(match file {
+        Some(path) => NewToken::Given(secret(path)?),
+        None if generate => NewToken::Generated,
+        None => NewToken::None,
+    })
 }
 
 /// The first secret of a file.
@@ -138,21 +172,22 @@ fn show_once(what: &str, secret: Option<&str>) {
 
 fn table(apps: &[AppRow]) -> String {
     let mut lines = vec![format!(
-        "{:<11} {:<4} {:<5} {:<6} {:<6} {:<24} administrators",
-        "sdkappid", "on", "keys", "token", "relay", "owned by"
+        "{:<11} {:<4} {:<5} {:<6} {:<7} {:<6} {:<24} administrators",
+        "sdkappid", "on", "keys", "token", "clients", "relay", "owned by"
     )];
     let yes = |flag| if flag { "yes" } else { "no" };
     lines.extend(apps.iter().map(|app| {
         let owner = app.declared_at.as_deref().unwrap_or("the store");
         let AppRow { sdkappid, keys, .. } = app;
-        let (on, token, relay) = (
+        let (on, token, clients, relay) = (
             yes(app.enabled),
             yes(app.has_callback_token),
+            yes(app.has_client_key),
             yes(app.has_relay),
         );
         let administrators = app.administrators.join(", ");
         format!(
-            "{sdkappid:<11} {on:<4} {keys:<5} {token:<6} {relay:<6} {owner:<24} {administrators}"
+            "{sdkappid:<11} {on:<4} {keys:<5} {token:<6} {clients:<7} {relay:<6} {owner:<24} {administrators}"
         )
     }));
     lines.push(String::new());

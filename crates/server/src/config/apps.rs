@@ -13,6 +13,8 @@ use super::tree::{Node, Origin, Table, Value};
 const DAYS_MAX: u32 = 3660;
 /// Days that counts may be kept, short of for ever: a hundred years.
 const COUNTS_DAYS_MAX: u32 = 36_500;
+/// The longest a push may live, in seconds: seven days, as documented.
+const TASK_LIFE_S_MAX: u32 = 7 * 86_400;
 
 /// An app and where it was declared.
 #[derive(Debug, Clone)]
@@ -87,6 +89,7 @@ fn read_one(
     };
     open_file(&reader, "key_file", notes);
     open_file(&reader, "callback_token_file", notes);
+    open_file(&reader, "client_key_file", notes);
     let keys = secret::take(&mut reader, "key", "key_file");
     if keys.is_none() {
         problems.add(format!(
@@ -98,6 +101,9 @@ fn read_one(
     app.keys = keys.unwrap_or_default();
     app.callback_token = secret::take(&mut reader, "callback_token", "callback_token_file")
         .and_then(|tokens| tokens.into_iter().next());
+    app.client_key = secret::take(&mut reader, "client_key", "client_key_file")
+        .and_then(|keys| keys.into_iter().next());
+    read_sending(&mut reader, &mut app);
     read_settings(&mut reader, &mut app);
     read_relay(&mut reader, &mut app, notes);
     reader.finish();
@@ -137,6 +143,24 @@ fn read_settings(reader: &mut Reader<'_>, app: &mut App) {
         traces_days: traces_days.unwrap_or(Retention::default().traces_days),
     };
     app.quotas = read_quotas(reader);
+}
+
+/// What bounds an app's devices and pushes.
+fn read_sending(reader: &mut Reader<'_>, app: &mut App) {
+    if let Some(devices) = reader.integer_if_any("devices_max", 1..=u32::MAX, "devices") {
+        app.devices_max = devices.into();
+    }
+    if let Some(life_s) = reader.integer_if_any("task_life_s", 1..=TASK_LIFE_S_MAX, "seconds") {
+        app.task_life_s = life_s;
+    }
+    if let Some(per_day) = reader.integer_if_any("broadcasts_per_day", 0..=1_000_000, "pushes") {
+        app.broadcasts_per_day = per_day;
+    }
+    if let Some(per_second) =
+        reader.integer_if_any("registrations_per_second", 0..=1_000_000, "registrations")
+    {
+        app.registrations_per_second = per_second;
+    }
 }
 
 fn read_quotas(reader: &mut Reader<'_>) -> BTreeMap<String, Quota> {

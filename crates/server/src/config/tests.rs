@@ -68,7 +68,11 @@ fn example_app_of_the_default_file_is_read() {
         .map(|line| line.strip_prefix("# ").unwrap_or(line));
     let example: String = example.map(|line| format!("{line}\n")).collect();
     let example = example.replace("/run/secrets", folder.path().to_str().unwrap());
-    for name in ["pushtally-key", "pushtally-callback-token"] {
+    for name in [
+        "pushtally-key",
+        "pushtally-callback-token",
+        "pushtally-client-key",
+    ] {
         std::fs::write(folder.path().join(name), "s3cret\n").unwrap();
         std::fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(0o600))
             .unwrap();
@@ -79,6 +83,7 @@ fn example_app_of_the_default_file_is_read() {
         pushtally_model::Secret::new("s3cret"),
     );
     expected.callback_token = Some(pushtally_model::Secret::new("s3cret"));
+    expected.client_key = Some(pushtally_model::Secret::new("s3cret"));
     expected.relay_to = Some("https://example.com/callback".to_owned());
     let quota = pushtally_model::Quota { per_second: 1 };
     expected
@@ -207,11 +212,13 @@ fn unknown_variables_are_errors_too() {
 
 #[test]
 fn secrets_are_hidden_wherever_a_configuration_is_shown() {
-    let text = format!("{APP}callback_token = 't0ken'\nrelay_to = 'https://a/?token=r3lay'\n");
+    let text = format!(
+        "{APP}callback_token = 't0ken'\nclient_key = 'cl1ent'\nrelay_to = 'https://a/?token=r3lay'\n"
+    );
     let config = load(&text, &[("PUSHTALLY__APP__1400000001__KEY", "0123456789")]).unwrap();
     assert_eq!(config.apps[1].app.keys[0].expose(), "0123456789");
     let shown = format!("{}{config:?}", config.print());
-    for secret in ["k3y-0f-the-app", "t0ken", "0123456789"] {
+    for secret in ["k3y-0f-the-app", "t0ken", "cl1ent", "0123456789"] {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert!(!config.print().contains("r3lay"));

@@ -52,6 +52,7 @@ async fn acts_travel_both_ways_and_refusals_keep_their_words() {
             administrators: Vec::new(),
             key: None,
             callback_token,
+            client_key: NewToken::None,
             relay_to: None,
         })
     };
