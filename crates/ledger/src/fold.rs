@@ -206,7 +206,8 @@ fn fold_task<P: Pages>(
             TaskState::Small(run) => {
                 fold_small(run, events, task.origin, &mut counters, fresh);
                 if run.len() > SMALL_TASK_ENTRIES_MAX {
-                    Next::Grow(std::mem::take(run))
+                    // It stays until its pages are there, so that a reader finds one or the other.
+                    Next::Grow(run.clone())
                 } else {
                     Next::Done
                 }
@@ -325,16 +326,17 @@ fn grow<P: Pages>(
             },
         )?;
     }
+    let deltas = sum_equal(run.iter().map(|entry| Delta::of(&event(entry))).collect());
+    let mut sums = Days::default();
+    for day in days(&deltas) {
+        sums.add(day[0].at.day(), day);
+        add_rows(pages, Scope::Task(task.number), false, day)?;
+    }
     pages.change(PageKey::Task(task.number), Some(true), |page| {
         if let Page::Task(page) = page {
-            page.state = TaskState::Large {
-                shards: Vec::new(),
-                days: Days::default(),
-            };
+            page.state = TaskState::Large { shards, days: sums };
         }
-    })?;
-    let deltas = sum_equal(run.iter().map(|entry| Delta::of(&event(entry))).collect());
-    add_to_large(task, Some(shards), &deltas, pages)
+    })
 }
 
 /// Adds counts to a large task's days and rows, and its new list of shards if that changed.

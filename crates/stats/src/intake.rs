@@ -8,6 +8,10 @@ use pushtally_model::{Event, Source};
 use pushtally_store::StoreError;
 use tokio::sync::oneshot;
 
+/// The queue's bound for what this server did itself, in bounds for what comes from outside. Its own is bounded by the
+/// number of its workers.
+const OWN_SHARE: usize = 2;
+
 /// Answers one caller.
 pub(crate) type Answer = oneshot::Sender<Result<(), StoreError>>;
 
@@ -21,6 +25,18 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
+    /// How many times the queue's bound it may fill.
+    ///
+    /// What this server did must be recorded before it can do more, and a whole shard is planned in one call: neither
+    /// may starve because phones and vendors report faster than a disk takes it.
+    fn share(&self) -> usize {
+        match self {
+            Self::Events(Source::Us, _) => OWN_SHARE,
+            Self::Events(Source::Vendor | Source::Client | Source::Import, _)
+            | Self::Control(_) => 1,
+        }
+    }
+
     /// What it weighs against the queue's bound.
     fn len(&self) -> usize {
         match self {
@@ -68,7 +84,8 @@ impl Intake {
             });
         }
         // A body larger than the whole queue would never fit, so an empty queue takes anything.
-        if waiting.events > 0 && waiting.events + len > self.events_max {
+        let events_max = self.events_max.saturating_mul(wanted.share());
+        if waiting.events > 0 && waiting.events + len > events_max {
             return Err(StoreError::Busy {
                 what: format!("`{}` events wait for a commit", waiting.events),
             });
@@ -115,5 +132,51 @@ impl Intake {
     pub(crate) fn close(&self) {
         self.waiting.lock().closed = true;
         self.arrived.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pushtally_model::{
+        AppId, Cell, Channel, Kind, Lane, LossId, Number, Origin, Route, Second, TaskKey,
+        TaskNumber,
+    };
+
+    fn events(source: Source, count: u32) -> Wanted {
+        let event = |number| Event {
+            app: AppId(1),
+            task: TaskKey {
+                number: TaskNumber(0),
+                kind: Kind::Push,
+                origin: Origin::Own,
+            },
+            cell: Cell::new(Route::Online, Channel::Online, Lane::Planned),
+            number: Number(number),
+            at: Second(0),
+            loss: LossId::NONE,
+        };
+        Wanted::Events(source, (0..count).map(event).collect())
+    }
+
+    #[test]
+    fn what_this_server_did_finds_room_where_reports_find_none() {
+        let intake = Intake::new(10);
+        for (source, count, fits) in [
+            (Source::Client, 10, true),
+            (Source::Client, 1, false),
+            (Source::Us, 8, true),
+            (Source::Import, 1, false),
+            (Source::Us, 3, false),
+            (Source::Us, 2, true),
+        ] {
+            assert_eq!(
+                intake.put(events(source, count)).is_ok(),
+                fits,
+                "{source:?} {count}"
+            );
+        }
+        intake.take(usize::MAX);
+        assert!(intake.put(events(Source::Client, 100)).is_ok());
     }
 }

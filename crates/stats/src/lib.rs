@@ -7,6 +7,7 @@ mod cache;
 mod commit;
 mod folder;
 mod intake;
+mod marks;
 mod options;
 mod query;
 mod recover;
@@ -17,6 +18,7 @@ mod stats;
 mod verify;
 mod warm;
 
+pub use marks::Planned;
 pub use options::Options;
 pub use retention::Retained;
 pub use stats::{Health, Stats};

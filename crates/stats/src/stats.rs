@@ -51,7 +51,7 @@ pub struct Health {
 /// The running ledger over an engine.
 #[derive(Debug)]
 pub struct Stats {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     running: Mutex<Option<Running>>,
 }
 
@@ -242,7 +242,7 @@ impl Stats {
     }
 
     /// After a failure pages may be half changed, so they answer nothing either.
-    fn refuse_if_failed(&self) -> Result<(), StoreError> {
+    pub(crate) fn refuse_if_failed(&self) -> Result<(), StoreError> {
         match self.shared.failed() {
             Some(what) => Err(StoreError::Failed { what }),
             None => Ok(()),
