@@ -1,22 +1,20 @@
 //! The listeners: connections, routing, admission, one file per endpoint.
 //!
-//! `public_router` answers backends (`/v4`, `/v1/events`) and devices (`/v1/online`, `/v1/reports`), `operator_router` answers health and metrics, `serve`
-//! runs either on sockets. Parsing and writing of the compatible JSON is `wire`'s, counting is `stats`'.
+//! `public_router` answers backends (`/v4`, `/v1/events`) and devices (`/v1/devices`, `/v1/online`,
+//! `/v1/reports`), `operator_router` answers health and metrics, `serve` runs either on sockets. Parsing and writing of the compatible JSON is `wire`'s, counting is `stats`'.
 
 mod admission;
 mod body;
+mod client_address;
 mod command;
 mod cors;
 mod device_call;
+mod devices;
 mod events;
 mod health;
 mod limits;
 mod listen;
 mod metrics;
-#[allow(
-    dead_code,
-    reason = "registering, which is on its way, refuses for the rest of the reasons"
-)]
 mod problem;
 mod quota;
 mod refusal;
@@ -26,9 +24,11 @@ mod router;
 mod socket;
 mod state;
 mod statistics;
+mod throttle;
 mod tls;
 mod unknown;
 
+pub use client_address::{ProxyError, TrustedProxies};
 pub use command::Command;
 pub use limits::Limits;
 pub use listen::{Peer, serve};
@@ -36,4 +36,5 @@ pub use metrics::Metrics;
 pub use quota::Quotas;
 pub use router::{operator_router, public_router};
 pub use state::{Readiness, State};
+pub use throttle::Throttles;
 pub use tls::{TlsError, load_tls, tls_config};

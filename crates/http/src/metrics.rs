@@ -32,8 +32,19 @@ struct RequestLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    call: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CommandLabels {
     command: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeviceLabels {
+    call: &'static str,
+    result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -49,6 +60,8 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     latency: Family<CommandLabels, Histogram, fn() -> Histogram>,
     events: Family<EventLabels, Counter>,
+    device_calls: Family<DeviceLabels, Counter>,
+    device_latency: Family<CallLabels, Histogram, fn() -> Histogram>,
     /// The second of the last complaint, so that a storage error floods no log.
     complained: AtomicU32,
 }
@@ -60,6 +73,10 @@ impl Default for Metrics {
             (|| Histogram::new(LATENCY_BUCKETS_S)) as fn() -> Histogram,
         );
         let events = Family::default();
+        let device_calls = Family::default();
+        let device_latency = Family::new_with_constructor(
+            (|| Histogram::new(LATENCY_BUCKETS_S)) as fn() -> Histogram,
+        );
         let mut registry = Registry::with_prefix("pushtally");
         registry.register(
             "requests",
@@ -76,11 +93,23 @@ impl Default for Metrics {
             "Events received, by source and result",
             Family::clone(&events),
         );
+        registry.register(
+            "device_calls",
+            "Calls of /v1/devices, by call and result",
+            Family::clone(&device_calls),
+        );
+        registry.register(
+            "device_call_seconds",
+            "Time from request head to answer, by call of /v1/devices",
+            Family::clone(&device_latency),
+        );
         Self {
             registry,
             requests,
             latency,
             events,
+            device_calls,
+            device_latency,
             complained: AtomicU32::default(),
         }
     }
@@ -97,6 +126,16 @@ impl Metrics {
             .inc();
         self.latency
             .get_or_create(&CommandLabels { command })
+            .observe(took.as_secs_f64());
+    }
+
+    /// A call of `/v1/devices`; the result is what was done, or the code of the problem.
+    pub(crate) fn device_call(&self, call: &'static str, result: &'static str, took: Duration) {
+        self.device_calls
+            .get_or_create(&DeviceLabels { call, result })
+            .inc();
+        self.device_latency
+            .get_or_create(&CallLabels { call })
             .observe(took.as_secs_f64());
     }
 

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use pushtally_audience::Registrar;
 use pushtally_model::Clock;
 use pushtally_online::Online;
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, Identities, RelayQueue};
 
-use crate::{Limits, Metrics, Quotas};
+use crate::{Limits, Metrics, Quotas, Throttles};
 
 /// Tells whether the server can do its work, or why it cannot.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -24,6 +25,8 @@ pub struct State {
     pub stats: Arc<Stats>,
     /// Takes imported webhooks in.
     pub importer: Importer,
+    /// Registers phones.
+    pub registrar: Registrar,
     /// The socket gateway.
     pub online: Arc<Online>,
     /// Where calls wait to be passed on.
@@ -34,6 +37,8 @@ pub struct State {
     pub metrics: Arc<Metrics>,
     /// Calls a second, by app and command.
     pub quotas: Quotas,
+    /// Registrations a second, by address and by app.
+    pub throttles: Throttles,
     /// Asked on top of the ledger's own health.
     pub ready: Readiness,
     /// Bounds.
