@@ -14,7 +14,11 @@ mod admission;
 mod connections;
 #[path = "server/events.rs"]
 mod events;
+#[path = "server/online.rs"]
+mod online;
 #[path = "server/operator.rs"]
 mod operator;
+#[path = "server/reports.rs"]
+mod reports;
 #[path = "server/statistics.rs"]
 mod statistics;

@@ -10,10 +10,16 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use pushtally_http::{Limits, Metrics, Quotas, State, operator_router, public_router, serve};
-use pushtally_model::{App, AppId, Clock as _, ManualClock, Quota, Secret};
+use pushtally_model::{
+    App, AppId, Audience, Clock as _, DeviceFacts, Kind, ManualClock, Notification, Number, Origin,
+    Quota, RegistrationId, Second, Secret, TaskDraft, TaskId, TaskKey, TaskKind, Urgency,
+};
+use pushtally_online::{Online, Parts, Settings, secret_hash};
 use pushtally_receipt::Importer;
 use pushtally_stats::{Options, Stats};
-use pushtally_store::{Directory, Engine, memory};
+use pushtally_store::{
+    AcceptLimits, Directory, Engine, Names, Registered, Registration, TaskName, memory,
+};
 use pushtally_usersig::Claims;
 use rustls::ServerConfig;
 use serde_json::Value;
@@ -35,6 +41,7 @@ pub(crate) struct Setup {
     pub(crate) engine: Engine,
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) limits: Limits,
+    pub(crate) sockets: Settings,
     pub(crate) ready: Result<(), String>,
 }
 
@@ -45,6 +52,7 @@ impl Default for Setup {
             engine: memory::engine(),
             tls: None,
             limits: Limits::default(),
+            sockets: Settings::default(),
             ready: Ok(()),
         }
     }
@@ -82,6 +90,7 @@ impl Server {
             engine,
             tls,
             limits,
+            sockets,
             ready,
         } = setup;
         let clock = Arc::new(ManualClock::at_unix(NOW_S));
@@ -90,8 +99,18 @@ impl Server {
             .unwrap();
         let quota_ns = Arc::new(AtomicU64::new(0));
         let ns = Arc::clone(&quota_ns);
+        let directory = Arc::new(Directory::new(apps));
+        let parts = Parts {
+            directory: Arc::clone(&directory),
+            devices: engine.devices.clone(),
+            tasks: engine.tasks.clone(),
+            identities: engine.identities.clone(),
+            report: stats.clone(),
+            clock: clock.clone(),
+        };
         let state = Arc::new(State {
-            directory: Arc::new(Directory::new(apps)),
+            directory,
+            online: Online::new(parts, sockets),
             identities: engine.identities.clone(),
             importer: Importer::new(engine.identities.clone(), stats.clone()),
             stats,
@@ -186,6 +205,59 @@ impl Server {
         assert_eq!(status, 200);
         json
     }
+}
+
+/// Registers a phone and answers its device's number.
+pub(crate) async fn register(engine: &Engine, registration_id: &str, secret: &str) -> Number {
+    let registration = Registration {
+        registration_id: RegistrationId::new(registration_id).unwrap(),
+        account: None,
+        secret: secret_hash(&Secret::new(secret)).unwrap(),
+        facts: DeviceFacts::default(),
+        at: Second(NOW_S as u32),
+    };
+    let registered = engine
+        .devices
+        .register_device(APP, &registration, 1_000_000);
+    match registered.await.unwrap() {
+        Registered::New { number, .. } => number,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Accepts a task for everyone and answers how events name it.
+pub(crate) async fn task(engine: &Engine, id: &str) -> TaskKey {
+    let draft = TaskDraft {
+        app: APP,
+        id: TaskId::new(id).unwrap(),
+        kind: TaskKind::Broadcast,
+        urgency: Urgency::Bulk,
+        sender: "administrator".to_owned(),
+        random: 1,
+        body_hash: [0; 32],
+        data_id: String::new(),
+        audience: Audience::Everyone,
+        notification: Notification::default(),
+        accepted_at: Second(NOW_S as u32),
+        deadline: Second(NOW_S as u32 + 3600),
+    };
+    let limits = AcceptLimits {
+        broadcasts_per_day: None,
+        day_begins: Second(0),
+        broadcast_gap_s: 0,
+        open_tasks_max: 10,
+    };
+    engine
+        .tasks
+        .accept_task(&draft, Some(&[0]), &limits)
+        .await
+        .unwrap();
+    let (kind, origin) = (Kind::Push, Origin::Own);
+    let names = Names {
+        tasks: vec![TaskName { kind, origin, id }],
+        ..Names::default()
+    };
+    engine.identities.resolve(APP, &names).await.unwrap().tasks[0]
 }
 
 /// The administrator's URL parameters.
