@@ -33,7 +33,12 @@ fn main() {
     runtime.block_on(async {
         let server = Server::open().await;
         let all: Vec<_> = (0..PHONES)
-            .map(|phone| registration(&format!("379C2F0D-290D-47AE-94D1-{phone:012}"), &format!("user{phone}")))
+            .map(|phone| {
+                registration(
+                    &format!("379C2F0D-290D-47AE-94D1-{phone:012}"),
+                    &format!("user{phone}"),
+                )
+            })
             .collect();
         for body in &all {
             assert_eq!(server.register(body).await.status, 201);
@@ -68,7 +73,10 @@ async fn measure(server: &Server, what: &str, bodies: &[serde_json::Value], stat
         }
         if measured {
             let each_us = start.elapsed().as_secs_f64() * 1e6 / CALLS as f64;
-            println!("{what}: {each_us:.2} µs a call, {} bytes of body", bodies[0].len());
+            println!(
+                "{what}: {each_us:.2} µs a call, {} bytes of body",
+                bodies[0].len()
+            );
         }
     }
 }

@@ -44,9 +44,15 @@ async fn unregistering_ends_the_device_and_keeps_the_phone() {
     let server = Server::open().await;
     server.register(&registration("phone", "user1")).await;
     let number = server.everything().await[0].1.number;
-    assert_eq!(server.unregister("phone", SECRET).await.body, json!({"changed": true}));
+    assert_eq!(
+        server.unregister("phone", SECRET).await.body,
+        json!({"changed": true})
+    );
     assert!(server.everything().await.is_empty());
-    assert_eq!(server.unregister("phone", SECRET).await.body, json!({"changed": false}));
+    assert_eq!(
+        server.unregister("phone", SECRET).await.body,
+        json!({"changed": false})
+    );
     let gone = server.change("phone", SECRET, &json!({"model": "x"})).await;
     assert_eq!((gone.status, gone.code()), (410, "unregistered"));
     let stranger = with(
@@ -55,7 +61,13 @@ async fn unregistering_ends_the_device_and_keeps_the_phone() {
         Some(json!("0".repeat(32))),
     );
     assert_eq!(server.register(&stranger).await.status, 401);
-    assert_eq!(server.register(&registration("phone", "user1")).await.status, 201);
+    assert_eq!(
+        server
+            .register(&registration("phone", "user1"))
+            .await
+            .status,
+        201
+    );
     assert_ne!(server.everything().await[0].1.number, number);
 }
 
@@ -66,7 +78,9 @@ async fn a_name_in_the_path_may_have_any_character() {
     let answer = server.unregister("a%2Fb%20%C3%BC%3F", SECRET).await;
     assert_eq!(answer.body, json!({"changed": true}));
     for (path, value) in [("%FF", None), ("a%0Ab", Some("a\nb"))] {
-        let answer = server.call(one("DELETE", APP, path, SECRET), Vec::new()).await;
+        let answer = server
+            .call(one("DELETE", APP, path, SECRET), Vec::new())
+            .await;
         assert_eq!((answer.status, answer.code()), (400, "bad-request"));
         assert_eq!(answer.body["field"], "registration_id");
         assert_eq!(answer.body["value"].as_str(), value);
@@ -99,7 +113,12 @@ async fn an_ended_device_loses_its_socket() {
         assert!(welcome.contains("welcome"), "{welcome}");
         let status = match end {
             "unregister" => server.unregister("phone", SECRET).await.status,
-            _ => server.register(&registration("phone", "user2")).await.status,
+            _ => {
+                server
+                    .register(&registration("phone", "user2"))
+                    .await
+                    .status
+            }
         };
         assert!(matches!(status, 200 | 201), "{end}");
         let Some(Ok(Message::Close(Some(frame)))) = socket.next().await else {

@@ -157,7 +157,8 @@ impl Server {
     }
 
     pub(crate) async fn unregister(&self, phone: &str, secret: &str) -> Answer {
-        self.call(one("DELETE", APP, phone, secret), Vec::new()).await
+        self.call(one("DELETE", APP, phone, secret), Vec::new())
+            .await
     }
 
     /// Everything that is stored of devices.

@@ -6,8 +6,21 @@ use serde_json::{Map, Value, json};
 use super::fixture::{APP, SECRET, Server, one, registration};
 
 const FIELDS: [&str; 15] = [
-    "client_key", "registration_id", "secret", "account", "usersig", "tokens", "vendor", "model",
-    "system", "system_version", "app_version", "sdk_version", "notifications", "language", "other",
+    "client_key",
+    "registration_id",
+    "secret",
+    "account",
+    "usersig",
+    "tokens",
+    "vendor",
+    "model",
+    "system",
+    "system_version",
+    "app_version",
+    "sdk_version",
+    "notifications",
+    "language",
+    "other",
 ];
 
 fn values() -> impl Strategy<Value = Value> {
@@ -27,10 +40,21 @@ fn values() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((prop::sample::select(&["channel", "kind", "token", "cert_id", "environment"][..]), inner), 0..4)
-                .prop_map(|fields| Value::Object(
-                    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>()
-                )),
+            prop::collection::vec(
+                (
+                    prop::sample::select(
+                        &["channel", "kind", "token", "cert_id", "environment"][..]
+                    ),
+                    inner
+                ),
+                0..4
+            )
+            .prop_map(|fields| Value::Object(
+                fields
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect::<Map<_, _>>()
+            )),
         ]
     })
 }
@@ -98,5 +122,8 @@ fn arbitrary_bodies_never_panic_and_refused_ones_change_nothing() {
     });
     ran.unwrap();
     drop(check);
-    assert!(taken > 100 && refused > 100, "{taken} taken, {refused} refused");
+    assert!(
+        taken > 100 && refused > 100,
+        "{taken} taken, {refused} refused"
+    );
 }

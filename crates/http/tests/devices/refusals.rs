@@ -4,8 +4,8 @@ use pushtally_model::AppId;
 use serde_json::{Value, json};
 
 use super::fixture::{
-    APP, CLIENT_KEY, NOBODYS_APP, OTHER_APP, OTHER_SECRET, SECRET, Server, app, no_limits,
-    one, registration, usersig, usersig_until, with,
+    APP, CLIENT_KEY, NOBODYS_APP, OTHER_APP, OTHER_SECRET, SECRET, Server, app, no_limits, one,
+    registration, usersig, usersig_until, with,
 };
 
 #[tokio::test]
@@ -14,19 +14,44 @@ async fn every_faulty_field_is_named_with_its_value_unless_it_is_secret() {
     let check = async |field: &str, value: Value, named: &str, told: Option<&str>| {
         let body = with(registration("phone", "user1"), field, Some(value));
         let answer = server.register(&body).await;
-        assert_eq!((answer.status, answer.code()), (400, "bad-request"), "{body}");
-        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            (answer.status, answer.code()),
+            (400, "bad-request"),
+            "{body}"
+        );
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json")
+        );
         assert_eq!(answer.body["field"], named, "{answer:?}");
         assert_eq!(answer.body["value"].as_str(), told, "{answer:?}");
         let detail = answer.body["detail"].as_str().unwrap();
         assert!(detail.contains(&format!("`{named}`")), "{detail}");
     };
     let long = |len: usize| "x".repeat(len);
-    for field in ["vendor", "model", "system", "system_version", "app_version", "sdk_version", "notifications", "language", "account", "registration_id"] {
+    for field in [
+        "vendor",
+        "model",
+        "system",
+        "system_version",
+        "app_version",
+        "sdk_version",
+        "notifications",
+        "language",
+        "account",
+        "registration_id",
+    ] {
         check(field, json!(5), field, Some("5")).await;
         check(field, json!({"a": [true]}), field, Some(r#"{"a":[true]}"#)).await;
     }
-    for field in ["model", "system", "system_version", "app_version", "sdk_version", "language"] {
+    for field in [
+        "model",
+        "system",
+        "system_version",
+        "app_version",
+        "sdk_version",
+        "language",
+    ] {
         check(field, json!(long(65)), field, Some(&long(64))).await;
     }
     for field in ["account", "registration_id"] {
@@ -44,7 +69,13 @@ async fn every_faulty_field_is_named_with_its_value_unless_it_is_secret() {
     check("usersig", Value::Null, "usersig", None).await;
     check("account", Value::Null, "account", None).await;
     check("vendor", json!("online"), "vendor", Some("online")).await;
-    check("notifications", json!("maybe"), "notifications", Some("maybe")).await;
+    check(
+        "notifications",
+        json!("maybe"),
+        "notifications",
+        Some("maybe"),
+    )
+    .await;
     check("tokens", json!("t"), "tokens", None).await;
     check("tokens", json!([5]), "tokens[0]", None).await;
     check("tokens", json!([["apns", "alert", "t"]]), "tokens[0]", None).await;
@@ -52,19 +83,75 @@ async fn every_faulty_field_is_named_with_its_value_unless_it_is_secret() {
         let token = json!({"channel": "apns", "token": "t"});
         json!([{"channel": "fcm", "token": "t"}, with(token, field, Some(value))])
     };
-    check("tokens", token("channel", Value::Null), "tokens[1].channel", None).await;
-    check("tokens", token("channel", json!("apple")), "tokens[1].channel", Some("apple")).await;
-    check("tokens", token("kind", json!(1)), "tokens[1].kind", Some("1")).await;
-    check("tokens", token("kind", json!("call")), "tokens[1].kind", Some("call")).await;
+    check(
+        "tokens",
+        token("channel", Value::Null),
+        "tokens[1].channel",
+        None,
+    )
+    .await;
+    check(
+        "tokens",
+        token("channel", json!("apple")),
+        "tokens[1].channel",
+        Some("apple"),
+    )
+    .await;
+    check(
+        "tokens",
+        token("kind", json!(1)),
+        "tokens[1].kind",
+        Some("1"),
+    )
+    .await;
+    check(
+        "tokens",
+        token("kind", json!("call")),
+        "tokens[1].kind",
+        Some("call"),
+    )
+    .await;
     check("tokens", token("token", json!(5)), "tokens[1].token", None).await;
     check("tokens", token("token", json!("")), "tokens[1].token", None).await;
-    check("tokens", token("token", json!(long(4097))), "tokens[1].token", None).await;
-    check("tokens", token("cert_id", json!(-1)), "tokens[1].cert_id", Some("-1")).await;
-    check("tokens", token("cert_id", json!("1")), "tokens[1].cert_id", Some("\"1\"")).await;
-    check("tokens", token("cert_id", json!(4_294_967_296_u64)), "tokens[1].cert_id", Some("4294967296")).await;
-    check("tokens", token("environment", json!("test")), "tokens[1].environment", Some("test")).await;
+    check(
+        "tokens",
+        token("token", json!(long(4097))),
+        "tokens[1].token",
+        None,
+    )
+    .await;
+    check(
+        "tokens",
+        token("cert_id", json!(-1)),
+        "tokens[1].cert_id",
+        Some("-1"),
+    )
+    .await;
+    check(
+        "tokens",
+        token("cert_id", json!("1")),
+        "tokens[1].cert_id",
+        Some("\"1\""),
+    )
+    .await;
+    check(
+        "tokens",
+        token("cert_id", json!(4_294_967_296_u64)),
+        "tokens[1].cert_id",
+        Some("4294967296"),
+    )
+    .await;
+    check(
+        "tokens",
+        token("environment", json!("test")),
+        "tokens[1].environment",
+        Some("test"),
+    )
+    .await;
     check("tokens", token("channel", json!("fcm")), "tokens[1]", None).await;
-    let thirteen: Vec<_> = (0..13).map(|_| json!({"channel": "fcm", "token": "t"})).collect();
+    let thirteen: Vec<_> = (0..13)
+        .map(|_| json!({"channel": "fcm", "token": "t"}))
+        .collect();
     check("tokens", json!(thirteen), "tokens", Some("13")).await;
     assert!(server.everything().await.is_empty());
 }
@@ -86,7 +173,11 @@ async fn a_body_that_is_no_object_is_refused_without_repeating_it() {
     ] {
         let request = http::Request::post(format!("/v1/devices?sdkappid={APP}"));
         let answer = server.call(request, body.to_vec()).await;
-        assert_eq!((answer.status, answer.code()), (400, "bad-request"), "{answer:?}");
+        assert_eq!(
+            (answer.status, answer.code()),
+            (400, "bad-request"),
+            "{answer:?}"
+        );
         assert!(!answer.body.to_string().contains("hush"), "{answer:?}");
     }
     let request = http::Request::post(format!("/v1/devices?sdkappid={APP}"));
@@ -95,7 +186,10 @@ async fn a_body_that_is_no_object_is_refused_without_repeating_it() {
     for (query, value) in [("", None), ("sdkappid=x", Some("x"))] {
         let request = http::Request::post(format!("/v1/devices?{query}"));
         let answer = server.call(request, b"{}".to_vec()).await;
-        assert_eq!((answer.status, &answer.body["field"]), (400, &json!("sdkappid")));
+        assert_eq!(
+            (answer.status, &answer.body["field"]),
+            (400, &json!("sdkappid"))
+        );
         assert_eq!(answer.body["value"].as_str(), value);
     }
 }
@@ -115,7 +209,10 @@ async fn whoever_cannot_prove_who_it_is_is_answered_the_same_whatever_is_wrong()
         in_app(NOBODYS_APP),
         in_app(AppId(0)),
         in_app(OTHER_APP),
-        (OTHER_APP, with(sound.clone(), "client_key", Some(json!("")))),
+        (
+            OTHER_APP,
+            with(sound.clone(), "client_key", Some(json!(""))),
+        ),
         different("client_key", json!("in-every-cop")),
         different("client_key", json!("in-every-copy ")),
         different("client_key", json!("")),
@@ -129,7 +226,11 @@ async fn whoever_cannot_prove_who_it_is_is_answered_the_same_whatever_is_wrong()
         different("account", json!("user2")),
     ] {
         let answer = server.register_in(app, &body).await;
-        assert_eq!((answer.status, answer.code()), (401, "unauthorized"), "{app} {body}");
+        assert_eq!(
+            (answer.status, answer.code()),
+            (401, "unauthorized"),
+            "{app} {body}"
+        );
         answers.push(answer);
     }
     for method in ["PATCH", "DELETE"] {
@@ -178,11 +279,21 @@ async fn an_app_that_is_off_says_so_only_to_those_it_knows() {
     server.state.directory.replace([off]);
     let answer = server.register(&registration("phone", "user1")).await;
     assert_eq!((answer.status, answer.code()), (403, "disabled"));
-    let stranger = with(registration("phone", "user1"), "client_key", Some(json!("x")));
+    let stranger = with(
+        registration("phone", "user1"),
+        "client_key",
+        Some(json!("x")),
+    );
     assert_eq!(server.register(&stranger).await.status, 401);
     for method in ["PATCH", "DELETE"] {
-        for (phone, secret, status) in [("phone", SECRET, 403), ("phone", OTHER_SECRET, 401), ("nobody", SECRET, 401)] {
-            let answer = server.call(one(method, APP, phone, secret), b"{}".to_vec()).await;
+        for (phone, secret, status) in [
+            ("phone", SECRET, 403),
+            ("phone", OTHER_SECRET, 401),
+            ("nobody", SECRET, 401),
+        ] {
+            let answer = server
+                .call(one(method, APP, phone, secret), b"{}".to_vec())
+                .await;
             assert_eq!(answer.status, status, "{method} {phone} {secret}");
         }
     }
@@ -192,14 +303,21 @@ async fn an_app_that_is_off_says_so_only_to_those_it_knows() {
 #[tokio::test]
 async fn other_methods_are_refused_and_pages_may_ask() {
     let server = Server::open().await;
-    for (path, allowed) in [("/v1/devices", "POST"), ("/v1/devices/phone", "PATCH, DELETE")] {
+    for (path, allowed) in [
+        ("/v1/devices", "POST"),
+        ("/v1/devices/phone", "PATCH, DELETE"),
+    ] {
         let ask = http::Request::builder().method("OPTIONS").uri(path);
         let answer = server.call(ask, Vec::new()).await;
         assert_eq!(answer.status, 204);
         assert_eq!(answer.header("access-control-allow-methods"), Some(allowed));
         for method in ["GET", "PUT", "HEAD"] {
             let request = http::Request::builder().method(method).uri(path);
-            assert_eq!(server.call(request, Vec::new()).await.status, 405, "{method} {path}");
+            assert_eq!(
+                server.call(request, Vec::new()).await.status,
+                405,
+                "{method} {path}"
+            );
         }
     }
 }

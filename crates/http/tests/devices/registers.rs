@@ -12,7 +12,10 @@ async fn a_registration_says_everything_and_is_kept() {
     let server = Server::open().await;
     let answer = server.register(&registration("phone", "user1")).await;
     assert_eq!(answer.status, 201, "{answer:?}");
-    assert_eq!(answer.body, json!({"registration_id": "phone", "new": true}));
+    assert_eq!(
+        answer.body,
+        json!({"registration_id": "phone", "new": true})
+    );
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
     let [(APP, device)] = &server.everything().await[..] else {
@@ -24,7 +27,14 @@ async fn a_registration_says_everything_and_is_kept() {
     let tokens: Vec<_> = facts
         .tokens
         .iter()
-        .map(|token| (token.channel, token.kind, token.value.expose(), token.cert_id))
+        .map(|token| {
+            (
+                token.channel,
+                token.kind,
+                token.value.expose(),
+                token.cert_id,
+            )
+        })
         .collect();
     assert_eq!(
         tokens,
@@ -36,13 +46,24 @@ async fn a_registration_says_everything_and_is_kept() {
     assert_eq!(facts.vendor, Some(Channel::Apns));
     assert_eq!(facts.notifications, Permission::Granted);
     assert_eq!(
-        [&facts.model, &facts.system, &facts.system_version, &facts.app_version, &facts.sdk_version, &facts.language],
+        [
+            &facts.model,
+            &facts.system,
+            &facts.system_version,
+            &facts.app_version,
+            &facts.sdk_version,
+            &facts.language
+        ],
         ["iPhone17,1", "iOS", "26.1", "3.2.0", "1.0.0", "zh-Hans"]
     );
     let less = json!({"client_key": CLIENT_KEY, "registration_id": "phone", "secret": SECRET, "account": "user1", "usersig": usersig(APP, "user1")});
     assert_eq!(server.register(&less).await.status, 200);
     let now = server.everything().await;
-    assert_eq!(now[0].1.facts, Default::default(), "what is left out is forgotten");
+    assert_eq!(
+        now[0].1.facts,
+        Default::default(),
+        "what is left out is forgotten"
+    );
     assert_eq!(now[0].1.number, device.number);
 }
 
@@ -55,13 +76,24 @@ async fn repeating_a_registration_changes_nothing_and_writes_nothing() {
     let turned = with(
         body.clone(),
         "tokens",
-        Some(Value::Array(body["tokens"].as_array().unwrap().iter().rev().cloned().collect())),
+        Some(Value::Array(
+            body["tokens"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .rev()
+                .cloned()
+                .collect(),
+        )),
     );
     let capitals = with(body.clone(), "secret", Some(json!(SECRET.to_uppercase())));
     for same in [&body, &turned, &capitals] {
         let answer = server.register(same).await;
         assert_eq!(answer.status, 200);
-        assert_eq!(answer.body, json!({"registration_id": "phone", "new": false}));
+        assert_eq!(
+            answer.body,
+            json!({"registration_id": "phone", "new": false})
+        );
     }
     assert_eq!(server.everything().await, before);
     let count = async |result: &str| {
@@ -71,7 +103,9 @@ async fn repeating_a_registration_changes_nothing_and_writes_nothing() {
     assert_eq!(count("new").await.as_deref(), Some("1"));
     assert_eq!(count("same").await.as_deref(), Some("3"));
     assert_eq!(count("changed").await, None);
-    let devices = server.metric(r#"pushtally_app_devices{app="1400000000"}"#).await;
+    let devices = server
+        .metric(r#"pushtally_app_devices{app="1400000000"}"#)
+        .await;
     assert_eq!(devices.as_deref(), Some("1"));
 }
 
@@ -98,22 +132,46 @@ async fn a_new_phone_gets_what_it_does_not_bring_once() {
 #[tokio::test]
 async fn another_account_is_another_device_and_a_token_moves_with_its_phone() {
     let server = Server::open().await;
-    assert_eq!(server.register(&registration("phone", "user1")).await.status, 201);
-    assert_eq!(server.register(&registration("phone", "user2")).await.status, 201);
+    assert_eq!(
+        server
+            .register(&registration("phone", "user1"))
+            .await
+            .status,
+        201
+    );
+    assert_eq!(
+        server
+            .register(&registration("phone", "user2"))
+            .await
+            .status,
+        201
+    );
     let numbers = async || -> Vec<(Number, usize)> {
         let all = server.everything().await;
-        all.iter().map(|(_, device)| (device.number, device.facts.tokens.len())).collect()
+        all.iter()
+            .map(|(_, device)| (device.number, device.facts.tokens.len()))
+            .collect()
     };
     let [(second, 2)] = numbers().await[..] else {
         panic!("the one before is still there")
     };
-    assert_eq!(server.register(&registration("phone", "user1")).await.status, 201);
+    assert_eq!(
+        server
+            .register(&registration("phone", "user1"))
+            .await
+            .status,
+        201
+    );
     let [(third, 2)] = numbers().await[..] else {
         panic!("the one before is still there")
     };
     assert!(third.0 > second.0, "numbers are never given again");
     let moved = with(
-        with(registration("new phone", "user1"), "secret", Some(json!(OTHER_SECRET))),
+        with(
+            registration("new phone", "user1"),
+            "secret",
+            Some(json!(OTHER_SECRET)),
+        ),
         "tokens",
         Some(json!([{"channel": "fcm", "token": "fcm of phone"}])),
     );
@@ -124,9 +182,19 @@ async fn another_account_is_another_device_and_a_token_moves_with_its_phone() {
 #[tokio::test]
 async fn the_same_phone_of_two_apps_is_two_phones() {
     let server = Server::open().await;
-    assert_eq!(server.register(&registration("phone", "user1")).await.status, 201);
+    assert_eq!(
+        server
+            .register(&registration("phone", "user1"))
+            .await
+            .status,
+        201
+    );
     let theirs = with(
-        with(registration("phone", "user1"), "secret", Some(json!(OTHER_SECRET))),
+        with(
+            registration("phone", "user1"),
+            "secret",
+            Some(json!(OTHER_SECRET)),
+        ),
         "usersig",
         Some(json!(usersig(OTHER_APP, "user1"))),
     );

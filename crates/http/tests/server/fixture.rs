@@ -9,10 +9,14 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use pushtally_http::{Limits, Metrics, Quotas, State, operator_router, public_router, serve};
+use pushtally_audience::Registrar;
+use pushtally_http::{
+    Limits, Metrics, Quotas, State, Throttles, operator_router, public_router, serve,
+};
 use pushtally_model::{
     App, AppId, Audience, Clock as _, DeviceFacts, Kind, ManualClock, Notification, Number, Origin,
-    Quota, RegistrationId, Second, Secret, TaskDraft, TaskId, TaskKey, TaskKind, Urgency,
+    Quota, RegistrationId, Second, Secret, SystemEntropy, TaskDraft, TaskId, TaskKey, TaskKind,
+    Urgency,
 };
 use pushtally_online::{Online, Parts, Settings, secret_hash};
 use pushtally_receipt::Importer;
@@ -110,6 +114,11 @@ impl Server {
         };
         let state = Arc::new(State {
             directory,
+            registrar: Registrar::new(
+                engine.devices.clone(),
+                clock.clone(),
+                Arc::new(SystemEntropy),
+            ),
             online: Online::new(parts, sockets),
             identities: engine.identities.clone(),
             importer: Importer::new(engine.identities.clone(), stats.clone()),
@@ -117,6 +126,7 @@ impl Server {
             relays: engine.relays.clone(),
             clock: clock.clone(),
             metrics: Arc::new(Metrics::default()),
+            throttles: Throttles::default(),
             quotas: Quotas::with_time(move || ns.load(Ordering::SeqCst)),
             ready: Arc::new(move || ready.clone()),
             limits: limits.clone(),
