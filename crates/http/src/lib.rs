@@ -1,16 +1,19 @@
 //! The listeners: connections, routing, admission, one file per endpoint.
 //!
-//! `public_router` answers backends (`/v4`, `/v1/events`) and devices (`/v1/online`, `/v1/reports`), `operator_router`
-//! answers operators (`/v1`, metrics), `serve` runs either on sockets. `operations` is what both the operator's listener and the command line do. Parsing and
-//! writing of the compatible JSON is `wire`'s, counting is `stats`'.
+//! `public_router` answers backends (`/v4`, `/v1/events`) and devices (`/v1/devices`, `/v1/online`, `/v1/reports`),
+//! `operator_router` answers operators (`/v1`, metrics), `serve` runs either on sockets. `operations` is what both the
+//! operator's listener and the command line do. Parsing and writing of the compatible JSON is `wire`'s, counting is
+//! `stats`'.
 
 mod admission;
 mod audit;
 mod batch;
 mod body;
+mod client_address;
 mod command;
 mod cors;
 mod device_call;
+mod devices;
 mod events;
 mod health;
 mod limits;
@@ -18,10 +21,6 @@ mod listen;
 mod metrics;
 pub mod operations;
 mod operator;
-#[allow(
-    dead_code,
-    reason = "registering, which is on its way, refuses for the rest of the reasons"
-)]
 mod problem;
 mod push;
 mod quota;
@@ -33,10 +32,12 @@ mod sending;
 mod socket;
 mod state;
 mod statistics;
+mod throttle;
 mod tls;
 mod unknown;
 
 pub use audit::{Deed, Recorder};
+pub use client_address::{ProxyError, TrustedProxies};
 pub use command::Command;
 pub use limits::Limits;
 pub use listen::{Peer, serve};
@@ -44,4 +45,5 @@ pub use metrics::Metrics;
 pub use quota::Quotas;
 pub use router::{operator_router, public_router};
 pub use state::{Readiness, State};
+pub use throttle::Throttles;
 pub use tls::{TlsError, load_tls, tls_config};

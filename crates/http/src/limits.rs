@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::TrustedProxies;
+
 /// Longest body of a statistics query: five ids of any sensible length fit a hundred times.
 pub(crate) const STATISTICS_BODY_LEN_MAX: usize = 64 * 1024;
 
@@ -39,6 +41,15 @@ pub(crate) const SOCKET_WRITE_LEN_MAX: usize = 2 * pushtally_online::FRAME_LEN_M
 /// When a device is told to come again after finding every socket taken, in seconds.
 pub(crate) const SOCKETS_FULL_RETRY_S: u32 = 30;
 
+/// Addresses whose registrations are remembered: some 2 MiB. Those that took least are forgotten first.
+pub(crate) const ADDRESSES_MAX: usize = 65_536;
+
+/// Apps whose registrations are remembered: more than an installation has.
+pub(crate) const THROTTLED_APPS_MAX: usize = 65_536;
+
+/// Seconds' worth of registrations that an address may make at once: a household's phones coming back together.
+pub(crate) const ADDRESS_BURST_S: u32 = 5;
+
 /// Longest request head (request line and headers). A UserSig has at most 8 KiB.
 pub(crate) const HEAD_LEN_MAX: usize = 64 * 1024;
 
@@ -72,6 +83,11 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a request's body may take to arrive; beyond it 60008.
     pub body_read: Duration,
+    /// Calls of `/v1/devices` a second that one address (IPv4, or IPv6 network of 64 bits) may make, five times as many
+    /// at once; 0 is no limit.
+    pub registrations_per_address: u32,
+    /// Proxies that are believed when they say whom they were called by.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl Default for Limits {
@@ -81,6 +97,8 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             body_read: Duration::from_secs(10),
+            registrations_per_address: 10,
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 }

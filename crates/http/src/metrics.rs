@@ -33,8 +33,19 @@ struct RequestLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    call: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CommandLabels {
     command: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeviceLabels {
+    call: &'static str,
+    result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -58,6 +69,8 @@ pub struct Metrics {
     latency: Family<CommandLabels, Histogram, fn() -> Histogram>,
     events: Family<EventLabels, Counter>,
     pushes: Family<PushLabels, Counter>,
+    device_calls: Family<DeviceLabels, Counter>,
+    device_latency: Family<CallLabels, Histogram, fn() -> Histogram>,
     /// The second of the last complaint, so that a storage error floods no log.
     complained: AtomicU32,
 }
@@ -70,6 +83,10 @@ impl Default for Metrics {
         );
         let events = Family::default();
         let pushes = Family::default();
+        let device_calls = Family::default();
+        let device_latency = Family::new_with_constructor(
+            (|| Histogram::new(LATENCY_BUCKETS_S)) as fn() -> Histogram,
+        );
         let mut registry = Registry::with_prefix("pushtally");
         registry.register(
             "requests",
@@ -91,12 +108,24 @@ impl Default for Metrics {
             "Pushes of known callers, by app, command and result",
             Family::clone(&pushes),
         );
+        registry.register(
+            "device_calls",
+            "Calls of /v1/devices, by call and result",
+            Family::clone(&device_calls),
+        );
+        registry.register(
+            "device_call_seconds",
+            "Time from request head to answer, by call of /v1/devices",
+            Family::clone(&device_latency),
+        );
         Self {
             registry,
             requests,
             latency,
             events,
             pushes,
+            device_calls,
+            device_latency,
             complained: AtomicU32::default(),
         }
     }
@@ -113,6 +142,16 @@ impl Metrics {
             .inc();
         self.latency
             .get_or_create(&CommandLabels { command })
+            .observe(took.as_secs_f64());
+    }
+
+    /// A call of `/v1/devices`; the result is what was done, or the code of the problem.
+    pub(crate) fn device_call(&self, call: &'static str, result: &'static str, took: Duration) {
+        self.device_calls
+            .get_or_create(&DeviceLabels { call, result })
+            .inc();
+        self.device_latency
+            .get_or_create(&CallLabels { call })
             .observe(took.as_secs_f64());
     }
 

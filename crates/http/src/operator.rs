@@ -20,9 +20,9 @@ use serde::Serialize;
 use crate::State;
 use crate::audit::Deed;
 use crate::limits::{ROWS, ROWS_MAX};
+use crate::listen::Peer;
 use crate::problem::Problem;
 use crate::reply::json;
-use crate::sending::origin;
 
 /// A JSON answer, or the problem.
 fn answer<T: Serialize>(reply: Result<T, Problem>) -> Response {
@@ -104,7 +104,12 @@ fn storage(error: StoreError) -> Problem {
 }
 
 fn deed(parts: &Parts, app: AppId, what: &'static str) -> Deed {
-    Deed::of_operator(origin(parts), app, what)
+    let peer = parts.extensions.get::<Peer>();
+    let from = peer.map_or_else(
+        || Deed::UNKNOWN.to_owned(),
+        |Peer(address)| address.to_string(),
+    );
+    Deed::of_operator(from, app, what)
 }
 
 /// What a list is asked with. Unknown parameters are errors, so that a misspelt one does not list everything.

@@ -147,6 +147,16 @@ impl Problem {
         )
     }
 
+    /// 500: the server cannot do it.
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "The server has failed",
+            "the server has failed, its log tells why",
+        )
+    }
+
     /// 503: too much is waiting; nothing changed.
     pub(crate) fn overloaded(retry_after_s: u32) -> Self {
         Self::new(

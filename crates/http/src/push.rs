@@ -33,7 +33,7 @@ pub(crate) async fn handle(
 async fn push(state: Arc<State>, request: extract::Request) -> Result<Bytes, Refusal> {
     let (parts, body) = request.into_parts();
     let caller = admit(&state, COMMAND, &parts)?;
-    let mut deed = sending::deed(&caller, COMMAND, &parts);
+    let mut deed = sending::deed(&state, &caller, COMMAND, &parts);
     let sent = send(&state, &caller, body, &mut deed).await;
     sending::end(&state, &caller, deed, sent).await
 }

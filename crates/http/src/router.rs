@@ -8,7 +8,8 @@ use axum::Router;
 use axum::routing::any;
 
 use crate::{
-    State, batch, events, health, metrics, operator, push, reports, socket, statistics, unknown,
+    State, batch, devices, events, health, metrics, operator, push, reports, socket, statistics,
+    unknown,
 };
 
 /// The public listener: backends, devices, and health without reasons.
@@ -22,6 +23,8 @@ pub fn public_router(state: Arc<State>) -> Router {
             any(statistics::handle),
         )
         .route("/v1/events", any(events::handle))
+        .route("/v1/devices", any(devices::handle_all))
+        .route("/v1/devices/{registration_id}", any(devices::handle_one))
         .route("/v1/online", any(socket::handle))
         .route("/v1/reports", any(reports::handle))
         .route("/health/live", any(health::live))

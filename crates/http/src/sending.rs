@@ -20,17 +20,25 @@ pub(crate) struct Sent {
     pub(crate) unknown: Vec<String>,
 }
 
-/// Where a request came from, as the audit names it.
-pub(crate) fn origin(parts: &Parts) -> String {
-    let peer = parts.extensions.get::<Peer>();
-    peer.map_or_else(|| Deed::UNKNOWN.to_owned(), |Peer(address)| address.to_string())
+/// Where a backend's call came from, as the audit names it: whom a trusted proxy names, else the peer.
+fn origin(state: &State, parts: &Parts) -> String {
+    if parts.extensions.get::<Peer>().is_none() {
+        return Deed::UNKNOWN.to_owned();
+    }
+    let proxies = &state.limits.trusted_proxies;
+    proxies.client(&parts.headers, &parts.extensions).to_string()
 }
 
 /// The deed of an admitted call, still without an end.
-pub(crate) fn deed(caller: &Administrator, command: Command, parts: &Parts) -> Deed {
+pub(crate) fn deed(
+    state: &State,
+    caller: &Administrator,
+    command: Command,
+    parts: &Parts,
+) -> Deed {
     Deed {
         who: caller.identifier.clone(),
-        ..Deed::of_operator(origin(parts), caller.app.id, command.name())
+        ..Deed::of_operator(origin(state, parts), caller.app.id, command.name())
     }
 }
 

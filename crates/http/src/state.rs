@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use pushtally_audience::Audience;
+use pushtally_audience::{Audience, Registrar};
 use pushtally_dispatch::Dispatch;
 use pushtally_model::{Clock, Entropy};
 use pushtally_online::Online;
@@ -12,7 +12,7 @@ use pushtally_stats::Stats;
 use pushtally_store::{Directory, Identities, RelayQueue, Tasks};
 
 use crate::audit::Recorder;
-use crate::{Limits, Metrics, Quotas};
+use crate::{Limits, Metrics, Quotas, Throttles};
 
 /// Tells whether the server can do its work, or why it cannot.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -37,6 +37,8 @@ pub struct State {
     pub audit: Arc<Recorder>,
     /// Randomness for what an operator sends.
     pub entropy: Arc<dyn Entropy>,
+    /// Registers phones.
+    pub registrar: Registrar,
     /// The socket gateway.
     pub online: Arc<Online>,
     /// Where calls wait to be passed on.
@@ -47,6 +49,8 @@ pub struct State {
     pub metrics: Arc<Metrics>,
     /// Calls a second, by app and command.
     pub quotas: Quotas,
+    /// Registrations a second, by address and by app.
+    pub throttles: Throttles,
     /// Asked on top of the ledger's own health.
     pub ready: Readiness,
     /// Bounds.

@@ -5,6 +5,8 @@
     reason = "a fixture that cannot be built fails its test"
 )]
 
+#[path = "shared/dispatch.rs"]
+mod dispatch;
 #[path = "server/fixture.rs"]
 mod fixture;
 
@@ -14,11 +16,15 @@ mod admission;
 mod connections;
 #[path = "server/events.rs"]
 mod events;
+#[path = "server/online.rs"]
+mod online;
 #[path = "server/operations.rs"]
 mod operations;
 #[path = "server/operator.rs"]
 mod operator;
 #[path = "server/push.rs"]
 mod push;
+#[path = "server/reports.rs"]
+mod reports;
 #[path = "server/statistics.rs"]
 mod statistics;

@@ -46,7 +46,8 @@ impl Online {
             Proof::Secret(secret) => has_secret(phone.as_ref(), secret),
             Proof::UserSig { account, usersig } => {
                 let settings = settings.as_deref();
-                let signed = settings.is_some_and(|app| self.is_signed(app, account.as_str(), usersig));
+                let signed =
+                    settings.is_some_and(|app| self.is_signed(app, account.as_str(), usersig));
                 let bound = match device {
                     Some(number) => self.parts.devices.find_device(app, number).await?,
                     None => None,
@@ -88,7 +89,10 @@ mod tests {
         let known = hash("00112233445566778899aabbccddeeff").unwrap();
         // printf '00112233445566778899aabbccddeeff' | xxd -r -p | sha256sum
         let hex: String = known.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "a8faed6abbf35c12a4b26e40f6feb19d736d90045c83b9f9a31f638d323e6811");
+        assert_eq!(
+            hex,
+            "a8faed6abbf35c12a4b26e40f6feb19d736d90045c83b9f9a31f638d323e6811"
+        );
         assert_eq!(hash("00112233445566778899AABBCCDDEEFF"), Some(known));
         assert_ne!(hash("00112233445566778899aabbccddeefe"), Some(known));
         for wrong in [

@@ -20,6 +20,7 @@ pub(crate) use apps::Declared;
 pub(crate) use secret::read_file as read_secret_file;
 pub(crate) use tree::Origin;
 
+use pushtally_http::TrustedProxies;
 use reader::{Problems, Reader};
 use tree::Table;
 
@@ -78,6 +79,7 @@ pub(crate) struct Listen {
     /// `None` only when nothing is stored and no path is set.
     pub(crate) control_socket: Option<PathBuf>,
     pub(crate) tls: Option<TlsFiles>,
+    pub(crate) trusted_proxies: TrustedProxies,
 }
 
 /// PEM files of the public listener.
@@ -94,6 +96,8 @@ pub(crate) struct Limits {
     pub(crate) handshake: Duration,
     pub(crate) idle: Duration,
     pub(crate) body_read: Duration,
+    /// 0 is no limit.
+    pub(crate) registrations_per_address: u32,
 }
 
 /// Bounds of the relays.
@@ -313,11 +317,20 @@ fn read_listen(section: Reader<'_>, storage: &Storage) -> Listen {
                 }
             }
         });
+        let trusted_proxies = listen.texts_if_any("trusted_proxies");
+        let trusted_proxies = trusted_proxies.map(|(texts, origin)| {
+            TrustedProxies::parse(&texts).unwrap_or_else(|error| {
+                let allowed = "a list of IP addresses and networks such as `10.0.0.0/8`";
+                listen.refuse(&origin, "trusted_proxies", &error.text, allowed);
+                TrustedProxies::default()
+            })
+        });
         Listen {
             public,
             operator,
             control_socket,
             tls,
+            trusted_proxies: trusted_proxies.unwrap_or_default(),
         }
     })
 }
@@ -328,6 +341,11 @@ fn read_limits(section: Reader<'_>) -> Limits {
         handshake: seconds(limits, "handshake_timeout_s", 600),
         idle: seconds(limits, "idle_timeout_s", 3_600),
         body_read: seconds(limits, "body_timeout_s", 600),
+        registrations_per_address: limits.integer(
+            "registrations_per_address",
+            0..=1_000_000,
+            "calls a second",
+        ),
     })
 }
 

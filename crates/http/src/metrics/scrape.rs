@@ -169,6 +169,7 @@ fn online(state: &State, registry: &mut Registry) {
 /// What storage cannot tell at the moment is left out rather than shown as 0.
 async fn apps(state: &State, registry: &mut Registry) {
     let outcomes = Family::<OutcomeLabels, Unsigned>::default();
+    let devices = Family::<AppLabels, Unsigned>::default();
     let relay_calls = Family::<AppLabels, Unsigned>::default();
     let relay_bytes = Family::<AppLabels, Unsigned>::default();
     for (id, app) in state.directory.all().iter() {
@@ -176,6 +177,9 @@ async fn apps(state: &State, registry: &mut Registry) {
             if let Ok(counters) = state.stats.counters(*id, kind).await {
                 outcome(&outcomes, *id, kind, &counters);
             }
+        }
+        if let Ok(count) = state.registrar.count(*id).await {
+            devices.get_or_create(&AppLabels { app: id.0 }).set(count);
         }
         if app.relay_to.is_some()
             && let Ok(backlog) = state.relays.backlog(*id).await
@@ -193,6 +197,7 @@ async fn apps(state: &State, registry: &mut Registry) {
         "What became of recorded events, by app, kind and outcome",
         outcomes,
     );
+    registry.register("app_devices", "Devices registered now, by app", devices);
     registry.register(
         "relay_waiting_calls",
         "Calls waiting to be passed on",

@@ -1,6 +1,5 @@
 //! A server to talk to, and ways to talk to it.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,19 +9,21 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use pushtally_audience::Audience;
-use pushtally_channel::{Channel as Carrier, Presence, Redeliver};
-use pushtally_dispatch::{Dispatch, Parts, Settings};
+use pushtally_audience::{Audience, Registrar};
 use pushtally_http::{
-    Limits, Metrics, Quotas, Recorder, State, operator_router, public_router, serve,
+    Limits, Metrics, Quotas, Recorder, State, Throttles, operator_router, public_router, serve,
 };
 use pushtally_model::{
-    App, AppId, Channel, Clock as _, Entropy, ManualClock, Quota, Secret, SystemEntropy,
+    App, AppId, Clock as _, DeviceFacts, Kind, ManualClock, Notification, Number, Origin,
+    Quota, RegistrationId, Second, Secret, SystemEntropy, TaskDraft, TaskId, TaskKey, TaskKind,
+    Urgency,
 };
-use pushtally_online::{self as online, Online};
+use pushtally_online::{Online, Parts, Settings, secret_hash};
 use pushtally_receipt::Importer;
 use pushtally_stats::{Options, Stats};
-use pushtally_store::{Directory, Engine, memory};
+use pushtally_store::{
+    AcceptLimits, Directory, Engine, Names, Registered, Registration, TaskName, memory,
+};
 use pushtally_usersig::Claims;
 use rustls::ServerConfig;
 use serde_json::Value;
@@ -31,6 +32,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use super::dispatch::dispatch;
 
 pub(crate) const APP: AppId = AppId(1_400_000_000);
 pub(crate) const KEY: &str = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e";
@@ -44,6 +47,7 @@ pub(crate) struct Setup {
     pub(crate) engine: Engine,
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) limits: Limits,
+    pub(crate) sockets: Settings,
     pub(crate) ready: Result<(), String>,
 }
 
@@ -54,6 +58,7 @@ impl Default for Setup {
             engine: memory::engine(),
             tls: None,
             limits: Limits::default(),
+            sockets: Settings::default(),
             ready: Ok(()),
         }
     }
@@ -91,61 +96,46 @@ impl Server {
             engine,
             tls,
             limits,
+            sockets,
             ready,
         } = setup;
         let clock = Arc::new(ManualClock::at_unix(NOW_S));
         let stats = Stats::open(engine.clone(), clock.clone(), Options::default())
             .await
             .unwrap();
-        let directory = Arc::new(Directory::new(apps));
-        let online = Online::new(
-            online::Parts {
-                directory: directory.clone(),
-                devices: engine.devices.clone(),
-                tasks: engine.tasks.clone(),
-                identities: engine.identities.clone(),
-                report: stats.clone(),
-                clock: clock.clone(),
-            },
-            online::Settings::default(),
-        );
-        let presence: Arc<dyn Presence> = online.clone();
-        let socket: Arc<dyn Carrier> = online.clone();
-        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let parts = Parts {
-            tasks: engine.tasks.clone(),
-            devices: engine.devices.clone(),
-            identities: engine.identities.clone(),
-            stats: stats.clone(),
-            presence,
-            channels: BTreeMap::from([(Channel::Online, socket)]),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-        };
-        // Jobs are worked when a test says so.
-        let settings = Settings {
-            workers: 0,
-            ..Settings::default()
-        };
-        let dispatch = Dispatch::start(parts, settings).await.unwrap();
-        let redeliver: Arc<dyn Redeliver> = dispatch.clone();
-        online.set_redeliver(redeliver);
         let quota_ns = Arc::new(AtomicU64::new(0));
         let ns = Arc::clone(&quota_ns);
+        let directory = Arc::new(Directory::new(apps));
+        let parts = Parts {
+            directory: Arc::clone(&directory),
+            devices: engine.devices.clone(),
+            tasks: engine.tasks.clone(),
+            identities: engine.identities.clone(),
+            report: stats.clone(),
+            clock: clock.clone(),
+        };
+        let online = Online::new(parts, sockets);
+        let dispatch = dispatch(&engine, &stats, &online, clock.clone()).await;
         let state = Arc::new(State {
             directory,
-            identities: engine.identities.clone(),
-            importer: Importer::new(engine.identities.clone(), stats.clone()),
-            stats,
+            registrar: Registrar::new(
+                engine.devices.clone(),
+                clock.clone(),
+                Arc::new(SystemEntropy),
+            ),
             online,
             dispatch,
             audience: Audience::new(engine.devices.clone()),
             tasks: engine.tasks.clone(),
             audit: Arc::new(Recorder::new(engine.audit.clone(), clock.clone())),
-            entropy,
+            entropy: Arc::new(SystemEntropy),
+            identities: engine.identities.clone(),
+            importer: Importer::new(engine.identities.clone(), stats.clone()),
+            stats,
             relays: engine.relays.clone(),
             clock: clock.clone(),
             metrics: Arc::new(Metrics::default()),
+            throttles: Throttles::default(),
             quotas: Quotas::with_time(move || ns.load(Ordering::SeqCst)),
             ready: Arc::new(move || ready.clone()),
             limits: limits.clone(),
@@ -234,6 +224,59 @@ impl Server {
         assert_eq!(status, 200);
         json
     }
+}
+
+/// Registers a phone and answers its device's number.
+pub(crate) async fn register(engine: &Engine, registration_id: &str, secret: &str) -> Number {
+    let registration = Registration {
+        registration_id: RegistrationId::new(registration_id).unwrap(),
+        account: None,
+        secret: secret_hash(&Secret::new(secret)).unwrap(),
+        facts: DeviceFacts::default(),
+        at: Second(NOW_S as u32),
+    };
+    let registered = engine
+        .devices
+        .register_device(APP, &registration, 1_000_000);
+    match registered.await.unwrap() {
+        Registered::New { number, .. } => number,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Accepts a task for everyone and answers how events name it.
+pub(crate) async fn task(engine: &Engine, id: &str) -> TaskKey {
+    let draft = TaskDraft {
+        app: APP,
+        id: TaskId::new(id).unwrap(),
+        kind: TaskKind::Broadcast,
+        urgency: Urgency::Bulk,
+        sender: "administrator".to_owned(),
+        random: 1,
+        body_hash: [0; 32],
+        data_id: String::new(),
+        audience: pushtally_model::Audience::Everyone,
+        notification: Notification::default(),
+        accepted_at: Second(NOW_S as u32),
+        deadline: Second(NOW_S as u32 + 3600),
+    };
+    let limits = AcceptLimits {
+        broadcasts_per_day: None,
+        day_begins: Second(0),
+        broadcast_gap_s: 0,
+        open_tasks_max: 10,
+    };
+    engine
+        .tasks
+        .accept_task(&draft, Some(&[0]), &limits)
+        .await
+        .unwrap();
+    let (kind, origin) = (Kind::Push, Origin::Own);
+    let names = Names {
+        tasks: vec![TaskName { kind, origin, id }],
+        ..Names::default()
+    };
+    engine.identities.resolve(APP, &names).await.unwrap().tasks[0]
 }
 
 /// The administrator's URL parameters.

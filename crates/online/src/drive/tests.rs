@@ -5,33 +5,48 @@ mod fixture;
 use std::sync::Arc;
 
 use pushtally_channel::{Attention, Channel as _, Outcome, Presence as _, Redeliver};
-use pushtally_model::{AppId, Cell, Channel, Lane, Number, OwnLoss, Route, Second, Source, Stage};
+use pushtally_model::{AppId, Cell, Channel, Lane, Number, OwnLoss, Route, Source, Stage};
 use serde_json::json;
 
-use self::fixture::{APP, Client, NOW_S, SECRET, World, message, targets};
+use self::fixture::{APP, NOW_S, World, message, targets};
 use crate::limits::{QUEUE_LEN_MAX, REDELIVERED_MAX};
 
 const ONE: Number = Number(1);
 
 #[tokio::test]
 async fn a_phone_is_welcomed_and_present_until_it_goes() {
-    let world = World::new();
+    let world = World::new().await;
     let client = world.connect("phone-1").await;
-    assert_eq!(world.online.connected(APP, 0), [(ONE, Attention::Foreground)]);
+    assert_eq!(
+        world.online.connected(APP, 0),
+        [(ONE, Attention::Foreground)]
+    );
     client.say(json!({"type": "foreground", "on": false}));
-    assert_eq!(client.hear().await, json!({"type": "foreground", "on": false}));
-    assert_eq!(world.online.attention(APP, ONE), Some(Attention::Background));
+    assert_eq!(
+        client.hear().await,
+        json!({"type": "foreground", "on": false})
+    );
+    assert_eq!(
+        world.online.attention(APP, ONE),
+        Some(Attention::Background)
+    );
     client.say(json!({"type": "ping", "later": 1}));
     assert_eq!(client.hear().await, json!({"type": "pong"}));
     client.hang_up();
     client.ended().await;
     assert_eq!(world.online.connected(APP, 0), []);
-    assert_eq!((world.online.health().sockets, world.online.health().closes[&0]), (0, 1));
+    assert_eq!(
+        (
+            world.online.health().sockets,
+            world.online.health().closes[&0]
+        ),
+        (0, 1)
+    );
 }
 
 #[tokio::test]
 async fn whoever_is_not_the_phone_learns_nothing() {
-    let world = World::new();
+    let world = World::new().await;
     let good = fixture::hello("phone-1");
     let mut wrong_secret = good.clone();
     wrong_secret["secret"] = json!("ffffffffffffffffffffffffffffffff");
@@ -66,7 +81,11 @@ async fn whoever_is_not_the_phone_learns_nothing() {
         let client = world.open();
         client.say(hello.clone());
         let (code, reason) = client.closed().await;
-        assert_eq!((code, reason.as_str()), (4401, "phone, secret, account or usersig is wrong"), "{hello}");
+        assert_eq!(
+            (code, reason.as_str()),
+            (4401, "phone, secret, account or usersig is wrong"),
+            "{hello}"
+        );
     }
     assert_eq!(world.online.connected(APP, 0), []);
     let client = world.open();
@@ -76,7 +95,7 @@ async fn whoever_is_not_the_phone_learns_nothing() {
 
 #[tokio::test]
 async fn phones_without_a_device_and_apps_that_are_off_are_told_so() {
-    let world = World::new();
+    let world = World::new().await;
     let client = world.open();
     client.say(fixture::hello("phone-unregistered"));
     assert_eq!(client.closed().await.0, 4410);
@@ -95,7 +114,7 @@ async fn phones_without_a_device_and_apps_that_are_off_are_told_so() {
 
 #[tokio::test]
 async fn who_unregisters_while_coming_in_does_not_stay() {
-    let world = World::new();
+    let world = World::new().await;
     world.phones.forget_after_looks(1);
     let client = world.open();
     client.say(fixture::hello("phone-1"));
@@ -108,7 +127,7 @@ async fn who_unregisters_while_coming_in_does_not_stay() {
 
 #[tokio::test]
 async fn a_report_is_answered_after_it_is_durable_and_never_before() {
-    let world = World::new();
+    let world = World::new().await;
     let client = world.connect("phone-1").await;
     world.ledger.hold();
     client.say(json!({"type": "report", "seq": 5, "reports": [
@@ -123,40 +142,71 @@ async fn a_report_is_answered_after_it_is_durable_and_never_before() {
     assert_eq!(client.heard(), 0);
     world.ledger.release();
     let answer = client.hear().await;
-    assert_eq!(answer, json!({"type": "recorded", "seq": 5, "unknown": ["task-none", "task-imported"]}));
+    assert_eq!(
+        answer,
+        json!({"type": "recorded", "seq": 5, "unknown": ["task-none", "task-imported"]})
+    );
     let calls = world.ledger.calls();
     let [(source, events)] = &calls[..] else {
         panic!("{calls:?}");
     };
     assert_eq!(*source, Source::Client);
-    let shown: Vec<_> = events.iter().map(|event| (event.app, event.number, event.cell, event.at.0)).collect();
+    let shown: Vec<_> = events
+        .iter()
+        .map(|event| (event.app, event.number, event.cell, event.at.0))
+        .collect();
     let cell = |route, channel, stage| Cell::new(route, channel, Lane::reached(stage));
-    assert_eq!(shown, [
-        (APP, ONE, cell(Route::Online, Channel::Online, Stage::Delivered), NOW_S as u32 - 2),
-        // Ten seconds ago there was no such task.
-        (APP, ONE, cell(Route::Offline, Channel::Apns, Stage::Clicked), fixture::ACCEPTED_AT.0),
-    ]);
+    assert_eq!(
+        shown,
+        [
+            (
+                APP,
+                ONE,
+                cell(Route::Online, Channel::Online, Stage::Delivered),
+                NOW_S as u32 - 2
+            ),
+            // Ten seconds ago there was no such task.
+            (
+                APP,
+                ONE,
+                cell(Route::Offline, Channel::Apns, Stage::Clicked),
+                fixture::ACCEPTED_AT.0
+            ),
+        ]
+    );
     let health = world.online.health();
-    assert_eq!((health.reports_recorded, health.reports_unknown, health.reports_clamped), (2, 3, 1));
+    assert_eq!(
+        (
+            health.reports_recorded,
+            health.reports_unknown,
+            health.reports_clamped
+        ),
+        (2, 3, 1)
+    );
 }
 
 #[tokio::test]
 async fn another_apps_task_is_unknown() {
-    let world = World::new();
+    let world = World::new().await;
     let client = world.connect_to(fixture::OTHER_APP, "phone-other").await;
-    client.say(json!({"type": "report", "seq": 0, "reports": [{"id": "task-a", "stage": "delivered"}]}));
+    client.say(
+        json!({"type": "report", "seq": 0, "reports": [{"id": "task-a", "stage": "delivered"}]}),
+    );
     assert_eq!(client.hear().await["unknown"], json!(["task-a"]));
     assert_eq!(world.ledger.calls(), []);
 }
 
 #[tokio::test]
 async fn a_ledger_that_refuses_is_busy_and_the_session_goes_on() {
-    let world = World::new();
+    let world = World::new().await;
     let client = world.connect("phone-1").await;
     let report = |seq: u64| json!({"type": "report", "seq": seq, "reports": [{"id": "task-a", "stage": "delivered"}]});
     world.ledger.refuse(true);
     client.say(report(1));
-    assert_eq!(client.hear().await, json!({"type": "busy", "seq": 1, "retry": 1000}));
+    assert_eq!(
+        client.hear().await,
+        json!({"type": "busy", "seq": 1, "retry": 1000})
+    );
     world.ledger.refuse(false);
     client.say(report(1));
     assert_eq!(client.hear().await["type"], "recorded");
@@ -165,7 +215,7 @@ async fn a_ledger_that_refuses_is_busy_and_the_session_goes_on() {
 
 #[tokio::test]
 async fn reports_of_many_sockets_share_few_calls() {
-    let world = World::new();
+    let world = World::new().await;
     let mut clients = Vec::new();
     for at in 1..=50 {
         clients.push(world.connect(&format!("phone-{at}")).await);
@@ -182,12 +232,15 @@ async fn reports_of_many_sockets_share_few_calls() {
     }
     let calls = world.ledger.calls();
     assert!(calls.len() <= 2, "{}", calls.len());
-    assert_eq!(calls.iter().map(|(_, events)| events.len()).sum::<usize>(), 50);
+    assert_eq!(
+        calls.iter().map(|(_, events)| events.len()).sum::<usize>(),
+        50
+    );
 }
 
 #[tokio::test]
 async fn reading_stops_while_many_reports_wait_and_all_are_answered() {
-    let world = World::new();
+    let world = World::new().await;
     let client = world.connect("phone-1").await;
     world.ledger.hold();
     for seq in 0..60 {
@@ -207,13 +260,16 @@ async fn reading_stops_while_many_reports_wait_and_all_are_answered() {
 
 #[tokio::test]
 async fn the_newest_socket_of_a_device_wins() {
-    let world = World::new();
+    let world = World::new().await;
     let old = world.connect("phone-1").await;
     let new = world.connect("phone-1").await;
     assert_eq!(old.closed().await.0, 4409);
     old.hang_up();
     old.ended().await;
-    assert_eq!(world.online.connected(APP, 0), [(ONE, Attention::Foreground)]);
+    assert_eq!(
+        world.online.connected(APP, 0),
+        [(ONE, Attention::Foreground)]
+    );
     let sent = world.online.send(&message("task-a"), &targets([1])).await;
     assert_eq!(sent, [Outcome::Accepted]);
     assert_eq!(new.hear().await["id"], "task-a");
@@ -221,17 +277,26 @@ async fn the_newest_socket_of_a_device_wins() {
 
 #[tokio::test]
 async fn a_push_is_accepted_by_those_who_took_it_and_gone_for_the_others() {
-    let world = World::new();
+    let world = World::new().await;
     let one = world.connect("phone-1").await;
     let two = world.connect("phone-2").await;
-    let sent = world.online.send(&message("task-a"), &targets([2, 3, 1, 70_000])).await;
+    let sent = world
+        .online
+        .send(&message("task-a"), &targets([2, 3, 1, 70_000]))
+        .await;
     let gone = Outcome::Lost(OwnLoss::Gone);
-    assert_eq!(sent, [Outcome::Accepted, gone.clone(), Outcome::Accepted, gone]);
+    assert_eq!(
+        sent,
+        [Outcome::Accepted, gone.clone(), Outcome::Accepted, gone]
+    );
     let push = one.hear().await;
-    assert_eq!(push, json!({
-        "type": "push", "id": "task-a", "title": "Title", "desc": "Text", "ext": "{}", "data_id": "d",
-        "accepted": i64::from(fixture::ACCEPTED_AT.0) * 1000, "expires": (NOW_S + 3600) * 1000,
-    }));
+    assert_eq!(
+        push,
+        json!({
+            "type": "push", "id": "task-a", "title": "Title", "desc": "Text", "ext": "{}", "data_id": "d",
+            "accepted": i64::from(fixture::ACCEPTED_AT.0) * 1000, "expires": (NOW_S + 3600) * 1000,
+        })
+    );
     assert_eq!(two.hear().await, push);
     assert_eq!(world.online.send(&message("task-a"), &[]).await, []);
     assert_eq!(world.online.health().pushes, 2);
@@ -239,7 +304,7 @@ async fn a_push_is_accepted_by_those_who_took_it_and_gone_for_the_others() {
 
 #[tokio::test]
 async fn a_push_is_not_accepted_before_the_socket_took_it() {
-    let world = World::new();
+    let world = World::new().await;
     let client = world.connect("phone-1").await;
     client.stick(true);
     let online = Arc::clone(&world.online);
@@ -252,7 +317,7 @@ async fn a_push_is_not_accepted_before_the_socket_took_it() {
 
 #[tokio::test]
 async fn a_socket_that_takes_nothing_loses_what_waits_as_slow() {
-    let world = World::new();
+    let world = World::new().await;
     let client = world.connect("phone-1").await;
     client.stick(true);
     let send = || {
@@ -284,11 +349,12 @@ async fn a_socket_that_takes_nothing_loses_what_waits_as_slow() {
 
 #[tokio::test]
 async fn what_waits_for_a_socket_that_ends_is_gone() {
-    let world = World::new();
+    let world = World::new().await;
     let client = world.connect("phone-1").await;
     client.stick(true);
     let online = Arc::clone(&world.online);
-    let sending = tokio::spawn(async move { online.send(&message("task-a"), &targets([1, 1])).await });
+    let sending =
+        tokio::spawn(async move { online.send(&message("task-a"), &targets([1, 1])).await });
     fixture::let_all_run().await;
     client.hang_up();
     let gone = || Outcome::Lost(OwnLoss::Gone);
@@ -301,13 +367,15 @@ struct Missed(usize);
 impl Redeliver for Missed {
     async fn missed(&self, app: AppId, number: Number) -> Vec<pushtally_channel::Message> {
         assert_eq!((app, number), (APP, ONE));
-        (0..self.0).map(|at| message(&format!("missed-{at}"))).collect()
+        (0..self.0)
+            .map(|at| message(&format!("missed-{at}")))
+            .collect()
     }
 }
 
 #[tokio::test]
 async fn what_was_missed_comes_again_the_newest_of_it_and_writes_nothing() {
-    let world = World::new();
+    let world = World::new().await;
     world.online.set_redeliver(Arc::new(Missed(40)));
     let client = world.connect("phone-1").await;
     for at in 40 - REDELIVERED_MAX..40 {
@@ -320,7 +388,7 @@ async fn what_was_missed_comes_again_the_newest_of_it_and_writes_nothing() {
 
 #[tokio::test]
 async fn stopping_tells_everyone_and_waits_for_them() {
-    let world = World::new();
+    let world = World::new().await;
     let admitted = world.connect("phone-1").await;
     let waiting = world.open();
     fixture::let_all_run().await;
@@ -343,7 +411,7 @@ async fn stopping_tells_everyone_and_waits_for_them() {
 
 #[tokio::test]
 async fn silence_is_noticed_and_a_sign_of_life_is_enough() {
-    let world = World::new();
+    let world = World::new().await;
     let quiet = world.connect("phone-1").await;
     let lively = world.connect("phone-2").await;
     for minute in 1..=4 {
@@ -359,16 +427,31 @@ async fn silence_is_noticed_and_a_sign_of_life_is_enough() {
     world.clock.advance_ms(10_000);
     world.online.tick();
     assert_eq!(never.closed().await.0, 4408);
-    assert_eq!(world.online.connected(APP, 0), [(Number(2), Attention::Foreground)]);
+    assert_eq!(
+        world.online.connected(APP, 0),
+        [(Number(2), Attention::Foreground)]
+    );
 }
 
 #[tokio::test]
 async fn frames_that_are_wrong_close_with_a_reason() {
-    let world = World::new();
+    let world = World::new().await;
     for (frame, code, reason) in [
-        (json!({"type": "foreground", "on": 1}), 4400, "`on` must be true or false, not 1"),
-        (json!({"type": "x"}), 4400, "`type` must be hello, report, foreground or ping, not \"x\""),
-        (json!({"type": "ping", "x": "x".repeat(70_000)}), 4413, "a frame has at most 65536 bytes"),
+        (
+            json!({"type": "foreground", "on": 1}),
+            4400,
+            "`on` must be true or false, not 1",
+        ),
+        (
+            json!({"type": "x"}),
+            4400,
+            "`type` must be hello, report, foreground or ping, not \"x\"",
+        ),
+        (
+            json!({"type": "ping", "x": "x".repeat(70_000)}),
+            4413,
+            "a frame has at most 65536 bytes",
+        ),
     ] {
         let client = world.connect("phone-1").await;
         client.say(frame);
@@ -381,15 +464,4 @@ async fn frames_that_are_wrong_close_with_a_reason() {
     hello["version"] = json!(2);
     client.say(hello);
     assert_eq!(client.closed().await, (4406, "1".to_owned()));
-}
-
-#[test]
-fn secrets_of_the_fixture_are_secrets() {
-    assert!(crate::secret_hash(&pushtally_model::Secret::new(SECRET)).is_some());
-    assert!(Second(NOW_S as u32) > fixture::ACCEPTED_AT);
-}
-
-async fn _clients_are_send(client: Client) {
-    fn send<T: Send>(_: &T) {}
-    send(&client);
 }

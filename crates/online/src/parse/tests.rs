@@ -38,8 +38,14 @@ fn a_report_is_read_with_its_defaults() {
     let [first, second] = &reports[..] else {
         panic!("{reports:?}");
     };
-    assert_eq!((first.stage, first.channel, first.age_ms), (Stage::Delivered, Channel::Online, 0));
-    assert_eq!((second.stage, second.channel, second.age_ms), (Stage::Clicked, Channel::Apns, 1500));
+    assert_eq!(
+        (first.stage, first.channel, first.age_ms),
+        (Stage::Delivered, Channel::Online, 0)
+    );
+    assert_eq!(
+        (second.stage, second.channel, second.age_ms),
+        (Stage::Clicked, Channel::Apns, 1500)
+    );
 }
 
 #[test]
@@ -72,26 +78,73 @@ fn a_wrong_field_is_named_with_what_it_held() {
     check(r#"{"type":7}"#, "type", Some("7"));
     check(r#"{}"#, "type", None);
     check(r#"{"type":"HELLO"}"#, "type", Some("\"HELLO\""));
-    check(&hello("\"version\":1", "\"version\":\"1\""), "version", Some("\"1\""));
+    check(
+        &hello("\"version\":1", "\"version\":\"1\""),
+        "version",
+        Some("\"1\""),
+    );
     check(&hello("\"version\":1,", ""), "version", None);
     check(&hello("1400000000", "-1"), "sdkappid", Some("-1"));
-    check(&hello("1400000000", "4294967296"), "sdkappid", Some("4294967296"));
+    check(
+        &hello("1400000000", "4294967296"),
+        "sdkappid",
+        Some("4294967296"),
+    );
     check(&hello("1400000000", "1.5"), "sdkappid", Some("1.5"));
     check(&hello("\"phone\"", "\"\""), "registration_id", Some("\"\""));
-    check(&hello("phone", &long), "registration_id", Some(&format!("\"{}", &long[..63])));
-    check(&hello("\"phone\"", "\"a\\nb\""), "registration_id", Some("\"a\\nb\""));
+    check(
+        &hello("phone", &long),
+        "registration_id",
+        Some(&format!("\"{}", &long[..63])),
+    );
+    check(
+        &hello("\"phone\"", "\"a\\nb\""),
+        "registration_id",
+        Some("\"a\\nb\""),
+    );
     check(&hello("}", ",\"foreground\":1}"), "foreground", Some("1"));
     check(r#"{"type":"foreground","on":"yes"}"#, "on", Some("\"yes\""));
-    check(&report("\"seq\":1", "\"seq\":9007199254740992"), "seq", Some("9007199254740992"));
-    check(&report("1500", "2592000001"), "reports[1].age", Some("2592000001"));
+    check(
+        &report("\"seq\":1", "\"seq\":9007199254740992"),
+        "seq",
+        Some("9007199254740992"),
+    );
+    check(
+        &report("1500", "2592000001"),
+        "reports[1].age",
+        Some("2592000001"),
+    );
     check(&report("1500", "-1"), "reports[1].age", Some("-1"));
-    check(&report("apns", "unknown"), "reports[1].channel", Some("\"unknown\""));
-    check(&report("delivered", "sent"), "reports[0].stage", Some("\"sent\""));
+    check(
+        &report("apns", "unknown"),
+        "reports[1].channel",
+        Some("\"unknown\""),
+    );
+    check(
+        &report("delivered", "sent"),
+        "reports[0].stage",
+        Some("\"sent\""),
+    );
     check(&report("\"a\"", "[]"), "reports[0].id", Some("[]"));
-    check(r#"{"type":"report","seq":1,"reports":[7]}"#, "reports[0]", Some("7"));
-    check(r#"{"type":"report","seq":1,"reports":{}}"#, "reports", Some("{}"));
-    check(r#"{"type":"report","seq":1,"reports":[]}"#, "reports", Some("0 of them"));
-    let many = format!(r#"{{"type":"report","seq":1,"reports":[{}{{}}]}}"#, "{},".repeat(100));
+    check(
+        r#"{"type":"report","seq":1,"reports":[7]}"#,
+        "reports[0]",
+        Some("7"),
+    );
+    check(
+        r#"{"type":"report","seq":1,"reports":{}}"#,
+        "reports",
+        Some("{}"),
+    );
+    check(
+        r#"{"type":"report","seq":1,"reports":[]}"#,
+        "reports",
+        Some("0 of them"),
+    );
+    let many = format!(
+        r#"{{"type":"report","seq":1,"reports":[{}{{}}]}}"#,
+        "{},".repeat(100)
+    );
     check(&many, "reports", Some("101 of them"));
 }
 
@@ -100,20 +153,44 @@ fn secrets_are_named_and_never_repeated() {
     let secret = "\"secret\":\"00112233445566778899aabbccddeeff\"";
     check(&HELLO.replace("eeff", "eef"), "secret", None);
     check(&HELLO.replace("eeff", "eefg"), "secret", None);
-    check(&HELLO.replace("\"00112233445566778899aabbccddeeff\"", "17"), "secret", None);
+    check(
+        &HELLO.replace("\"00112233445566778899aabbccddeeff\"", "17"),
+        "secret",
+        None,
+    );
     check(&HELLO.replace(secret, "\"x\":1"), "secret", None);
-    check(&HELLO.replace(secret, r#""account":"a","usersig":17"#), "usersig", None);
+    check(
+        &HELLO.replace(secret, r#""account":"a","usersig":17"#),
+        "usersig",
+        None,
+    );
     check(&HELLO.replace(secret, r#""account":"a""#), "usersig", None);
 }
 
 #[test]
 fn what_is_no_object_is_refused() {
-    for frame in ["", " ", "[]", "7", "\"ping\"", "{", "{\"type\":\"ping\"} x", "{\"type\":\"ping\",\"type\":\"ping\"}", "\u{0}"] {
-        assert!(matches!(parse(frame.as_bytes()), Err(OnlineError::NotJson)), "{frame}");
+    for frame in [
+        "",
+        " ",
+        "[]",
+        "7",
+        "\"ping\"",
+        "{",
+        "{\"type\":\"ping\"} x",
+        "{\"type\":\"ping\",\"type\":\"ping\"}",
+        "\u{0}",
+    ] {
+        assert!(
+            matches!(parse(frame.as_bytes()), Err(OnlineError::NotJson)),
+            "{frame}"
+        );
     }
     let deep = format!("{{\"type\":\"ping\",\"x\":{}", "[".repeat(60_000));
     assert!(matches!(parse(deep.as_bytes()), Err(OnlineError::NotJson)));
-    assert!(matches!(parse(&[b'{', 0xFF, b'}']), Err(OnlineError::NotJson)));
+    assert!(matches!(
+        parse(&[b'{', 0xFF, b'}']),
+        Err(OnlineError::NotJson)
+    ));
 }
 
 const DOCUMENT: &str = include_str!("../../../../docs/DEVICE-PROTOCOL.md");
@@ -175,7 +252,10 @@ fn the_documents_frames_are_those_that_are_read_and_written() {
         assert_eq!(keys(&written), keys(&example), "{kind}");
     }
     kinds.sort();
-    assert_eq!(kinds, ["hello", "push", "recorded", "report", "reports", "welcome"]);
+    assert_eq!(
+        kinds,
+        ["hello", "push", "recorded", "report", "reports", "welcome"]
+    );
 }
 
 #[test]
@@ -186,6 +266,7 @@ fn the_schema_knows_every_field_of_every_example_and_no_other() {
             Some(kind) => kind.to_owned(),
             None if example.get("client_key").is_some() => "register".to_owned(),
             None if example.get("new").is_some() => "registered".to_owned(),
+            None if example.get("unknown").is_some() => "reports_answer".to_owned(),
             None => "reports_body".to_owned(),
         };
         let properties = schema["$defs"][&name]["properties"].as_object();

@@ -53,7 +53,12 @@ fn every_close_code_has_its_cause() {
     let signal = Input::Signal;
     for (what, mut session, input, expected) in [
         ("stop", open(), signal(Signal::Stop), 1001),
-        ("stop before the hello", waiting(), signal(Signal::Stop), 1001),
+        (
+            "stop before the hello",
+            waiting(),
+            signal(Signal::Stop),
+            1001,
+        ),
         (
             "storage cannot say",
             admitting(),
@@ -66,7 +71,12 @@ fn every_close_code_has_its_cause() {
         ("a second hello", open(), text(HELLO), 4400),
         ("no hello", waiting(), text(r#"{"type":"ping"}"#), 4400),
         ("binary", open(), Input::Frame(Frame::Binary), 4400),
-        ("no frame", open(), Input::Fault(SocketFault::Malformed), 4400),
+        (
+            "no frame",
+            open(),
+            Input::Fault(SocketFault::Malformed),
+            4400,
+        ),
         (
             "nobody",
             admitting(),
@@ -95,7 +105,12 @@ fn every_close_code_has_its_cause() {
         ),
         ("unregistered", open(), signal(Signal::Unregistered), 4410),
         ("too long", open(), text(&too_long), 4413),
-        ("far too long", open(), Input::Fault(SocketFault::TooLarge), 4413),
+        (
+            "far too long",
+            open(),
+            Input::Fault(SocketFault::TooLarge),
+            4413,
+        ),
     ] {
         assert_eq!(code(&session.on(input, NOW)), expected, "{what}");
         assert_eq!(session.phase, Phase::Closing, "{what}");
@@ -140,7 +155,9 @@ fn frames_of_an_open_session_are_acted_upon() {
             Action::Attend(Attention::Background),
         ),
         (
-            text(r#"{"type":"report","seq":7,"reports":[{"id":"t","stage":"clicked","channel":"apns","age":1500}]}"#),
+            text(
+                r#"{"type":"report","seq":7,"reports":[{"id":"t","stage":"clicked","channel":"apns","age":1500}]}"#,
+            ),
             Action::Report(7, vec![report]),
         ),
         (
@@ -157,7 +174,10 @@ fn frames_of_an_open_session_are_acted_upon() {
                     what: "disk".to_owned(),
                 }),
             ),
-            Action::Reply(Reply::Busy { seq: 7, retry: 1000 }),
+            Action::Reply(Reply::Busy {
+                seq: 7,
+                retry: 1000,
+            }),
         ),
     ] {
         assert_eq!(open().on(input, NOW), expected);
@@ -192,7 +212,8 @@ fn a_hello_must_come_within_ten_seconds() {
 #[test]
 fn pings_come_every_minute_and_silence_ends_after_two_and_a_half() {
     let mut session = open();
-    let tick = |session: &mut Session, s: i64| session.on(Input::Signal(Signal::Tick), NOW + s * 1000);
+    let tick =
+        |session: &mut Session, s: i64| session.on(Input::Signal(Signal::Tick), NOW + s * 1000);
     assert_eq!(session.due_ms(), NOW + 60_000);
     assert_eq!(tick(&mut session, 59), Action::Nothing);
     assert_eq!(tick(&mut session, 60), Action::Ping);
@@ -236,5 +257,8 @@ fn a_long_value_does_not_lengthen_the_reason() {
     let Action::Close(CloseCode::Malformed, reason) = open().on(text(&frame), NOW) else {
         panic!("another action");
     };
-    assert!(reason.starts_with("`type` must be") && reason.len() <= 123, "{reason}");
+    assert!(
+        reason.starts_with("`type` must be") && reason.len() <= 123,
+        "{reason}"
+    );
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pushtally_audience::Audience;
+use pushtally_audience::{Audience, Registrar};
 use pushtally_dispatch::Dispatch;
 use pushtally_http::{
-    Limits, Metrics, Quotas, Recorder, State, operator_router, public_router,
+    Limits, Metrics, Quotas, Recorder, State, Throttles, operator_router, public_router,
 };
 use pushtally_model::{Clock, Entropy};
 use pushtally_online::Online;
@@ -137,12 +137,14 @@ fn state(parts: Parts, limits: Limits) -> State {
         stats,
         online,
         dispatch,
-        audience: Audience::new(engine.devices),
+        audience: Audience::new(Arc::clone(&engine.devices)),
+        registrar: Registrar::new(engine.devices, Arc::clone(&clock), Arc::clone(&entropy)),
         tasks: engine.tasks,
         audit,
         entropy,
         relays: queue,
         quotas: Quotas::default(),
+        throttles: Throttles::default(),
         clock,
         metrics: Arc::new(Metrics::default()),
         // The ledger's own health is all there is: everything else fails the start.
@@ -157,11 +159,14 @@ fn limits(config: &Config) -> Limits {
         handshake,
         idle,
         body_read,
+        registrations_per_address,
     } = &config.limits;
     Limits {
         connections_max,
         handshake,
         idle,
         body_read,
+        registrations_per_address,
+        trusted_proxies: config.listen.trusted_proxies.clone(),
     }
 }

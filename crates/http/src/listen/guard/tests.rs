@@ -4,12 +4,22 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
 use super::*;
 
+use tokio::sync::Semaphore;
+
 const BARE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\ndate: now\r\n\r\n";
+
+/// Room for one connection, which is taken.
+fn room() -> (Arc<Semaphore>, OwnedSemaphorePermit) {
+    let room = Arc::new(Semaphore::new(1));
+    let permit = Arc::clone(&room).try_acquire_owned().unwrap();
+    (room, permit)
+}
 
 /// What the client gets when this was read and that is written.
 async fn exchange(read: &[u8], write: &[u8]) -> String {
     let (mut client, server) = duplex(1 << 20);
-    let mut guard = Guard::new(server, Arc::default());
+    let (_, permit) = room();
+    let mut guard = Guard::new(server, Arc::default(), permit);
     client.write_all(read).await.unwrap();
     let mut received = vec![0; read.len()];
     guard.read_exact(&mut received).await.unwrap();
@@ -61,7 +71,8 @@ async fn bare_refusals_become_envelopes() {
 #[tokio::test]
 async fn only_the_request_being_read_tells_what_was_too_long() {
     let (mut client, server) = duplex(1 << 20);
-    let mut guard = Guard::new(server, Arc::default());
+    let (_, permit) = room();
+    let mut guard = Guard::new(server, Arc::default(), permit);
     let mut buffer = [0; 64];
     client.write_all(b"POST /v4/x?usersig=good").await.unwrap();
     let _ = guard.read(&mut buffer).await.unwrap();
@@ -86,7 +97,8 @@ async fn only_the_request_being_read_tells_what_was_too_long() {
 #[tokio::test(start_paused = true)]
 async fn lingering_is_bounded_in_time() {
     let (_client, server) = duplex(64);
-    let mut guard = Guard::new(server, Arc::default());
+    let (_, permit) = room();
+    let mut guard = Guard::new(server, Arc::default(), permit);
     let start = Instant::now();
     guard.shutdown().await.unwrap();
     assert!(start.elapsed() >= LINGER_MAX && start.elapsed() < 2 * LINGER_MAX);
@@ -95,7 +107,8 @@ async fn lingering_is_bounded_in_time() {
 #[tokio::test]
 async fn lingering_is_bounded_in_bytes() {
     let (mut client, server) = duplex(64 * 1024);
-    let mut guard = Guard::new(server, Arc::default());
+    let (_, permit) = room();
+    let mut guard = Guard::new(server, Arc::default(), permit);
     let flood = async {
         let chunk = [0; 64 * 1024];
         let mut sent = 0;
@@ -113,4 +126,24 @@ async fn lingering_is_bounded_in_bytes() {
         (LINGER_LEN_MAX..LINGER_LEN_MAX + 256 * 1024).contains(&sent),
         "{sent}"
     );
+}
+
+#[tokio::test]
+async fn a_socket_gives_its_room_back_and_its_bytes_are_its_own() {
+    let (mut client, server) = duplex(1 << 20);
+    let (room, permit) = room();
+    let mut guard = Guard::new(server, Arc::default(), permit);
+    assert_eq!(room.available_permits(), 0);
+    guard
+        .write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(room.available_permits(), 1);
+    guard.write_all(BARE).await.unwrap();
+    client.shutdown().await.unwrap();
+    guard.shutdown().await.unwrap();
+    drop(guard);
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.ends_with(BARE));
 }

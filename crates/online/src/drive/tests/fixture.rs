@@ -98,8 +98,48 @@ fn apps(enabled: bool) -> Vec<App> {
     vec![app(APP), app(OTHER_APP)]
 }
 
+async fn name_task(identities: &dyn Identities, origin: Origin, id: &str) {
+    let kind = Kind::Push;
+    let names = Names {
+        tasks: vec![TaskName { kind, origin, id }],
+        ..Names::default()
+    };
+    identities.resolve(APP, &names).await.unwrap();
+}
+
+async fn accept_task(tasks: &dyn Tasks, id: &str) {
+    let message = message(id);
+    let draft = TaskDraft {
+        app: APP,
+        id: message.id,
+        kind: TaskKind::Broadcast,
+        urgency: Urgency::Bulk,
+        sender: "administrator".to_owned(),
+        random: 1,
+        body_hash: [0; 32],
+        data_id: message.data_id,
+        audience: Audience::Everyone,
+        notification: message.notification,
+        accepted_at: message.accepted_at,
+        deadline: message.deadline,
+    };
+    let limits = AcceptLimits {
+        broadcasts_per_day: None,
+        day_begins: Second(0),
+        broadcast_gap_s: 0,
+        open_tasks_max: 10,
+    };
+    let accepted = tasks.accept_task(&draft, Some(&[0]), &limits).await;
+    assert!(matches!(accepted, Ok(Accepted::New(_))));
+}
+
 impl World {
-    pub(super) fn new() -> Self {
+    pub(super) async fn new() -> Self {
+        let engine = memory::engine();
+        for (origin, id) in [(Origin::Own, "task-a"), (Origin::Imported, "task-imported")] {
+            name_task(&*engine.identities, origin, id).await;
+        }
+        accept_task(&*engine.tasks, "task-a").await;
         let clock = Arc::new(ManualClock::at_unix(NOW_S));
         let phones = Arc::new(Phones::default());
         let ledger = Arc::new(Ledger::default());
@@ -107,8 +147,8 @@ impl World {
         let parts = Parts {
             directory: Arc::clone(&directory),
             devices: phones.clone(),
-            tasks: Arc::new(OneTask),
-            identities: Arc::new(OneTask),
+            tasks: engine.tasks,
+            identities: engine.identities,
             report: ledger.clone(),
             clock: clock.clone(),
         };
@@ -145,7 +185,10 @@ impl World {
         client.say(hello);
         let welcome = client.hear().await;
         assert_eq!(welcome["type"], "welcome");
-        assert_eq!((&welcome["version"], &welcome["ping_s"]), (&json!(1), &json!(60)));
+        assert_eq!(
+            (&welcome["version"], &welcome["ping_s"]),
+            (&json!(1), &json!(60))
+        );
         client
     }
 }
@@ -389,7 +432,11 @@ impl Phones {
 
 #[async_trait]
 impl Devices for Phones {
-    async fn find_phone(&self, app: AppId, id: &RegistrationId) -> Result<Option<Phone>, StoreError> {
+    async fn find_phone(
+        &self,
+        app: AppId,
+        id: &RegistrationId,
+    ) -> Result<Option<Phone>, StoreError> {
         let secret = secret_hash(&Secret::new(secret_of(id.as_str()))).unwrap();
         let looks = self.looks.fetch_add(1, Ordering::SeqCst);
         let forget_after = self.forget_after.load(Ordering::SeqCst);
@@ -403,7 +450,10 @@ impl Devices for Phones {
             _ => return Ok(None),
         };
         if forget_after > 0 && looks == forget_after {
-            return Ok(Some(Phone { secret, device: None }));
+            return Ok(Some(Phone {
+                secret,
+                device: None,
+            }));
         }
         Ok(Some(Phone { secret, device }))
     }
@@ -418,15 +468,31 @@ impl Devices for Phones {
         }))
     }
 
-    async fn register_device(&self, _: AppId, _: &Registration, _: u64) -> Result<Registered, StoreError> {
+    async fn register_device(
+        &self,
+        _: AppId,
+        _: &Registration,
+        _: u64,
+    ) -> Result<Registered, StoreError> {
         unreachable!("the gateway registers nobody")
     }
 
-    async fn update_device(&self, _: AppId, _: &RegistrationId, _: SecretHash, _: &DeviceChange) -> Result<Updated, StoreError> {
+    async fn update_device(
+        &self,
+        _: AppId,
+        _: &RegistrationId,
+        _: SecretHash,
+        _: &DeviceChange,
+    ) -> Result<Updated, StoreError> {
         unreachable!("the gateway changes nobody")
     }
 
-    async fn unregister_device(&self, _: AppId, _: &RegistrationId, _: SecretHash) -> Result<Unregistered, StoreError> {
+    async fn unregister_device(
+        &self,
+        _: AppId,
+        _: &RegistrationId,
+        _: SecretHash,
+    ) -> Result<Unregistered, StoreError> {
         unreachable!("the gateway unregisters nobody")
     }
 
@@ -446,7 +512,12 @@ impl Devices for Phones {
         unreachable!("the gateway looks for phones")
     }
 
-    async fn visit_shard(&self, _: AppId, _: u16, _: &mut DeviceVisitor<'_>) -> Result<(), StoreError> {
+    async fn visit_shard(
+        &self,
+        _: AppId,
+        _: u16,
+        _: &mut DeviceVisitor<'_>,
+    ) -> Result<(), StoreError> {
         unreachable!("the gateway looks for phones")
     }
 
