@@ -69,7 +69,10 @@ impl Deed {
             from: self.from.clone(),
             what: self.what.to_owned(),
             target: self.target.clone(),
-            body_hash: self.body_hash.as_ref().map_or_else(String::new, hexadecimal),
+            body_hash: self
+                .body_hash
+                .as_ref()
+                .map_or_else(String::new, hexadecimal),
             code: self.code,
         }
     }
@@ -207,7 +210,11 @@ mod tests {
         let mut deed = call(0, "t1");
         deed.hash(b"abc");
         recorder.record(deed).await;
-        let entry = recorder.entries(Some(AppId(7)), None, 1).await.unwrap().remove(0);
+        let entry = recorder
+            .entries(Some(AppId(7)), None, 1)
+            .await
+            .unwrap()
+            .remove(0);
         let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!((entry.body_hash.as_str(), entry.when), (hash, Second(100)));
     }

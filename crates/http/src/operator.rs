@@ -73,7 +73,9 @@ fn require_post(parts: &Parts) -> Result<(), Problem> {
         ));
     }
     let media = parts.headers.get(CONTENT_TYPE);
-    let media = media.and_then(|media| media.to_str().ok()).unwrap_or_default();
+    let media = media
+        .and_then(|media| media.to_str().ok())
+        .unwrap_or_default();
     let media = media.split(';').next().unwrap_or_default().trim();
     if media.eq_ignore_ascii_case("application/json") {
         return Ok(());
@@ -87,12 +89,20 @@ fn require_post(parts: &Parts) -> Result<(), Problem> {
 }
 
 fn app(state: &State, text: &str) -> Result<Arc<App>, Problem> {
-    let app = text.parse().ok().and_then(|id| state.directory.get(AppId(id)));
+    let app = text
+        .parse()
+        .ok()
+        .and_then(|id| state.directory.get(AppId(id)));
     app.ok_or_else(|| not_found("there is no such app").at("app", text))
 }
 
 fn not_found(detail: &'static str) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not-found",
+        "There is no such thing",
+        detail,
+    )
 }
 
 /// What storage says of itself is for the log.

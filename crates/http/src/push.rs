@@ -48,7 +48,13 @@ async fn send(
     let body = body.map_err(too_long)?;
     let hash = deed.hash(&body);
     let request = PushRequest::parse(&body)?;
-    let push = sending::push(request, TaskKind::Broadcast, Audience::Everyone, caller, hash);
+    let push = sending::push(
+        request,
+        TaskKind::Broadcast,
+        Audience::Everyone,
+        caller,
+        hash,
+    );
     sending::accept(state, &caller.app, push, Vec::new()).await
 }
 

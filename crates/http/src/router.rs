@@ -45,9 +45,18 @@ pub fn operator_router(state: Arc<State>) -> Router {
         .route("/v1/apps/{app}/resume", any(operator::pause::resume))
         .route("/v1/apps/{app}/tasks", any(operator::tasks::list))
         .route("/v1/apps/{app}/tasks/{id}", any(operator::tasks::show))
-        .route("/v1/apps/{app}/tasks/{id}/pause", any(operator::tasks::pause))
-        .route("/v1/apps/{app}/tasks/{id}/resume", any(operator::tasks::resume))
-        .route("/v1/apps/{app}/tasks/{id}/cancel", any(operator::tasks::cancel))
+        .route(
+            "/v1/apps/{app}/tasks/{id}/pause",
+            any(operator::tasks::pause),
+        )
+        .route(
+            "/v1/apps/{app}/tasks/{id}/resume",
+            any(operator::tasks::resume),
+        )
+        .route(
+            "/v1/apps/{app}/tasks/{id}/cancel",
+            any(operator::tasks::cancel),
+        )
         .fallback(unknown::handle_operator)
         .with_state(state)
 }

@@ -26,16 +26,13 @@ fn origin(state: &State, parts: &Parts) -> String {
         return Deed::UNKNOWN.to_owned();
     }
     let proxies = &state.limits.trusted_proxies;
-    proxies.client(&parts.headers, &parts.extensions).to_string()
+    proxies
+        .client(&parts.headers, &parts.extensions)
+        .to_string()
 }
 
 /// The deed of an admitted call, still without an end.
-pub(crate) fn deed(
-    state: &State,
-    caller: &Administrator,
-    command: Command,
-    parts: &Parts,
-) -> Deed {
+pub(crate) fn deed(state: &State, caller: &Administrator, command: Command, parts: &Parts) -> Deed {
     Deed {
         who: caller.identifier.clone(),
         ..Deed::of_operator(origin(state, parts), caller.app.id, command.name())

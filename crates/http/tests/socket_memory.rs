@@ -8,6 +8,8 @@
 #![allow(unsafe_code, reason = "counting allocations needs an allocator")]
 #![allow(dead_code, reason = "the fixture has more than is needed here")]
 
+#[path = "shared/dispatch.rs"]
+mod dispatch;
 #[path = "server/fixture.rs"]
 mod fixture;
 

@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use pushtally_dispatch::Dispatch;
-use pushtally_http::operations::{AuditPage, Order, OrderError, Ordered, TaskPage, TaskReport, TaskRow, TaskStatus};
+use pushtally_http::operations::{
+    AuditPage, Order, OrderError, Ordered, TaskPage, TaskReport, TaskRow, TaskStatus,
+};
 use pushtally_http::{Deed, Recorder};
 use pushtally_model::{App, AppId, Clock, Entropy};
 use pushtally_stats::Stats;
@@ -35,19 +37,40 @@ pub(crate) const KEYS_MAX: usize = 4;
 pub(crate) enum Act {
     AppAdd(NewApp),
     AppList,
-    AppRotateKey { sdkappid: u32 },
-    AppDropOldKeys { sdkappid: u32 },
-    AppPause { sdkappid: u32, paused: bool },
-    Push { sdkappid: u32, order: Order },
+    AppRotateKey {
+        sdkappid: u32,
+    },
+    AppDropOldKeys {
+        sdkappid: u32,
+    },
+    AppPause {
+        sdkappid: u32,
+        paused: bool,
+    },
+    Push {
+        sdkappid: u32,
+        order: Order,
+    },
     TaskList(Listing),
-    TaskShow { sdkappid: u32, id: String },
-    TaskSet { sdkappid: u32, id: String, wanted: Wanted },
+    TaskShow {
+        sdkappid: u32,
+        id: String,
+    },
+    TaskSet {
+        sdkappid: u32,
+        id: String,
+        wanted: Wanted,
+    },
     Audit(Listing),
-    AppRotateClientKey { sdkappid: u32 },
+    AppRotateClientKey {
+        sdkappid: u32,
+    },
     LedgerStat,
     LedgerDigest,
     LedgerVerify,
-    Backup { to: PathBuf },
+    Backup {
+        to: PathBuf,
+    },
 }
 
 /// What of a list is asked for.

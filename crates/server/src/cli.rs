@@ -21,8 +21,8 @@ use crate::acts::{Act, Acts, Done, Ledger};
 use crate::config::{Config, ConfigError};
 use crate::demo::DemoArgs;
 use crate::terminal::sayln;
-use moment::moment;
 use crate::{control, demo, engine, logs, serve};
+use moment::moment;
 
 /// Exit code of a wrong command line or configuration; clap uses the same.
 const EXIT_USAGE: u8 = 2;

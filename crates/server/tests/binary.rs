@@ -471,7 +471,10 @@ fn pushes_are_stored_without_a_server_and_steered_with_and_without_one() {
     let folder = folder();
     let dir = folder.path();
     done(dir, &["app", "add", "7"]);
-    let pushed = done(dir, &["push", "7", "--title", "Hello", "--life-time", "600"]);
+    let pushed = done(
+        dir,
+        &["push", "7", "--title", "Hello", "--life-time", "600"],
+    );
     assert!(pushed.contains("goes out when one starts"), "{pushed}");
     let listed = json(&done(dir, &["task", "list", "--app", "7", "--json"]));
     let id = listed["tasks"][0]["id"].as_str().unwrap().to_owned();
@@ -503,7 +506,12 @@ fn pushes_are_stored_without_a_server_and_steered_with_and_without_one() {
         .unwrap()
         .iter()
         .rev()
-        .map(|entry| (entry["what"].as_str().unwrap(), entry["from"].as_str().unwrap()))
+        .map(|entry| {
+            (
+                entry["what"].as_str().unwrap(),
+                entry["from"].as_str().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(
         told,
@@ -514,5 +522,8 @@ fn pushes_are_stored_without_a_server_and_steered_with_and_without_one() {
             ("app resume", "control socket"),
         ]
     );
-    assert!(table.contains("control socket") && table.contains(&id), "{table}");
+    assert!(
+        table.contains("control socket") && table.contains(&id),
+        "{table}"
+    );
 }

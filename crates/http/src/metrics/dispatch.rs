@@ -67,7 +67,8 @@ fn ends(health: &Health, registry: &mut Registry) {
     }
     for ((loss, channel), count) in &health.losses {
         let channel = channel.name();
-        lost.get_or_create(&LossLabels { channel, loss }).set(*count);
+        lost.get_or_create(&LossLabels { channel, loss })
+            .set(*count);
     }
     registry.register(
         "dispatch_planned",

@@ -162,7 +162,10 @@ pub async fn order(
         notification,
         life_time_s: order.life_time_s,
     };
-    let task = dispatch.accept(app, push).await.map_err(OrderError::Accept)?;
+    let task = dispatch
+        .accept(app, push)
+        .await
+        .map_err(OrderError::Accept)?;
     let task = TaskRow::from(&task);
     Ok(Ordered { task, unknown })
 }

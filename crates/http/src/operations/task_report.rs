@@ -108,7 +108,11 @@ async fn tally(
 ) -> Result<Tally, StoreError> {
     let (app, id) = (task.draft.app, task.draft.id.as_str());
     match identities.find_task(app, Kind::Push, id).await? {
-        Some(key) => stats.tally(app, Scope::Task(key.number), Window::all()).await,
+        Some(key) => {
+            stats
+                .tally(app, Scope::Task(key.number), Window::all())
+                .await
+        }
         None => Ok(Tally::default()),
     }
 }

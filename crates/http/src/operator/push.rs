@@ -49,7 +49,14 @@ async fn send(
     mut deed: Deed,
 ) -> Result<Ordered, Problem> {
     deed.body_hash = Some(wanted.hash());
-    let sent = order(&state.dispatch, &state.audience, &*state.entropy, &app, wanted).await;
+    let sent = order(
+        &state.dispatch,
+        &state.audience,
+        &*state.entropy,
+        &app,
+        wanted,
+    )
+    .await;
     state.metrics.pushed(app.id, "operator", sent.is_ok());
     match sent {
         Ok(ordered) => {
@@ -74,16 +81,23 @@ fn refused(error: OrderError) -> Problem {
         OrderError::Field { field, value, .. } => Problem::bad_request(told).at(field, &value),
         OrderError::TooLong { .. } => Problem::bad_request(told),
         OrderError::Disabled => Problem::disabled(),
-        OrderError::NobodyKnown(_) => {
-            Problem::new(StatusCode::NOT_FOUND, "nobody", Code::AccountUnknown.text(), told)
-        }
+        OrderError::NobodyKnown(_) => Problem::new(
+            StatusCode::NOT_FOUND,
+            "nobody",
+            Code::AccountUnknown.text(),
+            told,
+        ),
         OrderError::Store(error) | OrderError::Accept(AcceptError::Store(error)) => storage(error),
         OrderError::Accept(AcceptError::TooSoon { gap_s }) => Problem::too_many(told, gap_s),
         OrderError::Accept(AcceptError::Busy { .. }) => Problem::too_many(told, 1),
-        OrderError::Accept(AcceptError::DayFull { .. }) => {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "day-full", Code::DayFull.text(), told)
-        }
-        OrderError::Accept(AcceptError::Entropy(_) | AcceptError::Id(_)) | OrderError::Entropy(_) => {
+        OrderError::Accept(AcceptError::DayFull { .. }) => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "day-full",
+            Code::DayFull.text(),
+            told,
+        ),
+        OrderError::Accept(AcceptError::Entropy(_) | AcceptError::Id(_))
+        | OrderError::Entropy(_) => {
             tracing::error!(told, "an operator's push was refused");
             Problem::new(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -8,9 +8,7 @@ use http::StatusCode;
 use http::request::Parts;
 use pushtally_model::{TaskId, TaskState};
 
-use super::{
-    Listed, answer, app, deed, not_found, require_get, require_post, storage, to_the_end,
-};
+use super::{Listed, answer, app, deed, not_found, require_get, require_post, storage, to_the_end};
 use crate::State;
 use crate::operations::{TaskPage, TaskReport, TaskRow, is_as_wanted, task_page, task_report};
 use crate::problem::Problem;
@@ -58,7 +56,13 @@ pub(crate) async fn pause(
     request: extract::Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    let work = set(Arc::clone(&state), of, parts, TaskState::Paused, "task pause");
+    let work = set(
+        Arc::clone(&state),
+        of,
+        parts,
+        TaskState::Paused,
+        "task pause",
+    );
     answer(to_the_end(work).await)
 }
 
@@ -68,7 +72,13 @@ pub(crate) async fn resume(
     request: extract::Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    let work = set(Arc::clone(&state), of, parts, TaskState::Running, "task resume");
+    let work = set(
+        Arc::clone(&state),
+        of,
+        parts,
+        TaskState::Running,
+        "task resume",
+    );
     answer(to_the_end(work).await)
 }
 
@@ -78,7 +88,13 @@ pub(crate) async fn cancel(
     request: extract::Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    let work = set(Arc::clone(&state), of, parts, TaskState::Cancelled, "task cancel");
+    let work = set(
+        Arc::clone(&state),
+        of,
+        parts,
+        TaskState::Cancelled,
+        "task cancel",
+    );
     answer(to_the_end(work).await)
 }
 

@@ -14,9 +14,8 @@ use pushtally_http::{
     Limits, Metrics, Quotas, Recorder, State, Throttles, operator_router, public_router, serve,
 };
 use pushtally_model::{
-    App, AppId, Clock as _, DeviceFacts, Kind, ManualClock, Notification, Number, Origin,
-    Quota, RegistrationId, Second, Secret, SystemEntropy, TaskDraft, TaskId, TaskKey, TaskKind,
-    Urgency,
+    App, AppId, Clock as _, DeviceFacts, Kind, ManualClock, Notification, Number, Origin, Quota,
+    RegistrationId, Second, Secret, SystemEntropy, TaskDraft, TaskId, TaskKey, TaskKind, Urgency,
 };
 use pushtally_online::{Online, Parts, Settings, secret_hash};
 use pushtally_receipt::Importer;

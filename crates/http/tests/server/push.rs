@@ -27,7 +27,9 @@ fn batch(to: &str) -> String {
 }
 
 async fn push(server: &Server, body: &str) -> Value {
-    server.post(&format!("{PUSH}?{}", credentials()), body).await
+    server
+        .post(&format!("{PUSH}?{}", credentials()), body)
+        .await
 }
 
 async fn send_batch(server: &Server, body: &str) -> Value {
@@ -81,7 +83,10 @@ async fn an_accepted_push_is_stored_under_its_task_id() {
     let draft = stored.unwrap().unwrap().draft;
     assert_eq!(draft.kind, TaskKind::Broadcast);
     assert_eq!(draft.audience, Audience::Everyone);
-    assert_eq!((draft.sender.as_str(), draft.data_id.as_str()), ("administrator", "mine"));
+    assert_eq!(
+        (draft.sender.as_str(), draft.data_id.as_str()),
+        ("administrator", "mine")
+    );
     assert!(draft.notification.online_only);
     assert_eq!(draft.deadline.0 - draft.accepted_at.0, 60);
     server.stop().await;
@@ -183,15 +188,22 @@ async fn only_an_administrator_of_the_app_sends_and_strangers_leave_no_trace() {
     for path in [PUSH, BATCH, "/v4/all_member_push/im_push"] {
         let check = async |query: String, expected: u64| {
             let reply = server.post(&format!("{path}?{query}"), &body(1)).await;
-            assert_eq!((code(&reply), &reply["TaskId"]), (expected, &json!("")), "{path} {query}");
+            assert_eq!(
+                (code(&reply), &reply["TaskId"]),
+                (expected, &json!("")),
+                "{path} {query}"
+            );
         };
-        let signed = |key: &str, name: &str, app: u32| {
-            credentials_of(name, &usersig(key, name, app, NOW_S))
-        };
+        let signed =
+            |key: &str, name: &str, app: u32| credentials_of(name, &usersig(key, name, app, NOW_S));
         check(signed(KEY, "nobody", APP.0), 90009).await;
         check(signed("second", "boss", APP.0), 70009).await;
         check(signed("second", "boss", 5), 70014).await;
-        check("sdkappid=9&identifier=a&usersig=b&random=1&contenttype=json".to_owned(), 70020).await;
+        check(
+            "sdkappid=9&identifier=a&usersig=b&random=1&contenttype=json".to_owned(),
+            70020,
+        )
+        .await;
     }
     assert_eq!(audit(&server).await, []);
     assert_eq!(tasks(&server).await, 0);
@@ -205,7 +217,10 @@ async fn the_audit_tells_who_did_what_and_holds_no_secret() {
     let accepted = push(&server, &body(1)).await;
     let refused = push(&server, "{}").await;
     let sent = send_batch(&server, &batch(r#"["a"]"#)).await;
-    assert_eq!([code(&accepted), code(&refused), code(&sent)], [0, 90005, 0]);
+    assert_eq!(
+        [code(&accepted), code(&refused), code(&sent)],
+        [0, 90005, 0]
+    );
     let entries = audit(&server).await;
     let told: Vec<_> = entries
         .iter()
@@ -222,7 +237,10 @@ async fn the_audit_tells_who_did_what_and_holds_no_secret() {
         ]
     );
     for entry in &entries {
-        assert_eq!((entry.who.as_str(), entry.app), ("administrator", Some(APP)));
+        assert_eq!(
+            (entry.who.as_str(), entry.app),
+            ("administrator", Some(APP))
+        );
         assert_eq!(entry.body_hash.len(), 64);
         assert_eq!(entry.from, "127.0.0.1");
     }

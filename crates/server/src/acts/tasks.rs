@@ -63,7 +63,8 @@ impl Acts {
         let report = match &self.ledger {
             Ledger::Open(stats) => report(stats).await?,
             Ledger::Closed(options) => {
-                let stats = Stats::open(engine.clone(), self.clock.clone(), options.clone()).await?;
+                let stats =
+                    Stats::open(engine.clone(), self.clock.clone(), options.clone()).await?;
                 let report = report(&stats).await;
                 stats.close().await?;
                 report?

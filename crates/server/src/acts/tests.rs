@@ -331,9 +331,18 @@ async fn without_a_server_a_push_is_stored_and_its_task_can_be_steered() {
         panic!("not shown")
     };
     assert_eq!((report.jobs_left, report.total.planned), (1, 0));
-    assert_eq!(status(&acts, set(id, Wanted::Paused)).await, TaskStatus::Paused);
-    assert_eq!(status(&acts, set(id, Wanted::Running)).await, TaskStatus::Running);
-    assert_eq!(status(&acts, set(id, Wanted::Cancelled)).await, TaskStatus::Cancelled);
+    assert_eq!(
+        status(&acts, set(id, Wanted::Paused)).await,
+        TaskStatus::Paused
+    );
+    assert_eq!(
+        status(&acts, set(id, Wanted::Running)).await,
+        TaskStatus::Running
+    );
+    assert_eq!(
+        status(&acts, set(id, Wanted::Cancelled)).await,
+        TaskStatus::Cancelled
+    );
     assert_eq!(
         refusal(&acts, set(id, Wanted::Running)).await,
         format!("task `{id}` is cancelled")

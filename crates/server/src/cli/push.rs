@@ -65,7 +65,9 @@ pub(super) fn run(
             sayln!("  no such account: {}", name.escape_debug());
         }
         if waits {
-            sayln!("  no server runs: it is stored and goes out when one starts, before its deadline");
+            sayln!(
+                "  no server runs: it is stored and goes out when one starts, before its deadline"
+            );
         }
     }
     Ok(())

@@ -57,7 +57,10 @@ pub(super) struct Page {
 }
 
 fn rows(text: &str) -> Result<usize, String> {
-    let rows = text.parse().ok().filter(|rows| (1..=ROWS_MAX).contains(rows));
+    let rows = text
+        .parse()
+        .ok()
+        .filter(|rows| (1..=ROWS_MAX).contains(rows));
     rows.ok_or_else(|| format!("must be 1 to {ROWS_MAX}"))
 }
 
@@ -65,7 +68,13 @@ pub(super) fn run(
     command: TaskCommand,
     perform: impl Fn(Act) -> anyhow::Result<Done>,
 ) -> anyhow::Result<()> {
-    let set = |Task { sdkappid, id }, wanted| perform(Act::TaskSet { sdkappid, id, wanted });
+    let set = |Task { sdkappid, id }, wanted| {
+        perform(Act::TaskSet {
+            sdkappid,
+            id,
+            wanted,
+        })
+    };
     let done = match command {
         TaskCommand::List { app, page } => {
             let listing = Listing {
