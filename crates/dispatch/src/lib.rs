@@ -1,4 +1,31 @@
 //! Tasks and fan-out: accept, claim, plan, send, record.
 //!
-//! It knows neither the wire nor a vendor: `http` hands it drafts, it hands channels messages, and what became of
+//! It knows neither the wire nor a vendor: `http` hands it pushes, it hands channels messages, and what became of
 //! them it reports to the ledger before anything else is changed.
+
+mod accept;
+mod dispatch;
+mod ends;
+mod error;
+mod fanout;
+mod health;
+mod live;
+mod plan;
+mod planning;
+mod quota_day;
+mod record;
+mod sending;
+mod settings;
+mod shares;
+mod standing;
+mod start;
+mod task_id;
+mod worker;
+
+pub use accept::Push;
+pub use dispatch::Dispatch;
+pub use error::AcceptError;
+pub use fanout::Parts;
+pub use health::Health;
+pub use settings::Settings;
+pub use worker::Turn;

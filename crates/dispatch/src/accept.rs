@@ -1,0 +1,114 @@
+//! Accepting a push: it is named, given its deadline, checked against its quotas and stored with its jobs, in one act.
+
+use pushtally_model::{
+    App, Audience as Addressed, Notification, Second, TaskDraft, TaskId, TaskKind, Urgency,
+};
+use pushtally_store::{AcceptLimits, Accepted, StoredTask};
+
+use crate::AcceptError;
+use crate::fanout::Fanout;
+use crate::quota_day::day_begins;
+use crate::task_id::{Parts as IdParts, task_id};
+
+/// A push as its caller hands it in, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// The command.
+    pub kind: TaskKind,
+    /// `From_Account`.
+    pub sender: String,
+    /// `MsgRandom`.
+    pub random: u32,
+    /// SHA-256 of the body as received.
+    pub body_hash: [u8; 32],
+    /// `DataId`; empty when absent.
+    pub data_id: String,
+    /// Whom it addresses.
+    pub audience: Addressed,
+    /// What it shows.
+    pub notification: Notification,
+    /// How long it may take, in seconds; `None` is the app's setting.
+    pub life_time_s: Option<u32>,
+}
+
+impl Fanout {
+    /// Stores the push, or finds the equal one of the same second.
+    pub(crate) async fn accept(&self, app: &App, push: Push) -> Result<StoredTask, AcceptError> {
+        let draft = self.draft(app, push)?;
+        let shards = match draft.kind {
+            TaskKind::Broadcast => Some(self.audience.shards(app.id).await?),
+            TaskKind::Batch => None,
+        };
+        let limits = self.limits(app, draft.accepted_at);
+        let accepted = self
+            .parts
+            .tasks
+            .accept_task(&draft, shards.as_deref(), &limits)
+            .await?;
+        match accepted {
+            Accepted::New(task) => {
+                // Named at once, so that nobody can import events under its name. Durable with its first event.
+                if let Err(error) = self.key(&task).await {
+                    tracing::error!(%error, "an accepted task could not be named yet");
+                }
+                self.note_jobs(&task).await;
+                self.ring();
+                Ok(task)
+            }
+            Accepted::Same(task) => Ok(task),
+            Accepted::DayFull => Err(AcceptError::DayFull {
+                max: limits.broadcasts_per_day.unwrap_or(u32::MAX),
+            }),
+            Accepted::TooSoon => Err(AcceptError::TooSoon {
+                gap_s: limits.broadcast_gap_s,
+            }),
+            Accepted::Busy => Err(AcceptError::Busy {
+                max: limits.open_tasks_max,
+            }),
+        }
+    }
+
+    fn draft(&self, app: &App, push: Push) -> Result<TaskDraft, AcceptError> {
+        let accepted_at = self.parts.clock.now();
+        let life_s = push.life_time_s.unwrap_or(app.task_life_s);
+        Ok(TaskDraft {
+            app: app.id,
+            id: self.name(app, &push, accepted_at)?,
+            kind: push.kind,
+            urgency: match push.kind {
+                TaskKind::Broadcast => Urgency::Bulk,
+                TaskKind::Batch => Urgency::Urgent,
+            },
+            sender: push.sender,
+            random: push.random,
+            body_hash: push.body_hash,
+            data_id: push.data_id,
+            audience: push.audience,
+            notification: push.notification,
+            accepted_at,
+            deadline: Second(accepted_at.0.saturating_add(life_s)),
+        })
+    }
+
+    fn name(&self, app: &App, push: &Push, at: Second) -> Result<TaskId, AcceptError> {
+        let mut drawn = [0; 4];
+        self.parts.entropy.fill(&mut drawn)?;
+        Ok(task_id(&IdParts {
+            kind: push.kind,
+            at,
+            app: app.id,
+            sender: &push.sender,
+            drawn: u32::from_le_bytes(drawn),
+            random: push.random,
+        })?)
+    }
+
+    fn limits(&self, app: &App, now: Second) -> AcceptLimits {
+        AcceptLimits {
+            broadcasts_per_day: Some(app.broadcasts_per_day).filter(|max| *max > 0),
+            day_begins: day_begins(now, self.settings.quota_day_offset_s),
+            broadcast_gap_s: self.settings.broadcast_gap_s,
+            open_tasks_max: self.settings.open_tasks_max,
+        }
+    }
+}

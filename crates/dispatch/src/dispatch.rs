@@ -1,0 +1,150 @@
+//! The running dispatch: starts its workers, takes pushes and wishes in, stops.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use pushtally_channel::{Message, Redeliver};
+use pushtally_model::{App, AppId, Cell, Channel, Lane, Number, Route, TaskId, TaskState};
+use pushtally_store::{Claim, StoreError, StoredTask};
+use tokio::task::JoinSet;
+
+use crate::accept::Push;
+use crate::error::AcceptError;
+use crate::fanout::{Fanout, Parts};
+use crate::health::Health;
+use crate::settings::{Settings, URGENT_SHARE, WORKERS_MAX};
+use crate::worker::{Turn, run};
+
+/// The running dispatch. Dropping it ends its workers where they stand; what they had sent without recording it is
+/// sent again by the next one.
+#[derive(Debug)]
+pub struct Dispatch {
+    fanout: Arc<Fanout>,
+    workers: Mutex<JoinSet<()>>,
+}
+
+impl Dispatch {
+    /// Puts right what a crash left, and starts the workers. Must be called within a runtime. With no workers, jobs are
+    /// worked by `turn` alone.
+    pub async fn start(parts: Parts, settings: Settings) -> Result<Arc<Self>, StoreError> {
+        let count = settings.workers.min(WORKERS_MAX);
+        let fanout = Arc::new(Fanout::new(parts, settings));
+        fanout.look_back().await?;
+        let urgent = match count {
+            0 | 1 => 0,
+            count => (count / URGENT_SHARE).max(1),
+        };
+        let mut workers = JoinSet::new();
+        for worker in 0..count {
+            let claim = if worker < urgent {
+                Claim::Urgent
+            } else {
+                Claim::Any
+            };
+            workers.spawn(keep_running(Arc::clone(&fanout), claim));
+        }
+        Ok(Arc::new(Self {
+            fanout,
+            workers: Mutex::new(workers),
+        }))
+    }
+
+    /// Accepts a push. The answer comes after it is stored with its jobs; an equal push (sender, random, body) of the same
+    /// second is answered with the task of the first.
+    pub async fn accept(&self, app: &App, push: Push) -> Result<StoredTask, AcceptError> {
+        self.fanout.accept(app, push).await
+    }
+
+    /// Sets what the operator wants of a task, unless it is cancelled or done. Holds from the next chunk on. Answers the
+    /// task as it is then; `None` when the app has no such task.
+    pub async fn set_task_state(
+        &self,
+        app: AppId,
+        id: &TaskId,
+        state: TaskState,
+    ) -> Result<Option<StoredTask>, StoreError> {
+        let tasks = &self.fanout.parts.tasks;
+        let task = tasks.set_task_state(app, id, state).await?;
+        if let Some(task) = &task
+            && task.state == TaskState::Cancelled
+        {
+            self.fanout.live.remove(app, task.seq);
+        }
+        self.fanout.ring();
+        Ok(task)
+    }
+
+    /// Pauses or resumes all tasks of an app, present and future ones. Deadlines hold.
+    pub async fn set_app_paused(&self, app: AppId, paused: bool) -> Result<(), StoreError> {
+        self.fanout.parts.tasks.set_app_paused(app, paused).await?;
+        self.fanout.ring();
+        Ok(())
+    }
+
+    /// Takes one job that may run now, and works it until it ends or must wait: what each worker does over and over.
+    pub async fn turn(&self, claim: Claim) -> Turn {
+        self.fanout.turn(claim).await
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let now = self.fanout.parts.clock.now();
+        self.fanout.counters.health(now)
+    }
+
+    /// Takes no further job; waits, within the grace, until what is being sent is recorded. A second call does nothing.
+    pub async fn stop(&self) {
+        self.fanout.stopping.send_replace(true);
+        let mut workers = std::mem::take(&mut *self.workers.lock());
+        let all = async { while workers.join_next().await.is_some() {} };
+        let grace = self.fanout.settings.stop_grace;
+        if tokio::time::timeout(grace, all).await.is_err() {
+            tracing::warn!(
+                ?grace,
+                "workers did not end in time: what they were sending is sent again"
+            );
+            workers.shutdown().await;
+        }
+    }
+}
+
+/// A worker that panics is a bug, but the others' work and its own next job go on.
+async fn keep_running(fanout: Arc<Fanout>, claim: Claim) {
+    let mut one = JoinSet::new();
+    loop {
+        one.spawn(run(Arc::clone(&fanout), claim));
+        match one.join_next().await {
+            Some(Err(error)) if error.is_panic() => {
+                tracing::error!(%error, "a worker panicked; its job waits for a restart");
+            }
+            Some(_) | None => return,
+        }
+    }
+}
+
+#[async_trait]
+impl Redeliver for Dispatch {
+    async fn missed(&self, app: AppId, number: Number) -> Vec<Message> {
+        let fanout = &self.fanout;
+        let mut missed = Vec::new();
+        for task in fanout.live.of(app, fanout.parts.clock.now()) {
+            match fanout.parts.stats.marks_of(task.key, number).await {
+                Ok(marks) if is_missed(&marks) => missed.push((*task.message).clone()),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "what a device missed is not known now");
+                    break;
+                }
+            }
+        }
+        missed
+    }
+}
+
+/// Sent over the socket, and not acknowledged.
+fn is_missed(marks: &[Cell]) -> bool {
+    let online = |lane| marks.contains(&Cell::new(Route::Online, Channel::Online, lane));
+    online(Lane::Sent) && !online(Lane::Delivered)
+}

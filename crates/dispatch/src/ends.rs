@@ -1,0 +1,328 @@
+//! How what is planned ends: devices and outcomes become ends. Pure.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use pushtally_channel::{Outcome, Target};
+use pushtally_model::{Channel, Device, Number, OwnLoss, Token, TokenKind};
+use pushtally_store::LossText;
+
+use crate::plan::Reach;
+
+/// Why something planned was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Loss {
+    Own(OwnLoss),
+    TokenGone(LossText),
+    Rejected(LossText),
+}
+
+impl Loss {
+    /// The code and text that count.
+    pub(crate) fn text(&self) -> LossText {
+        match self {
+            Self::Own(loss) => LossText::new(loss.code(), loss.text()),
+            Self::TokenGone(text) | Self::Rejected(text) => text.clone(),
+        }
+    }
+
+    /// The name in metrics: ours for our own, two for whatever a vendor says.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Own(OwnLoss::NoCredentials) => "no_credentials",
+            Self::Own(OwnLoss::NoToken) => "no_token",
+            Self::Own(OwnLoss::Expired) => "expired",
+            Self::Own(OwnLoss::Cancelled) => "cancelled",
+            Self::Own(OwnLoss::Unregistered) => "unregistered",
+            Self::Own(OwnLoss::Unavailable) => "unavailable",
+            Self::Own(OwnLoss::Slow) => "slow",
+            Self::Own(OwnLoss::Gone) => "gone",
+            Self::TokenGone(_) => "token_gone",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+}
+
+/// What happens once to everything planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    Sent,
+    Lost(Loss),
+}
+
+impl End {
+    fn own(loss: OwnLoss) -> Self {
+        Self::Lost(Loss::Own(loss))
+    }
+}
+
+/// The devices of a chunk: whom to send to, and who has ended without that.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sorted {
+    pub(crate) targets: Vec<Target>,
+    pub(crate) ends: Vec<(Number, End)>,
+    /// Where the targets of the socket would be planned if they are missed there, ascending.
+    pub(crate) offline: Vec<(Number, Channel)>,
+}
+
+/// Sorts what is pending on a channel by what is registered now. `can_send` is whether anything implements the channel.
+pub(crate) fn sort(
+    channel: Channel,
+    can_send: bool,
+    numbers: &[Number],
+    devices: Vec<Device>,
+) -> Sorted {
+    let mut registered: HashMap<Number, Device> = devices
+        .into_iter()
+        .map(|device| (device.number, device))
+        .collect();
+    let mut sorted = Sorted::default();
+    for number in numbers {
+        let loss = match registered.remove(number) {
+            None => Some(OwnLoss::Unregistered),
+            Some(device) => {
+                let offline = Reach::of(&device.facts).offline();
+                let target = target(channel, device);
+                if channel == Channel::Online {
+                    sorted.offline.push((*number, offline));
+                }
+                match target {
+                    None => Some(OwnLoss::NoToken),
+                    Some(target) if can_send => {
+                        sorted.targets.push(target);
+                        None
+                    }
+                    Some(_) if channel == Channel::Online => Some(OwnLoss::Gone),
+                    Some(_) => Some(OwnLoss::NoCredentials),
+                }
+            }
+        };
+        sorted
+            .ends
+            .extend(loss.map(|loss| (*number, End::own(loss))));
+    }
+    sorted
+}
+
+/// A device as a target of a channel; `None` when it has no token of that channel. The socket needs none.
+fn target(channel: Channel, device: Device) -> Option<Target> {
+    let is_wanted = |token: &Token| token.channel == channel && token.kind == TokenKind::Alert;
+    let token = device.facts.tokens.into_iter().find(is_wanted);
+    let reachable = channel == Channel::Online || token.is_some();
+    reachable.then_some(Target {
+        number: device.number,
+        token,
+        language: device.facts.language,
+    })
+}
+
+/// What outcomes mean.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Judged {
+    pub(crate) ends: Vec<(Number, End)>,
+    /// Nothing has ended for some, and this is how long to leave them alone.
+    pub(crate) wait: Option<Duration>,
+}
+
+/// Judges a channel's answer. A target without an outcome is one of which the channel did not say what it did.
+pub(crate) fn judge(targets: &[Target], outcomes: Vec<Outcome>, default_wait: Duration) -> Judged {
+    let mut judged = Judged::default();
+    if outcomes.len() < targets.len() {
+        judged.wait = Some(default_wait);
+    }
+    for (target, outcome) in targets.iter().zip(outcomes) {
+        let end = match outcome {
+            Outcome::Accepted => End::Sent,
+            Outcome::TokenGone { code, text } => {
+                End::Lost(Loss::TokenGone(LossText::new(code, &text)))
+            }
+            Outcome::Rejected { code, text } => {
+                End::Lost(Loss::Rejected(LossText::new(code, &text)))
+            }
+            Outcome::Lost(loss) => End::own(loss),
+            Outcome::Throttled { after } | Outcome::Unavailable { after } => {
+                judged.wait = judged.wait.max(Some(after));
+                continue;
+            }
+        };
+        judged.ends.push((target.number, end));
+    }
+    judged
+}
+
+/// Whether a device that ended so on the socket may be tried offline instead.
+pub(crate) fn is_missed(end: &End) -> bool {
+    matches!(end, End::Lost(Loss::Own(OwnLoss::Slow | OwnLoss::Gone)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pushtally_model::{DeviceFacts, Environment, RegistrationId, Second, Secret};
+
+    fn token(channel: Channel, kind: TokenKind) -> Token {
+        Token {
+            channel,
+            kind,
+            value: Secret::new("t"),
+            cert_id: 0,
+            environment: Environment::Production,
+        }
+    }
+
+    fn device(number: u32, tokens: Vec<Token>) -> Device {
+        Device {
+            number: Number(number),
+            registration_id: RegistrationId::new(format!("phone{number}")).unwrap(),
+            account: None,
+            facts: DeviceFacts {
+                tokens,
+                language: "en".to_owned(),
+                ..DeviceFacts::default()
+            },
+            registered_at: Second(0),
+        }
+    }
+
+    fn target(number: u32) -> Target {
+        Target {
+            number: Number(number),
+            token: None,
+            language: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_chunk_is_sorted_by_what_is_registered_now() {
+        let devices = vec![
+            device(1, vec![token(Channel::Apns, TokenKind::Alert)]),
+            device(2, vec![token(Channel::Apns, TokenKind::Voip)]),
+            device(3, vec![token(Channel::Fcm, TokenKind::Alert)]),
+        ];
+        let numbers = [0, 1, 2, 3].map(Number);
+        use OwnLoss::{Gone, NoCredentials, NoToken, Unregistered};
+        for (channel, can_send, targets, ends) in [
+            (
+                Channel::Online,
+                true,
+                vec![1, 2, 3],
+                vec![(0, Unregistered)],
+            ),
+            (
+                Channel::Online,
+                false,
+                vec![],
+                vec![(0, Unregistered), (1, Gone), (2, Gone), (3, Gone)],
+            ),
+            (
+                Channel::Apns,
+                true,
+                vec![1],
+                vec![(0, Unregistered), (2, NoToken), (3, NoToken)],
+            ),
+            (
+                Channel::Apns,
+                false,
+                vec![],
+                vec![
+                    (0, Unregistered),
+                    (1, NoCredentials),
+                    (2, NoToken),
+                    (3, NoToken),
+                ],
+            ),
+            (
+                Channel::Unknown,
+                false,
+                vec![],
+                vec![(0, Unregistered), (1, NoToken), (2, NoToken), (3, NoToken)],
+            ),
+        ] {
+            let sorted = sort(channel, can_send, &numbers, devices.clone());
+            let found: Vec<u32> = sorted
+                .targets
+                .iter()
+                .map(|target| target.number.0)
+                .collect();
+            assert_eq!(found, targets, "{channel:?}");
+            let ends: Vec<_> = ends
+                .into_iter()
+                .map(|(number, loss)| (Number(number), End::own(loss)))
+                .collect();
+            assert_eq!(sorted.ends, ends, "{channel:?}");
+            let offline = match channel {
+                Channel::Online => {
+                    vec![(1, Channel::Apns), (2, Channel::Unknown), (3, Channel::Fcm)]
+                }
+                _ => vec![],
+            };
+            let offline: Vec<_> = offline.into_iter().map(|(n, at)| (Number(n), at)).collect();
+            assert_eq!(sorted.offline, offline, "{channel:?}");
+        }
+    }
+
+    #[test]
+    fn outcomes_end_a_target_or_leave_it_for_later() {
+        let text = || "bad".to_owned();
+        let reason = || LossText::new(410, "bad");
+        let (short, long) = (Duration::from_secs(2), Duration::from_secs(9));
+        for (outcome, end, wait) in [
+            (Outcome::Accepted, Some(End::Sent), None),
+            (
+                Outcome::TokenGone {
+                    code: 410,
+                    text: text(),
+                },
+                Some(End::Lost(Loss::TokenGone(reason()))),
+                None,
+            ),
+            (
+                Outcome::Rejected {
+                    code: 410,
+                    text: text(),
+                },
+                Some(End::Lost(Loss::Rejected(reason()))),
+                None,
+            ),
+            (
+                Outcome::Lost(OwnLoss::Slow),
+                Some(End::own(OwnLoss::Slow)),
+                None,
+            ),
+            (Outcome::Throttled { after: long }, None, Some(long)),
+            (Outcome::Unavailable { after: short }, None, Some(short)),
+        ] {
+            let judged = judge(&[target(7)], vec![outcome.clone()], short);
+            let ends: Vec<_> = end.into_iter().map(|end| (Number(7), end)).collect();
+            assert_eq!(judged, Judged { ends, wait }, "{outcome:?}");
+        }
+        let mixed = vec![
+            Outcome::Throttled { after: short },
+            Outcome::Accepted,
+            Outcome::Unavailable { after: long },
+        ];
+        let judged = judge(&[1, 2, 3].map(target), mixed, short);
+        assert_eq!(judged.ends, [(Number(2), End::Sent)]);
+        assert_eq!(judged.wait, Some(long));
+    }
+
+    #[test]
+    fn a_channel_that_answers_too_little_has_ended_nothing_else() {
+        let judged = judge(
+            &[1, 2].map(target),
+            vec![Outcome::Accepted],
+            Duration::from_secs(5),
+        );
+        assert_eq!(judged.ends, [(Number(1), End::Sent)]);
+        assert_eq!(judged.wait, Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn names_of_losses_are_told_apart() {
+        let names: std::collections::BTreeSet<_> = OwnLoss::ALL
+            .into_iter()
+            .map(|loss| Loss::Own(loss).name())
+            .collect();
+        assert_eq!(names.len(), OwnLoss::ALL.len());
+    }
+}

@@ -1,0 +1,85 @@
+//! A plan job: the audience is evaluated once, and all that is planned is recorded in one batch.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use pushtally_channel::Attention;
+use pushtally_model::{Channel, Device, Number};
+use pushtally_store::{Job, StoreError};
+
+use crate::fanout::{Fanout, Fault, Loaded, Worked};
+use crate::plan::{Reach, channels, ways};
+use crate::record::Record;
+use crate::standing::Standing;
+
+impl Fanout {
+    /// Plans what the job covers, unless that was done already or must not be done any more, and goes on to sending.
+    pub(crate) async fn plan(&self, job: &Job) -> Result<Worked, Fault> {
+        let Some(task) = self.load(job).await? else {
+            return Ok(self.abandon(job).await?);
+        };
+        match self.standing(&task).await? {
+            Standing::Wait => return Ok(Worked::Later(self.parts.clock.now_ms())),
+            Standing::End(_) => {}
+            // Planned, and interrupted before the job ended: the audience may have changed since.
+            Standing::Go if self.parts.stats.has_planned(task.key, job.shard).await? => {}
+            Standing::Go => self.plan_once(job, &task).await?,
+        }
+        Ok(self.finish(job, &task).await?)
+    }
+
+    async fn plan_once(&self, job: &Job, task: &Loaded) -> Result<(), StoreError> {
+        // A batch plans little; it does not stand behind shards.
+        let _place = match job.shard {
+            Some(_) => self.planning.acquire().await.ok(),
+            None => None,
+        };
+        let planned = self.evaluate(job, task).await?;
+        let over_socket = planned
+            .iter()
+            .any(|(_, channel)| *channel == Channel::Online);
+        let record = Record {
+            planned,
+            ends: Vec::new(),
+        };
+        self.record(task, Channel::Unknown, &record).await?;
+        if over_socket {
+            self.keep_live(task);
+            // Whoever cancelled it meanwhile may have looked for it before it was there.
+            if let Standing::End(_) = self.standing(task).await? {
+                self.live.remove(task.app(), task.stored.seq);
+            }
+        }
+        Ok(())
+    }
+
+    async fn evaluate(
+        &self,
+        job: &Job,
+        task: &Loaded,
+    ) -> Result<Vec<(Number, Channel)>, StoreError> {
+        let draft = &task.stored.draft;
+        let presence = &self.parts.presence;
+        // One look at a whole shard; a batch's few devices are asked for one by one.
+        let connected: Option<HashMap<Number, Attention>> = job.shard.map(|shard| {
+            let connected = presence.connected(draft.app, shard);
+            connected.into_iter().collect()
+        });
+        let attention = |number| match &connected {
+            Some(connected) => connected.get(&number).copied(),
+            None => presence.attention(draft.app, number),
+        };
+        let mut planned = Vec::new();
+        let mut visit = |device: Device| {
+            let reach = Reach::of(&device.facts);
+            let attention = attention(device.number);
+            let ways = ways(reach, attention, draft.notification.online_only);
+            planned.extend(channels(device.number, ways));
+            ControlFlow::Continue(())
+        };
+        self.audience
+            .evaluate(draft.app, job.shard, &draft.audience, &mut visit)
+            .await?;
+        Ok(planned)
+    }
+}

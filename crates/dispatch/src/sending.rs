@@ -1,0 +1,233 @@
+//! A send job: what is pending on one channel is sent in chunks, and each chunk's ends are recorded before the next.
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use pushtally_channel::{Channel as Carrier, Message};
+use pushtally_model::{Cell, Channel, Lane, Number, OwnLoss, Route};
+use pushtally_store::{Job, StoreError};
+
+use crate::ends::{End, Judged, Loss, is_missed, judge, sort};
+use crate::fanout::{Fanout, Fault, Loaded, Worked};
+use crate::record::Record;
+use crate::settings::{CHANNEL_WAIT_MIN, ENDS_MAX, RETRY_WAIT, SLICE_MS};
+use crate::standing::Standing;
+
+/// What comes next in a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Another chunk.
+    Go,
+    /// Nothing before this millisecond.
+    Later(i64),
+    /// What is left ends so.
+    Lose(OwnLoss),
+}
+
+impl Fanout {
+    /// Sends what is pending on the channel until it has ended, or somebody or something says to wait. Several chunks
+    /// are with the channel at once; whatever ends the sending, each that was begun is recorded first.
+    pub(crate) async fn send(&self, job: &Job, channel: Channel) -> Result<Worked, Fault> {
+        let Some(task) = self.load(job).await? else {
+            return Ok(self.abandon(job).await?);
+        };
+        let began_ms = self.parts.clock.now_ms();
+        let carrier = self.parts.channels.get(&channel).map(AsRef::as_ref);
+        let chunk_max =
+            carrier.map_or(ENDS_MAX, |carrier| carrier.targets_max().clamp(1, ENDS_MAX));
+        let message = task.message();
+        let to = Chunk {
+            task: &task,
+            channel,
+            carrier,
+            message: &message,
+        };
+        let pending = self.pending_on(job, &task, channel).await?;
+        let mut left = pending.as_slice();
+        let mut next: Result<Next, Fault> = Ok(Next::Go);
+        let mut sending = FuturesUnordered::new();
+        loop {
+            while let Ok(Next::Go) = next
+                && !left.is_empty()
+                && sending.len() < self.settings.chunks_at_once.max(1)
+            {
+                next = self.next(&task, began_ms).await.map_err(Fault::from);
+                if let Ok(Next::Go) = next {
+                    let (chunk, rest) = left.split_at(chunk_max.min(left.len()));
+                    left = rest;
+                    sending.push(self.send_chunk(&to, chunk));
+                }
+            }
+            let Some(sent) = sending.next().await else {
+                break;
+            };
+            next = worse(next, sent);
+        }
+        match next? {
+            Next::Later(not_before_ms) => return Ok(Worked::Later(not_before_ms)),
+            Next::Lose(loss) => self.lose(&task, channel, left, loss).await?,
+            Next::Go => {}
+        }
+        Ok(self.finish(job, &task).await?)
+    }
+
+    /// Whether another chunk may be sent now.
+    async fn next(&self, task: &Loaded, began_ms: i64) -> Result<Next, StoreError> {
+        let standing = self.standing(task).await?;
+        let now_ms = self.parts.clock.now_ms();
+        Ok(match standing {
+            Standing::Wait => Next::Later(now_ms),
+            Standing::End(loss) => Next::Lose(loss),
+            Standing::Go if self.is_stopping() || now_ms - began_ms >= SLICE_MS => {
+                Next::Later(now_ms)
+            }
+            Standing::Go => Next::Go,
+        })
+    }
+
+    async fn pending_on(
+        &self,
+        job: &Job,
+        task: &Loaded,
+        channel: Channel,
+    ) -> Result<Vec<Number>, StoreError> {
+        let pending = self.parts.stats.pending(task.key, job.shard).await?;
+        let on_channel = pending.into_iter().filter(|(_, at, _)| *at == channel);
+        Ok(on_channel.map(|(_, _, number)| number).collect())
+    }
+
+    /// Ends all of these for one reason.
+    async fn lose(
+        &self,
+        task: &Loaded,
+        channel: Channel,
+        numbers: &[Number],
+        loss: OwnLoss,
+    ) -> Result<(), StoreError> {
+        for numbers in numbers.chunks(ENDS_MAX) {
+            let lost = |number: &Number| (*number, End::Lost(Loss::Own(loss)));
+            let record = Record {
+                ends: numbers.iter().map(lost).collect(),
+                planned: Vec::new(),
+            };
+            self.record(task, channel, &record).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends one chunk and records what ended. Answers until when to wait, if the channel said so.
+    async fn send_chunk(&self, to: &Chunk<'_>, numbers: &[Number]) -> Result<Next, Fault> {
+        let app = to.task.app();
+        let devices = self.parts.devices.find_devices(app, numbers).await?;
+        let sorted = sort(to.channel, to.carrier.is_some(), numbers, devices);
+        let judged = match to.carrier {
+            Some(carrier) if !sorted.targets.is_empty() => {
+                let outcomes = carrier.send(to.message, &sorted.targets).await;
+                judge(&sorted.targets, outcomes, RETRY_WAIT)
+            }
+            Some(_) | None => Judged::default(),
+        };
+        // From here on something may have been sent: if it cannot be recorded, nobody may send it again.
+        let mut record = Record {
+            ends: sorted.ends,
+            planned: Vec::new(),
+        };
+        record.ends.extend(judged.ends);
+        if to.channel == Channel::Online && !to.message.notification.online_only {
+            let planned = self.instead(to.task, &record.ends, &sorted.offline).await;
+            record.planned = planned.map_err(Fault::Unrecorded)?;
+        }
+        let recorded = self.record(to.task, to.channel, &record).await;
+        recorded.map_err(Fault::Unrecorded)?;
+        Ok(judged.wait.map_or(Next::Go, |wait| {
+            let wait_ms = i64::try_from(wait.max(CHANNEL_WAIT_MIN).as_millis());
+            let now_ms = self.parts.clock.now_ms();
+            let until = now_ms.saturating_add(wait_ms.unwrap_or(i64::MAX));
+            Next::Later(until.min(i64::from(to.message.deadline.0) * 1000))
+        }))
+    }
+
+    /// Devices that were missed on the socket and are not planned offline yet: they are planned so, once, in the same
+    /// report as the loss.
+    async fn instead(
+        &self,
+        task: &Loaded,
+        ends: &[(Number, End)],
+        offline: &[(Number, Channel)],
+    ) -> Result<Vec<(Number, Channel)>, StoreError> {
+        let mut planned = Vec::new();
+        for (number, _) in ends.iter().filter(|(_, end)| is_missed(end)) {
+            let at = offline.binary_search_by_key(number, |(number, _)| *number);
+            let Some(way) = at.ok().and_then(|at| offline.get(at)) else {
+                continue;
+            };
+            let marks = self.parts.stats.marks_of(task.key, *number).await?;
+            if !marks.iter().any(|cell| is_planned_offline(*cell)) {
+                planned.push(*way);
+            }
+        }
+        Ok(planned)
+    }
+}
+
+/// What comes next after a chunk: what must not be repeated comes before what failed, that before waiting; the
+/// longest wait counts. An end of all that is left stays.
+fn worse(next: Result<Next, Fault>, sent: Result<Next, Fault>) -> Result<Next, Fault> {
+    match (next, sent) {
+        (Err(fault @ Fault::Unrecorded(_)), _) | (_, Err(fault @ Fault::Unrecorded(_))) => {
+            Err(fault)
+        }
+        (Err(fault), _) | (_, Err(fault)) => Err(fault),
+        (Ok(Next::Lose(loss)), Ok(_)) | (Ok(_), Ok(Next::Lose(loss))) => Ok(Next::Lose(loss)),
+        (Ok(Next::Later(a)), Ok(Next::Later(b))) => Ok(Next::Later(a.max(b))),
+        (Ok(Next::Later(ms)), Ok(Next::Go)) | (Ok(Next::Go), Ok(Next::Later(ms))) => {
+            Ok(Next::Later(ms))
+        }
+        (Ok(Next::Go), Ok(Next::Go)) => Ok(Next::Go),
+    }
+}
+
+/// What a chunk is sent with.
+struct Chunk<'a> {
+    task: &'a Loaded,
+    channel: Channel,
+    carrier: Option<&'a dyn Carrier>,
+    message: &'a Message,
+}
+
+fn is_planned_offline(cell: Cell) -> bool {
+    cell.route() == Route::Offline && cell.lane() == Lane::Planned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(next: Result<Next, Fault>, sent: Result<Next, Fault>, expected: &str) {
+        assert_eq!(format!("{:?}", worse(next, sent)), expected);
+    }
+
+    #[test]
+    fn what_must_not_be_repeated_comes_first_and_the_longest_wait_counts() {
+        let full = || StoreError::Full {
+            what: "x".to_owned(),
+        };
+        let (store, unrecorded) = (
+            || Err(Fault::Store(full())),
+            || Err(Fault::Unrecorded(full())),
+        );
+        let (go, lose) = (|| Ok(Next::Go), || Ok(Next::Lose(OwnLoss::Expired)));
+        let later = |ms| Ok(Next::Later(ms));
+        let unrecorded_says = "Err(Unrecorded(Full { what: \"x\" }))";
+        let store_says = "Err(Store(Full { what: \"x\" }))";
+        check(go(), go(), "Ok(Go)");
+        check(go(), later(5), "Ok(Later(5))");
+        check(later(9), go(), "Ok(Later(9))");
+        check(later(9), later(5), "Ok(Later(9))");
+        check(lose(), later(5), "Ok(Lose(Expired))");
+        check(store(), later(5), store_says);
+        check(lose(), store(), store_says);
+        check(store(), unrecorded(), unrecorded_says);
+        check(unrecorded(), store(), unrecorded_says);
+        check(unrecorded(), go(), unrecorded_says);
+    }
+}

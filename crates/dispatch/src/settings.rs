@@ -1,0 +1,88 @@
+//! Every bound of this crate, with its reason.
+
+use std::time::Duration;
+
+/// What an operator may set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Jobs worked on at once, 1 to 256. From 2 on, an eighth of them, at least one, takes urgent jobs only. A job that
+    /// waits for its channel's answer holds its worker, and costs nothing else.
+    pub workers: usize,
+    /// Chunks of one job that are with their channel at once, at least 1: one slow socket delays its own chunk.
+    pub chunks_at_once: usize,
+    /// How long before midnight UTC a quota day begins, in seconds; 28,800 for UTC+8.
+    pub quota_day_offset_s: i32,
+    /// Seconds that must lie between two broadcasts of an app.
+    pub broadcast_gap_s: u32,
+    /// Tasks of an app that may have jobs left; one more is refused.
+    pub open_tasks_max: usize,
+    /// How long a stop waits for what is being sent to be recorded.
+    pub stop_grace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            workers: 64,
+            chunks_at_once: 16,
+            quota_day_offset_s: 8 * 3600,
+            broadcast_gap_s: 1,
+            open_tasks_max: 10_000,
+            stop_grace: Duration::from_secs(15),
+        }
+    }
+}
+
+/// More workers than this only wait for each other.
+pub(crate) const WORKERS_MAX: usize = 256;
+
+/// The part of the workers that takes urgent jobs only, as a divisor.
+pub(crate) const URGENT_SHARE: usize = 8;
+
+/// The part of the workers that one channel may hold in one lane, as a divisor: two lanes of a channel that does not
+/// answer leave a third of the workers to everybody else.
+pub(crate) const CHANNEL_SHARE: usize = 3;
+/// The part of that which one app may hold, as a divisor: its slow phones leave the other half to other apps.
+pub(crate) const APP_SHARE: usize = 2;
+
+/// Shards planned at once: each holds what it plans in memory, some megabytes.
+pub(crate) const PLANS_AT_ONCE: usize = 4;
+
+/// How long a job waits whose channel or app holds its share of the workers.
+pub(crate) const SHARE_WAIT_MS: i64 = 100;
+
+/// How long a job keeps its worker while others may be waiting; then it goes to the end of the row.
+pub(crate) const SLICE_MS: i64 = 250;
+
+/// Ends in one report: as many as one commit takes.
+pub(crate) const ENDS_MAX: usize = 16_384;
+
+/// Waits between attempts to record while the ledger's intake is full: doubled from the first to the last.
+pub(crate) const RECORD_WAIT_MIN: Duration = Duration::from_millis(5);
+/// The last of them.
+pub(crate) const RECORD_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// How long a job rests after its store did not answer, or its channel said nothing of a target.
+pub(crate) const RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// A job that is told to wait rests at least so long, so that a channel that says "at once" is not asked without end.
+pub(crate) const CHANNEL_WAIT_MIN: Duration = Duration::from_millis(50);
+
+/// A worker that waits for a time looks again after so long, whatever it was told.
+pub(crate) const IDLE_WAIT_MAX: Duration = Duration::from_secs(60);
+/// And never sooner than this, so that no clock can make it spin.
+pub(crate) const IDLE_WAIT_MIN: Duration = Duration::from_millis(5);
+
+/// Pushes that a device may get again when it connects, for each app: the newest.
+pub(crate) const LIVE_TASKS_MAX: usize = 32;
+
+/// Newest tasks looked at when starting, for gauges and for what to send again on connecting.
+pub(crate) const START_TASKS_MAX: usize = 4096;
+/// Of them, the newest whose marks are compared with their jobs: each costs its pages. Only a restored or damaged
+/// store can differ, and then the newest do.
+pub(crate) const REOPEN_TASKS_MAX: usize = 256;
+/// Tasks read at once when starting.
+pub(crate) const START_PAGE: usize = 256;
+
+/// Locks that keep two jobs of one task from finishing at the same moment, shared by tasks.
+pub(crate) const FINISH_LOCKS: usize = 64;

@@ -1,0 +1,61 @@
+//! What may be done with what a task has pending. Pure.
+
+use pushtally_model::{OwnLoss, Second, TaskState};
+
+/// How a task stands at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Plan and send.
+    Go,
+    /// Do nothing until somebody resumes it, or the deadline.
+    Wait,
+    /// Send and plan nothing more: what is pending ends so.
+    End(OwnLoss),
+}
+
+/// A cancelled task ends as cancelled whatever the time; the deadline holds for paused tasks and apps too.
+pub(crate) fn standing(
+    state: TaskState,
+    app_paused: bool,
+    now: Second,
+    deadline: Second,
+) -> Standing {
+    match state {
+        TaskState::Cancelled => Standing::End(OwnLoss::Cancelled),
+        TaskState::Running | TaskState::Paused if now >= deadline => {
+            Standing::End(OwnLoss::Expired)
+        }
+        TaskState::Paused => Standing::Wait,
+        TaskState::Running if app_paused => Standing::Wait,
+        TaskState::Running => Standing::Go,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use TaskState::{Cancelled, Paused, Running};
+
+    #[test]
+    fn cancelling_comes_before_the_deadline_and_the_deadline_before_a_pause() {
+        let (cancelled, expired) = (
+            Standing::End(OwnLoss::Cancelled),
+            Standing::End(OwnLoss::Expired),
+        );
+        for (state, app_paused, now, expected) in [
+            (Running, false, 99, Standing::Go),
+            (Running, true, 99, Standing::Wait),
+            (Paused, false, 99, Standing::Wait),
+            (Paused, true, 99, Standing::Wait),
+            (Cancelled, false, 99, cancelled),
+            (Cancelled, true, 99, cancelled),
+            (Running, false, 100, expired),
+            (Running, true, 100, expired),
+            (Paused, false, 101, expired),
+            (Cancelled, true, 101, cancelled),
+        ] {
+            let found = standing(state, app_paused, Second(now), Second(100));
+            assert_eq!(found, expected, "{state:?} {app_paused} {now}");
+        }
+    }
+}

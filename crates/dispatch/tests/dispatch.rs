@@ -1,0 +1,27 @@
+//! Dispatch over the in-memory engine, with scripted phones and vendors, a clock that tests move, and crashes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise, and prints its seeds"
+)]
+
+#[path = "dispatch/accepting.rs"]
+mod accepting;
+#[path = "dispatch/closing.rs"]
+mod closing;
+#[path = "dispatch/fuse.rs"]
+mod fuse;
+#[path = "dispatch/lanes.rs"]
+mod lanes;
+#[path = "dispatch/naive.rs"]
+mod naive;
+#[path = "dispatch/phones.rs"]
+mod phones;
+#[path = "dispatch/schedules.rs"]
+mod schedules;
+#[path = "dispatch/starting.rs"]
+mod starting;
+#[path = "dispatch/world.rs"]
+mod world;
