@@ -14,7 +14,7 @@ use crate::disk::{Disk, RealDisk};
 use crate::engine::{LocalEngine, LocalOptions};
 use crate::error::LocalError;
 use crate::format::Format;
-use crate::layout::{APPS, EVENTS, FORMAT, NAMES, PAGES, keep_private};
+use crate::layout::{APPS, EVENTS, FORMAT, NAMES, PAGES, STATE, keep_private};
 use crate::log::Moment;
 use crate::tables::TableSet;
 
@@ -24,7 +24,7 @@ const COPY_LEN: usize = 1 << 20;
 /// What a backup holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BackupReport {
-    /// Bytes of the logs and tables copied.
+    /// Bytes of the logs, tables and state copied.
     pub bytes: u64,
     /// How long commits waited, in microseconds.
     pub pause_us: u128,
@@ -36,9 +36,16 @@ impl LocalEngine {
         make_empty(&*self.disk, to)?;
         let _kept = self.log.keep();
         let asked = Instant::now();
-        let (moment, tables) = self.log.pause(|| self.tables.set())?;
+        // The state of the same moment: what it says was planned is in the log.
+        let during = || (self.tables.set(), self.state.snapshot());
+        let (moment, (tables, state)) = self.log.pause(during)?;
         let pause_us = asked.elapsed().as_micros();
+        let state = state.map_err(|error| LocalError::Io {
+            what: format!("read `{STATE}`"),
+            source: std::io::Error::other(error),
+        })?;
         let bytes = self.copy(&moment, &tables, to)?;
+        let bytes = bytes + state.write(&self.disk, &to.join(STATE))?;
         let apps = LocalApps::open(&to.join(APPS))?;
         for app in self.apps.read()? {
             apps.write(&app)?;
@@ -117,6 +124,14 @@ pub fn restore(
         copy_dir(&disk, &from.join(part), &to.join(part))?;
     }
     copy_file(&from.join(APPS), &to.join(APPS))?;
+    // Backups of before there were devices have none.
+    let state = from.join(STATE);
+    if disk
+        .exists(&state)
+        .map_err(|e| LocalError::of_io("look for", &state, e))?
+    {
+        copy_file(&state, &to.join(STATE))?;
+    }
     copy_file(&format, &to.join(FORMAT))?;
     disk.sync_dir(to)
         .map_err(|e| LocalError::of_io("sync", to, e))?;

@@ -21,10 +21,11 @@ use crate::disk::{Disk, RealDisk};
 use crate::error::LocalError;
 use crate::format::{Format, Lock};
 use crate::identities::LocalIdentities;
-use crate::layout::{APPS, EVENTS, NAMES, PAGES, RELAYS, keep_private};
+use crate::layout::{APPS, EVENTS, NAMES, PAGES, RELAYS, STATE, keep_private};
 use crate::log::LocalLog;
 use crate::relay_queue;
 use crate::segments::{OpenReport, SegmentLog, SegmentOptions};
+use crate::state::State;
 use crate::tables::Tables;
 
 const EVENTS_MAGIC: [u8; 8] = *b"PTEVENTS";
@@ -40,6 +41,8 @@ pub struct LocalOptions {
     pub segment_len_max: u64,
     /// Bytes of calls that may wait in one app's relay queue.
     pub relay_bytes_max: u64,
+    /// Bytes of devices, tasks and jobs that are kept in memory.
+    pub cache_bytes: usize,
 }
 
 impl Default for LocalOptions {
@@ -48,6 +51,7 @@ impl Default for LocalOptions {
             partitions: 64,
             segment_len_max: 64 << 20,
             relay_bytes_max: 4 << 30,
+            cache_bytes: 64 << 20,
         }
     }
 }
@@ -64,8 +68,7 @@ pub struct LocalEngine {
     relays: Arc<relay_queue::RelayQueue>,
     pub(crate) partitions: u16,
     merger: Merger,
-    /// Devices, tasks and the audit, which this engine does not store yet: they end with the process.
-    unstored: Engine,
+    pub(crate) state: Arc<State>,
     _lock: Lock,
 }
 
@@ -127,6 +130,19 @@ impl LocalEngine {
             torn,
         ));
         let apps = Arc::new(LocalApps::open(&dir.join(APPS))?);
+        let reserving = Arc::clone(&log);
+        let state = Arc::new(State::open(
+            Arc::clone(&disk),
+            &dir.join(STATE),
+            options.cache_bytes,
+            Box::new(move |app, count| reserving.reserve_numbers(app, count)),
+        )?);
+        // The two are copied and restored apart: whichever is older, no number is given twice.
+        let numbers_end = state.numbers_end().map_err(|error| LocalError::Io {
+            what: format!("read the numbers of devices from `{STATE}`"),
+            source: std::io::Error::other(error),
+        })?;
+        identities.raise(0, &numbers_end);
         let relays = relay_queue::RelayQueue::open(
             Arc::clone(&disk),
             &dir.join(RELAYS),
@@ -143,7 +159,7 @@ impl LocalEngine {
             relays: Arc::new(relays),
             partitions: format.partitions,
             merger,
-            unstored: pushtally_store::memory::engine(),
+            state,
             _lock: lock,
         })
     }
@@ -161,9 +177,9 @@ impl LocalEngine {
             pages: Arc::new(pages),
             apps: Arc::clone(&self.apps) as _,
             relays: Arc::new(LocalRelays(Arc::clone(&self.relays))),
-            devices: Arc::clone(&self.unstored.devices),
-            tasks: Arc::clone(&self.unstored.tasks),
-            audit: Arc::clone(&self.unstored.audit),
+            devices: Arc::clone(&self.state) as _,
+            tasks: Arc::clone(&self.state) as _,
+            audit: Arc::clone(&self.state) as _,
         }
     }
 
@@ -176,6 +192,7 @@ impl LocalEngine {
     /// Closes in order: whatever is damaged afterwards is noticed at the next start.
     pub fn close(&self) -> Result<(), LocalError> {
         self.merger.stop();
+        self.state.close();
         self.relays.close()?;
         self.log.seal()
     }
@@ -183,6 +200,13 @@ impl LocalEngine {
     /// Merges all snapshots into one table, the smallest form on disk. Intake and queries go on.
     pub fn compact(&self) -> Result<(), LocalError> {
         self.tables.merge_all()
+    }
+}
+
+impl Drop for LocalEngine {
+    /// The lock goes with the engine: nothing may be written after it, whoever still holds a port.
+    fn drop(&mut self) {
+        self.state.close();
     }
 }
 

@@ -8,6 +8,7 @@ mod index;
 mod record;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use parking_lot::RwLock;
 use pushtally_model::{AppId, Entropy, Kind, LossId, Number, TaskKey, TaskNumber};
@@ -130,6 +131,16 @@ impl LocalIdentities {
                 inner.put(&Record::RaiseNumbers(*app, *end));
             }
         }
+    }
+
+    /// Reserves numbers of an app, none of which a name has or will get; `None` when it has no more. Durable once they are
+    /// flushed.
+    pub(crate) fn reserve(&self, app: AppId, count: u32) -> Option<Range<u32>> {
+        let inner = &mut *self.inner.write();
+        let first = inner.next_number.get(&app).copied().unwrap_or_default();
+        let end = first.checked_add(count)?;
+        inner.put(&Record::RaiseNumbers(app, end));
+        Some(first..end)
     }
 
     /// Which numbers the ledger uses that no name here has.

@@ -15,12 +15,14 @@ pub(crate) const PAGES: &str = "pages";
 pub(crate) const RELAYS: &str = "relays";
 /// The apps made at run time.
 pub(crate) const APPS: &str = "apps.redb";
+/// Devices, tasks, jobs and the audit.
+pub(crate) const STATE: &str = "state.redb";
 /// The mark of a data directory.
 pub(crate) const FORMAT: &str = "FORMAT";
 /// Held by the process that works in it.
 pub(crate) const LOCK: &str = "LOCK";
 /// What only a marked directory holds.
-pub(crate) const PARTS: [&str; 3] = [EVENTS, NAMES, PAGES];
+pub(crate) const PARTS: [&str; 4] = [EVENTS, NAMES, PAGES, STATE];
 
 /// The directory holds keys: nobody else on the machine may look.
 pub(crate) fn keep_private(dir: &Path) -> Result<(), LocalError> {

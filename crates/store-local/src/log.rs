@@ -3,12 +3,13 @@
 //! Invariant: names are flushed before the batch that may use their numbers, under one lock; so whatever a
 //! durable event names is durable too.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use pushtally_ledger::{Batch, decode, encode};
+use pushtally_model::AppId;
 use pushtally_store::{BatchVisitor, Log, LogReport, Position, StoreError};
 
 use crate::error::LocalError;
@@ -69,6 +70,18 @@ impl LocalLog {
         self.identities.flush(&mut logs.names)?;
         logs.names.seal()?;
         logs.events.seal()
+    }
+
+    /// Reserves numbers for devices, durably; `None` when the app has no more.
+    pub(crate) fn reserve_numbers(
+        &self,
+        app: AppId,
+        count: u32,
+    ) -> Result<Option<Range<u32>>, LocalError> {
+        let logs = &mut *self.logs.lock();
+        let reserved = self.identities.reserve(app, count);
+        self.identities.flush(&mut logs.names)?;
+        Ok(reserved)
     }
 
     /// Keeps segments from being removed while the guard lives.

@@ -4,8 +4,16 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a broken contract must stop the test that runs it"
 )]
+
+mod apps;
+mod audit;
+mod devices;
+mod jobs;
+mod relays;
+mod tasks;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -15,8 +23,8 @@ use pushtally_ledger::{
     Batch, Counters, Form, MarksPage, Page, PageKey, Record, Section, StoredPage, TotalPage,
 };
 use pushtally_model::{
-    App, AppId, Cell, Channel, Event, Kind, Lane, LossId, Number, Origin, Route, Second, Secret,
-    Source, TaskKey, TaskNumber,
+    AppId, Cell, Channel, Event, Kind, Lane, LossId, Number, Origin, Route, Second, Source,
+    TaskKey, TaskNumber,
 };
 
 use crate::ports::{Engine, LossText, Names, Position, Recipient, Snapshot, TaskName};
@@ -30,8 +38,12 @@ pub async fn check_all(mut fresh: impl AsyncFnMut() -> Engine) {
     losses_are_bounded(fresh().await).await;
     raised_numbers_are_not_given(fresh().await).await;
     additions_unite_and_whole_pages_replace(fresh().await).await;
-    apps_are_replaced_by_id(fresh().await).await;
-    relay_calls_wait_until_done(fresh().await).await;
+    apps::apps_are_replaced_by_id(fresh().await).await;
+    relays::relay_calls_wait_until_done(fresh().await).await;
+    devices::check(&mut fresh).await;
+    tasks::check(&mut fresh).await;
+    jobs::check(&mut fresh).await;
+    audit::entries_come_newest_first(fresh().await).await;
 }
 
 fn batch(n: u32) -> Batch {
@@ -340,63 +352,4 @@ pub async fn additions_unite_and_whole_pages_replace(engine: Engine) {
         [Some(totals), None]
     );
     assert_eq!(engine.pages.verify().await.unwrap(), 1);
-}
-
-/// Apps are listed by id and replaced whole.
-pub async fn apps_are_replaced_by_id(engine: Engine) {
-    let mut app = App::new(APP, Secret::new("key"));
-    engine.apps.put(&app).await.unwrap();
-    engine
-        .apps
-        .put(&App::new(AppId(7), Secret::new("other")))
-        .await
-        .unwrap();
-    app.keys.insert(0, Secret::new("newer"));
-    app.relay_to = Some("http://127.0.0.1:1/".to_owned());
-    app.retention.counts_days = Some(90);
-    app.client_key = Some(Secret::new("in every copy"));
-    app.devices_max = 5_000_000_000;
-    app.task_life_s = 60;
-    app.broadcasts_per_day = 0;
-    app.registrations_per_second = 7;
-    engine.apps.put(&app).await.unwrap();
-    assert_eq!(
-        engine.apps.list().await.unwrap(),
-        [App::new(AppId(7), Secret::new("other")), app]
-    );
-}
-
-/// A queue keeps the order and forgets only what is done.
-pub async fn relay_calls_wait_until_done(engine: Engine) {
-    let mut places = Vec::new();
-    for n in 0..5u8 {
-        places.push(engine.relays.push(APP, vec![n; 10].into()).await.unwrap());
-    }
-    let cursor = engine.relays.cursor(APP).await.unwrap();
-    let calls = engine.relays.read(APP, cursor, 2, 1000).await.unwrap();
-    assert_eq!(
-        calls
-            .iter()
-            .map(|call| (call.at, call.call[0]))
-            .collect::<Vec<_>>(),
-        [(places[0], 0), (places[1], 1)]
-    );
-    assert_eq!(
-        engine.relays.read(APP, cursor, 9, 1).await.unwrap().len(),
-        1,
-        "at least one call, whatever its size"
-    );
-    engine.relays.done(APP, places[2]).await.unwrap();
-    assert_eq!(engine.relays.cursor(APP).await.unwrap(), places[2]);
-    assert_eq!(engine.relays.backlog(APP).await.unwrap().calls, 2);
-    let rest = engine.relays.read(APP, places[2], 9, 1000).await.unwrap();
-    assert_eq!(
-        rest.iter().map(|call| call.call[0]).collect::<Vec<_>>(),
-        [3, 4]
-    );
-    assert_eq!(
-        engine.relays.backlog(AppId(7)).await.unwrap().calls,
-        0,
-        "queues do not cross apps"
-    );
 }

@@ -1,0 +1,215 @@
+//! Devices, tasks, jobs and the audit: `state.redb`, one thread that writes it, and the queue of open jobs in memory.
+//!
+//! Acts that change something wait for the writer, which puts whatever waits into one transaction and answers after its
+//! commit; the queue of jobs follows the commit. Reads look at the last commit. Claims are in memory only.
+
+mod audit;
+mod commit;
+mod database;
+mod devices;
+mod file;
+mod numbers;
+mod ports;
+mod rows;
+mod tables;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use pushtally_model::AppId;
+use pushtally_store::StoreError;
+use pushtally_store::job_queue::JobQueue;
+use redb::ReadableTable;
+
+use crate::disk::Disk;
+use crate::error::LocalError;
+
+use commit::Writer;
+use database::StateDatabase;
+use numbers::Numbers;
+use rows::AppRow;
+use tables::{APPS, ActError, JOBS, TASKS, Tables};
+use writer::{Asked, Line, Outcome, WriteQueue, stopped};
+
+pub(crate) use numbers::Reserve;
+
+// Bounds.
+
+/// Acts of one app, of one class, that may wait: a tenth of a second's work.
+const LINE_LEN_MAX: usize = 1024;
+/// Acts that may wait in all. An act holds at most a request's body.
+const QUEUE_LEN_MAX: usize = 4096;
+/// Acts of one transaction: more would make the first of them wait for the last.
+const GROUP_LEN_MAX: usize = 256;
+/// Device numbers reserved at once: one sync of the names log for so many new devices, and as many lost at most when
+/// the process ends. A shard has 65,536.
+const NUMBERS_BLOCK: u32 = 1024;
+/// Devices read at once while a shard is visited: some hundred kilobytes.
+const VISIT_LEN: usize = 1024;
+/// Numbers that are looked up without leaving the caller's thread.
+const DIRECT_LEN_MAX: usize = 16;
+
+/// The store of devices, tasks, jobs and the audit.
+pub(crate) struct State {
+    database: Arc<StateDatabase>,
+    queue: Arc<WriteQueue>,
+    jobs: Arc<Mutex<JobQueue>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("State")
+    }
+}
+
+impl State {
+    /// Opens the file, making it when it is missing, and starts the writer. `cache_bytes` bounds what redb keeps in memory.
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        path: &Path,
+        cache_bytes: usize,
+        reserve: Box<Reserve>,
+    ) -> Result<Self, LocalError> {
+        let database = Arc::new(StateDatabase::open(disk, path, cache_bytes)?);
+        let jobs = database.read(|read| {
+            let mut queue = tasks::queue(&read.open_table(TASKS)?, &read.open_table(JOBS)?)?;
+            for row in read.open_table(APPS)?.iter()? {
+                let (app, row) = row?;
+                if tables::decode::<AppRow>("apps", row.value())?.paused {
+                    queue.set_app_paused(AppId(app.value()), true);
+                }
+            }
+            Ok(queue)
+        });
+        let jobs = Arc::new(Mutex::new(jobs.map_err(|error| unreadable(path, &error))?));
+        let queue = Arc::new(WriteQueue::default());
+        let writer = Writer {
+            database: Arc::clone(&database),
+            queue: Arc::clone(&queue),
+            jobs: Arc::clone(&jobs),
+            numbers: Numbers::new(reserve),
+        };
+        let thread = std::thread::Builder::new()
+            .name("pushtally-state".to_owned())
+            .spawn(move || writer.run());
+        let thread = thread.map_err(|source| LocalError::Io {
+            what: "start a thread".to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            database,
+            queue,
+            jobs,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// One above the highest number ever given to a device, by app.
+    pub(crate) fn numbers_end(&self) -> Result<std::collections::BTreeMap<AppId, u32>, StoreError> {
+        self.read(|read| {
+            let mut ends = std::collections::BTreeMap::new();
+            for row in read.open_table(APPS)?.iter()? {
+                let (app, row) = row?;
+                let end = tables::decode::<AppRow>("apps", row.value())?.numbers_end;
+                if end > 0 {
+                    ends.insert(AppId(app.value()), end);
+                }
+            }
+            Ok(ends)
+        })
+    }
+
+    /// Writes what waits, then takes and answers nothing more.
+    pub(crate) fn close(&self) {
+        self.queue.stop();
+        if let Some(thread) = self.thread.lock().take() {
+            // A writer that panicked has said so; what it did not commit was not acknowledged.
+            let _ = thread.join();
+        }
+        self.database.close();
+    }
+
+    /// The last commit, to be copied by [`StateCopy::write`].
+    pub(crate) fn snapshot(&self) -> Result<StateCopy, StoreError> {
+        Ok(StateCopy(self.database.begin_read()?))
+    }
+
+    fn read<R>(
+        &self,
+        look: impl FnOnce(&redb::ReadTransaction) -> Result<R, ActError>,
+    ) -> Result<R, StoreError> {
+        self.database.read(look)
+    }
+
+    /// Has an act done by the writer.
+    async fn act<R: Send + 'static>(
+        &self,
+        line: Line,
+        run: impl FnOnce(&mut Tables<'_>, &mut Numbers) -> Result<Outcome<R>, ActError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let (asked, answer) = Asked::new(run);
+        self.queue.put(line, Box::new(asked))?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Reads where blocking is allowed: what may take longer than a few look-ups.
+    async fn read_apart<R: Send + 'static>(
+        &self,
+        look: impl FnOnce(&redb::ReadTransaction) -> Result<R, ActError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let database = Arc::clone(&self.database);
+        match tokio::task::spawn_blocking(move || database.read(look)).await {
+            Ok(answer) => answer,
+            Err(error) => Err(StoreError::Io {
+                what: format!("a read of devices or tasks stopped: {error}"),
+            }),
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// A moment of the store.
+pub(crate) struct StateCopy(redb::ReadTransaction);
+
+impl StateCopy {
+    /// Writes everything into a new file; answers its bytes.
+    pub(crate) fn write(self, disk: &Arc<dyn Disk>, path: &Path) -> Result<u64, LocalError> {
+        let target = StateDatabase::open(Arc::clone(disk), path, COPY_CACHE_BYTES)?;
+        let copied = target.fill(&self.0);
+        copied.map_err(|error| unreadable(path, &error))?;
+        target.close();
+        let file = disk
+            .open(path)
+            .map_err(|e| LocalError::of_io("open", path, e))?;
+        file.len()
+            .map_err(|e| LocalError::of_io("measure", path, e))
+    }
+}
+
+/// A copy is written from front to back and needs no more.
+const COPY_CACHE_BYTES: usize = 16 << 20;
+
+fn unreadable(path: &Path, error: &StoreError) -> LocalError {
+    match error {
+        StoreError::Full { .. } => LocalError::DiskFull {
+            path: PathBuf::from(path),
+        },
+        StoreError::Corrupt { what } => LocalError::corrupt(path, 0, what),
+        error => LocalError::Io {
+            what: format!("use `{}`", path.display()),
+            source: std::io::Error::other(error.to_string()),
+        },
+    }
+}

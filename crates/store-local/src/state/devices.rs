@@ -1,0 +1,285 @@
+//! Acts on devices, within a transaction. Each looks at everything before it writes anything.
+
+use std::collections::BTreeMap;
+
+use pushtally_model::{Account, AppId, Device, DeviceFacts, Number, RegistrationId};
+use pushtally_store::registering::{
+    RegisterPlan, UpdatePlan, new_device, plan_registration, plan_unregistration, plan_update,
+    tokens_gained, without_token,
+};
+use pushtally_store::{
+    DeviceChange, Phone, Registered, Registration, SecretHash, Unregistered, Updated,
+};
+use redb::ReadableTable;
+
+use super::numbers::Numbers;
+use super::rows::AppRow;
+use super::tables::{
+    ActError, Bytes, KNOWN, Tables, account_key, encode, number_of, phone_key, row, token_key,
+};
+use super::writer::Outcome;
+
+pub(super) fn phone(
+    phones: &impl ReadableTable<Bytes, Bytes>,
+    app: AppId,
+    registration_id: &RegistrationId,
+) -> Result<Option<Phone>, ActError> {
+    row("phones", phones, phone_key(app, registration_id).as_slice())
+}
+
+pub(super) fn device(
+    devices: &impl ReadableTable<(u32, u32), Bytes>,
+    app: AppId,
+    number: Number,
+) -> Result<Option<Device>, ActError> {
+    row("devices", devices, (app.0, number.0))
+}
+
+/// A phone, and the device that it names.
+pub(super) fn pair(
+    phones: &impl ReadableTable<Bytes, Bytes>,
+    devices: &impl ReadableTable<(u32, u32), Bytes>,
+    app: AppId,
+    registration_id: &RegistrationId,
+) -> Result<(Option<Phone>, Option<Device>), ActError> {
+    let phone = phone(phones, app, registration_id)?;
+    let number = phone.as_ref().and_then(|phone| phone.device);
+    let device = number.map(|number| device(devices, app, number));
+    Ok((phone, device.transpose()?.flatten()))
+}
+
+pub(super) fn app_row(
+    apps: &impl ReadableTable<u32, Bytes>,
+    app: AppId,
+) -> Result<AppRow, ActError> {
+    Ok(row("apps", apps, app.0)?.unwrap_or_default())
+}
+
+/// The numbers of an account's devices.
+pub(super) fn numbers_of_account(
+    accounts: &impl ReadableTable<Bytes, ()>,
+    app: AppId,
+    account: &Account,
+) -> Result<Vec<Number>, ActError> {
+    let (from, to) = (
+        account_key(app, account, Number(0)),
+        account_key(app, account, KNOWN),
+    );
+    let mut numbers = Vec::new();
+    for row in accounts.range(from.as_slice()..to.as_slice())? {
+        numbers.extend(number_of(row?.0.value()));
+    }
+    Ok(numbers)
+}
+
+/// The shards that have devices: from each to the first device beyond it.
+pub(super) fn shards(
+    devices: &impl ReadableTable<(u32, u32), Bytes>,
+    app: AppId,
+) -> Result<Vec<u16>, ActError> {
+    let mut shards = Vec::new();
+    let mut from = Some(0);
+    while let Some(number) = from {
+        let mut rest = devices.range((app.0, number)..=(app.0, u32::MAX))?;
+        let Some(row) = rest.next() else {
+            break;
+        };
+        let shard = Number(row?.0.value().1).shard();
+        shards.push(shard);
+        from = (u32::from(shard) + 1).checked_mul(1 << 16);
+    }
+    Ok(shards)
+}
+
+pub(super) fn register(
+    tables: &mut Tables<'_>,
+    numbers: &mut Numbers,
+    app: AppId,
+    registration: &Registration,
+    devices_max: u64,
+) -> Result<Outcome<Registered>, ActError> {
+    let (phone, known) = pair(
+        &tables.phones,
+        &tables.devices,
+        app,
+        &registration.registration_id,
+    )?;
+    let mut counts = app_row(&tables.apps, app)?;
+    let plan = plan_registration(
+        phone.as_ref(),
+        known.as_ref(),
+        registration,
+        counts.devices,
+        devices_max,
+    );
+    match plan {
+        RegisterPlan::Answer(answer) => Ok(Outcome::unchanged(answer)),
+        RegisterPlan::Change(device) => {
+            let number = device.number;
+            Change::new(tables, app, known, Some(*device))?.write(tables)?;
+            Ok(Outcome::changed(Registered::Changed { number }))
+        }
+        RegisterPlan::New { replaced } => {
+            let number = numbers.next(app)?;
+            let phone = Phone {
+                secret: registration.secret,
+                device: Some(number),
+            };
+            let phone = encode("phones", &phone)?;
+            counts.devices += u64::from(replaced.is_none());
+            counts.numbers_end = counts.numbers_end.max(number.0 + 1);
+            let counts = encode("apps", &counts)?;
+            let gone = known.map(|known| Change::new(tables, app, Some(known), None));
+            let gone = gone.transpose()?;
+            let device = new_device(registration, number);
+            let mut come = Change::new(tables, app, None, Some(device))?;
+            // What is gone loses no token to its successor: its row is no more.
+            come.losers.retain(|loser, _| Some(*loser) != replaced);
+            if let Some(gone) = gone {
+                gone.write(tables)?;
+            }
+            come.write(tables)?;
+            let key = phone_key(app, &registration.registration_id);
+            tables.phones.insert(key.as_slice(), phone.as_slice())?;
+            tables.apps.insert(app.0, counts.as_slice())?;
+            Ok(Outcome::changed(Registered::New { number, replaced }))
+        }
+    }
+}
+
+pub(super) fn update(
+    tables: &mut Tables<'_>,
+    app: AppId,
+    registration_id: &RegistrationId,
+    secret: SecretHash,
+    change: &DeviceChange,
+) -> Result<Outcome<Updated>, ActError> {
+    let (phone, known) = pair(&tables.phones, &tables.devices, app, registration_id)?;
+    match plan_update(phone.as_ref(), known.as_ref(), secret, change) {
+        UpdatePlan::Answer(answer) => Ok(Outcome::unchanged(answer)),
+        UpdatePlan::Change(device) => {
+            let number = device.number;
+            Change::new(tables, app, known, Some(*device))?.write(tables)?;
+            Ok(Outcome::changed(Updated::Changed(number)))
+        }
+    }
+}
+
+pub(super) fn unregister(
+    tables: &mut Tables<'_>,
+    app: AppId,
+    registration_id: &RegistrationId,
+    secret: SecretHash,
+) -> Result<Outcome<Unregistered>, ActError> {
+    let (phone, known) = pair(&tables.phones, &tables.devices, app, registration_id)?;
+    let answer = plan_unregistration(phone.as_ref(), secret);
+    if !matches!(answer, Unregistered::Done(_)) {
+        return Ok(Outcome::unchanged(answer));
+    }
+    let phone = Phone {
+        secret,
+        device: None,
+    };
+    let phone = encode("phones", &phone)?;
+    let mut counts = app_row(&tables.apps, app)?;
+    counts.devices = counts.devices.saturating_sub(1);
+    let counts = encode("apps", &counts)?;
+    Change::new(tables, app, known, None)?.write(tables)?;
+    let key = phone_key(app, registration_id);
+    tables.phones.insert(key.as_slice(), phone.as_slice())?;
+    tables.apps.insert(app.0, counts.as_slice())?;
+    Ok(Outcome::changed(answer))
+}
+
+/// A device that comes, goes or changes, and everybody who loses a token by it: all rows are ready before the first
+/// is written.
+struct Change {
+    app: AppId,
+    before: Option<Device>,
+    after: Option<(Device, Vec<u8>)>,
+    losers: BTreeMap<Number, (Device, Vec<u8>)>,
+}
+
+impl Change {
+    fn new(
+        tables: &Tables<'_>,
+        app: AppId,
+        before: Option<Device>,
+        after: Option<Device>,
+    ) -> Result<Self, ActError> {
+        let mut losers = BTreeMap::new();
+        if let Some(after) = &after {
+            let had = before.as_ref().map(|before| &before.facts);
+            for token in tokens_gained(had, &after.facts) {
+                let holder = tables.tokens.get(token_key(app, token))?;
+                let Some(holder) = holder.map(|holder| Number(holder.value())) else {
+                    continue;
+                };
+                if holder == after.number {
+                    continue;
+                }
+                let known = match losers.remove(&holder) {
+                    Some((known, _)) => Some(known),
+                    None => device(&tables.devices, app, holder)?,
+                };
+                if let Some(known) = known {
+                    let known = without_token(known, token);
+                    let row = encode("devices", &known)?;
+                    losers.insert(holder, (known, row));
+                }
+            }
+        }
+        let after = after.map(|after| {
+            let row = encode("devices", &after)?;
+            Ok::<_, ActError>((after, row))
+        });
+        Ok(Self {
+            app,
+            before,
+            after: after.transpose()?,
+            losers,
+        })
+    }
+
+    fn write(&self, tables: &mut Tables<'_>) -> Result<(), redb::Error> {
+        let app = self.app;
+        let none = DeviceFacts::default();
+        let facts = |device: Option<&Device>| device.map(|device| device.facts.clone());
+        let before = facts(self.before.as_ref()).unwrap_or_default();
+        let after = self.after.as_ref().map_or(&none, |(after, _)| &after.facts);
+        for (number, (_, row)) in &self.losers {
+            tables.devices.insert((app.0, number.0), row.as_slice())?;
+        }
+        for token in tokens_gained(Some(after), &before) {
+            tables.tokens.remove(token_key(app, token))?;
+        }
+        match &self.after {
+            Some((device, row)) => {
+                for token in tokens_gained(Some(&before), after) {
+                    tables
+                        .tokens
+                        .insert(token_key(app, token), device.number.0)?;
+                }
+                tables
+                    .devices
+                    .insert((app.0, device.number.0), row.as_slice())?;
+                if let (None, Some(account)) = (&self.before, &device.account) {
+                    for number in [device.number, KNOWN] {
+                        let key = account_key(app, account, number);
+                        tables.accounts.insert(key.as_slice(), ())?;
+                    }
+                }
+            }
+            None => {
+                if let Some(device) = &self.before {
+                    tables.devices.remove((app.0, device.number.0))?;
+                    if let Some(account) = &device.account {
+                        let key = account_key(app, account, device.number);
+                        tables.accounts.remove(key.as_slice())?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

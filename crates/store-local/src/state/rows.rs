@@ -1,0 +1,355 @@
+//! The stored form of every row: a version byte, then postcard of a private struct of that version.
+//!
+//! Postcard has no names: a struct that is stored never changes. To add a field, make a new struct with the field at its
+//! end and the next version byte, write only that one, and keep reading the older ones through `From`. Variants may be
+//! added at the end of a stored enum without a new version. Later releases read every earlier version.
+
+use pushtally_model::{
+    Account, AppId, Audience, Channel, Device, DeviceFacts, Environment, Notification, Number,
+    Permission, RegistrationId, Second, Secret, TaskDraft, TaskId, TaskKind, TaskState, Token,
+    TokenKind, Urgency,
+};
+use pushtally_store::{AuditEntry, Phone, SecretHash, StoredTask, TaskSeq};
+use serde::{Deserialize, Serialize};
+
+/// The version of every row that this release writes.
+const V1: u8 = 1;
+
+/// Why a row is not what was written. Says nothing of its contents: they may be secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum RowError {
+    #[error("it has version `{0}`, which this release does not know")]
+    Version(u8),
+    #[error("its bytes do not fit its version")]
+    Bytes,
+    #[error("its value `{value}` for `{field}` means nothing")]
+    Value { field: &'static str, value: u8 },
+}
+
+/// The form of one kind of row.
+pub(super) trait Row: Sized {
+    fn encode(&self) -> Result<Vec<u8>, RowError>;
+    fn decode(bytes: &[u8]) -> Result<Self, RowError>;
+}
+
+fn write<T: Serialize>(row: &T) -> Result<Vec<u8>, RowError> {
+    postcard::to_extend(row, vec![V1]).map_err(|_| RowError::Bytes)
+}
+
+fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, RowError> {
+    match bytes.split_first() {
+        Some((&V1, row)) => postcard::from_bytes(row).map_err(|_| RowError::Bytes),
+        Some((version, _)) => Err(RowError::Version(*version)),
+        None => Err(RowError::Bytes),
+    }
+}
+
+/// What is counted of an app.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct AppRow {
+    /// Its registered devices.
+    pub(super) devices: u64,
+    /// One above the highest number ever given to a device.
+    pub(super) numbers_end: u32,
+    /// Its tasks with jobs left.
+    pub(super) open_tasks: u64,
+    /// Whether all its tasks are paused.
+    pub(super) paused: bool,
+}
+
+impl Row for AppRow {
+    fn encode(&self) -> Result<Vec<u8>, RowError> {
+        write(self)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RowError> {
+        read(bytes)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct PhoneV1 {
+    secret: [u8; 32],
+    device: Option<u32>,
+}
+
+impl Row for Phone {
+    fn encode(&self) -> Result<Vec<u8>, RowError> {
+        write(&PhoneV1 {
+            secret: self.secret.0,
+            device: self.device.map(|number| number.0),
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RowError> {
+        let row: PhoneV1 = read(bytes)?;
+        Ok(Self {
+            secret: SecretHash(row.secret),
+            device: row.device.map(Number),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct TokenV1<'a> {
+    channel: u8,
+    kind: u8,
+    value: &'a str,
+    cert_id: u32,
+    environment: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeviceV1<'a> {
+    number: u32,
+    registration_id: &'a str,
+    account: Option<&'a str>,
+    #[serde(borrow)]
+    tokens: Vec<TokenV1<'a>>,
+    vendor: Option<u8>,
+    model: &'a str,
+    system: &'a str,
+    system_version: &'a str,
+    app_version: &'a str,
+    sdk_version: &'a str,
+    notifications: u8,
+    language: &'a str,
+    registered_at: u32,
+}
+
+impl Row for Device {
+    fn encode(&self) -> Result<Vec<u8>, RowError> {
+        let facts = &self.facts;
+        let tokens = facts.tokens.iter().map(|token| TokenV1 {
+            channel: token.channel as u8,
+            kind: token.kind as u8,
+            value: token.value.expose(),
+            cert_id: token.cert_id,
+            environment: token.environment as u8,
+        });
+        write(&DeviceV1 {
+            number: self.number.0,
+            registration_id: self.registration_id.as_str(),
+            account: self.account.as_ref().map(Account::as_str),
+            tokens: tokens.collect(),
+            vendor: facts.vendor.map(|channel| channel as u8),
+            model: &facts.model,
+            system: &facts.system,
+            system_version: &facts.system_version,
+            app_version: &facts.app_version,
+            sdk_version: &facts.sdk_version,
+            notifications: facts.notifications as u8,
+            language: &facts.language,
+            registered_at: self.registered_at.0,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RowError> {
+        let row: DeviceV1<'_> = read(bytes)?;
+        let account = row.account.map(Account::new).transpose();
+        let tokens = row.tokens.iter().map(token).collect::<Result<_, _>>()?;
+        Ok(Self {
+            number: Number(row.number),
+            registration_id: RegistrationId::new(row.registration_id)
+                .map_err(|_| RowError::Bytes)?,
+            account: account.map_err(|_| RowError::Bytes)?,
+            facts: DeviceFacts {
+                tokens,
+                vendor: row.vendor.map(channel).transpose()?,
+                model: row.model.to_owned(),
+                system: row.system.to_owned(),
+                system_version: row.system_version.to_owned(),
+                app_version: row.app_version.to_owned(),
+                sdk_version: row.sdk_version.to_owned(),
+                notifications: match row.notifications {
+                    0 => Permission::Unknown,
+                    1 => Permission::Granted,
+                    2 => Permission::Denied,
+                    value => return Err(unknown("notifications", value)),
+                },
+                language: row.language.to_owned(),
+            },
+            registered_at: Second(row.registered_at),
+        })
+    }
+}
+
+fn token(row: &TokenV1<'_>) -> Result<Token, RowError> {
+    Ok(Token {
+        channel: channel(row.channel)?,
+        kind: match row.kind {
+            0 => TokenKind::Alert,
+            1 => TokenKind::Voip,
+            2 => TokenKind::LiveActivity,
+            value => return Err(unknown("kind", value)),
+        },
+        value: Secret::new(row.value),
+        cert_id: row.cert_id,
+        environment: match row.environment {
+            0 => Environment::Production,
+            1 => Environment::Sandbox,
+            value => return Err(unknown("environment", value)),
+        },
+    })
+}
+
+fn channel(value: u8) -> Result<Channel, RowError> {
+    Channel::from_number(value).ok_or_else(|| unknown("channel", value))
+}
+
+const fn unknown(field: &'static str, value: u8) -> RowError {
+    RowError::Value { field, value }
+}
+
+#[derive(Serialize, Deserialize)]
+enum AudienceV1<'a> {
+    Everyone,
+    #[serde(borrow)]
+    Accounts(Vec<&'a str>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct TaskV1<'a> {
+    seq: u64,
+    app: u32,
+    id: &'a str,
+    kind: u8,
+    urgency: u8,
+    sender: &'a str,
+    random: u32,
+    body_hash: [u8; 32],
+    data_id: &'a str,
+    #[serde(borrow)]
+    audience: AudienceV1<'a>,
+    title: &'a str,
+    desc: &'a str,
+    ext: &'a str,
+    online_only: bool,
+    accepted_at: u32,
+    deadline: u32,
+    state: u8,
+    done_at: Option<u32>,
+}
+
+impl Row for StoredTask {
+    fn encode(&self) -> Result<Vec<u8>, RowError> {
+        let draft = &self.draft;
+        write(&TaskV1 {
+            seq: self.seq.0,
+            app: draft.app.0,
+            id: draft.id.as_str(),
+            kind: draft.kind as u8,
+            urgency: draft.urgency as u8,
+            sender: &draft.sender,
+            random: draft.random,
+            body_hash: draft.body_hash,
+            data_id: &draft.data_id,
+            audience: match &draft.audience {
+                Audience::Everyone => AudienceV1::Everyone,
+                Audience::Accounts(accounts) => {
+                    AudienceV1::Accounts(accounts.iter().map(Account::as_str).collect())
+                }
+            },
+            title: &draft.notification.title,
+            desc: &draft.notification.desc,
+            ext: &draft.notification.ext,
+            online_only: draft.notification.online_only,
+            accepted_at: draft.accepted_at.0,
+            deadline: draft.deadline.0,
+            state: self.state as u8,
+            done_at: self.done_at.map(|at| at.0),
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RowError> {
+        let row: TaskV1<'_> = read(bytes)?;
+        Ok(Self {
+            seq: TaskSeq(row.seq),
+            draft: TaskDraft {
+                app: AppId(row.app),
+                id: TaskId::new(row.id).map_err(|_| RowError::Bytes)?,
+                kind: match row.kind {
+                    0 => TaskKind::Broadcast,
+                    1 => TaskKind::Batch,
+                    value => return Err(unknown("kind", value)),
+                },
+                urgency: match row.urgency {
+                    0 => Urgency::Urgent,
+                    1 => Urgency::Bulk,
+                    value => return Err(unknown("urgency", value)),
+                },
+                sender: row.sender.to_owned(),
+                random: row.random,
+                body_hash: row.body_hash,
+                data_id: row.data_id.to_owned(),
+                audience: match row.audience {
+                    AudienceV1::Everyone => Audience::Everyone,
+                    AudienceV1::Accounts(names) => {
+                        let accounts = names.into_iter().map(Account::new);
+                        let accounts = accounts.collect::<Result<_, _>>();
+                        Audience::Accounts(accounts.map_err(|_| RowError::Bytes)?)
+                    }
+                },
+                notification: Notification {
+                    title: row.title.to_owned(),
+                    desc: row.desc.to_owned(),
+                    ext: row.ext.to_owned(),
+                    online_only: row.online_only,
+                },
+                accepted_at: Second(row.accepted_at),
+                deadline: Second(row.deadline),
+            },
+            state: match row.state {
+                0 => TaskState::Running,
+                1 => TaskState::Paused,
+                2 => TaskState::Cancelled,
+                value => return Err(unknown("state", value)),
+            },
+            done_at: row.done_at.map(Second),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct AuditV1<'a> {
+    at: u64,
+    when: u32,
+    app: Option<u32>,
+    who: &'a str,
+    from: &'a str,
+    what: &'a str,
+    target: &'a str,
+    body_hash: &'a str,
+    code: u32,
+}
+
+impl Row for AuditEntry {
+    fn encode(&self) -> Result<Vec<u8>, RowError> {
+        write(&AuditV1 {
+            at: self.at,
+            when: self.when.0,
+            app: self.app.map(|app| app.0),
+            who: &self.who,
+            from: &self.from,
+            what: &self.what,
+            target: &self.target,
+            body_hash: &self.body_hash,
+            code: self.code,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RowError> {
+        let row: AuditV1<'_> = read(bytes)?;
+        Ok(Self {
+            at: row.at,
+            when: Second(row.when),
+            app: row.app.map(AppId),
+            who: row.who.to_owned(),
+            from: row.from.to_owned(),
+            what: row.what.to_owned(),
+            target: row.target.to_owned(),
+            body_hash: row.body_hash.to_owned(),
+            code: row.code,
+        })
+    }
+}

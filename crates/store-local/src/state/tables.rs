@@ -1,0 +1,283 @@
+//! The tables of `state.redb`, their keys, and the rows in them as values.
+//!
+//! Invariant: `devices` holds exactly the device that each phone in `phones` names; `accounts` and `tokens` have a row
+//! for each account and token of each device, and no other but the marks of accounts known; `jobs` are what is open,
+//! and a task is done when it has none.
+
+use pushtally_model::{Account, AppId, Number, RegistrationId, TaskDraft, TaskId, TaskKind, Token};
+use pushtally_store::{Job, Part, StoreError, TaskSeq};
+use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
+use sha2::{Digest, Sha256};
+
+use super::rows::{Row, RowError};
+
+pub(super) type Bytes = &'static [u8];
+/// App, command, second, fingerprint, place.
+pub(super) type SecondKey = (u32, u8, u32, u64, u64);
+/// The first half of a token's SHA-256: short, and no secret.
+pub(super) type TokenKey = (u32, [u8; 16]);
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident, $table:ident, $key:ty, $value:ty;)*) => {
+        $(
+            $(#[$doc])*
+            pub(super) const $table: TableDefinition<'static, $key, $value> =
+                TableDefinition::new(stringify!($name));
+        )*
+
+        /// Every table, in a transaction that writes.
+        pub(super) struct Tables<'t> {
+            $(pub(super) $name: Table<'t, $key, $value>,)*
+        }
+
+        impl<'t> Tables<'t> {
+            pub(super) fn open(write: &'t WriteTransaction) -> Result<Self, redb::Error> {
+                Ok(Self { $($name: write.open_table($table)?,)* })
+            }
+
+            /// Copies every row into tables that are empty, a part at a time.
+            pub(super) fn copy(
+                from: &ReadTransaction,
+                begin: &mut dyn FnMut() -> Result<WriteTransaction, redb::Error>,
+            ) -> Result<(), redb::Error> {
+                $(copy_table(from, $table, begin)?;)*
+                Ok(())
+            }
+        }
+    };
+}
+
+tables! {
+    /// What is said once: `format`, `serial`.
+    meta, META, &'static str, u64;
+    /// What is counted of each app.
+    apps, APPS, u32, Bytes;
+    /// Phones by (app, RegistrationID).
+    phones, PHONES, Bytes, Bytes;
+    /// Devices by (app, number).
+    devices, DEVICES, (u32, u32), Bytes;
+    /// (App, account, number), and a mark of each account that was ever known.
+    accounts, ACCOUNTS, Bytes, ();
+    /// Whose token it is.
+    tokens, TOKENS, TokenKey, u32;
+    /// Tasks by place.
+    tasks, TASKS, u64, Bytes;
+    /// Places by (app, TaskId).
+    task_ids, TASK_IDS, Bytes, u64;
+    /// Places of an app.
+    app_tasks, APP_TASKS, (u32, u64), ();
+    /// Places by when they were accepted.
+    task_seconds, TASK_SECONDS, SecondKey, ();
+    /// Open jobs by (place of the task, shard, part).
+    jobs, JOBS, Bytes, ();
+    /// The audit by place.
+    audit, AUDIT, u64, Bytes;
+    /// Places of an app's entries.
+    app_audit, APP_AUDIT, (u32, u64), ();
+}
+
+/// Rows copied in one transaction: bounds the memory of a backup.
+const COPY_LEN: usize = 20_000;
+
+fn copy_table<K: redb::Key + 'static, V: redb::Value + 'static>(
+    from: &ReadTransaction,
+    table: TableDefinition<'static, K, V>,
+    begin: &mut dyn FnMut() -> Result<WriteTransaction, redb::Error>,
+) -> Result<(), redb::Error> {
+    let from = from.open_table(table)?;
+    let mut rows = from.iter()?;
+    loop {
+        let write = begin()?;
+        let mut copied = 0;
+        {
+            let mut to = write.open_table(table)?;
+            for row in rows.by_ref().take(COPY_LEN) {
+                let (key, value) = row?;
+                to.insert(key.value(), value.value())?;
+                copied += 1;
+            }
+        }
+        write.commit()?;
+        if copied < COPY_LEN {
+            return Ok(());
+        }
+    }
+}
+
+/// Why an act ends without having done what it was asked.
+#[derive(Debug)]
+pub(super) enum ActError {
+    /// It has written nothing: only its caller hears of it.
+    Refused(StoreError),
+    /// The transaction can do no more: everybody in it hears of it.
+    Broken(redb::Error),
+}
+
+impl From<StoreError> for ActError {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<redb::Error> for ActError {
+    fn from(error: redb::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<redb::StorageError> for ActError {
+    fn from(error: redb::StorageError) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl From<redb::TableError> for ActError {
+    fn from(error: redb::TableError) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl From<redb::TransactionError> for ActError {
+    fn from(error: redb::TransactionError) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+pub(super) fn damaged(table: &str, error: RowError) -> ActError {
+    ActError::Refused(StoreError::Corrupt {
+        what: format!(
+            "`state.redb` is damaged: a row of `{table}` cannot be read: {error}; nothing was changed: \
+             keep a copy of the directory, check the disk, then restore a backup"
+        ),
+    })
+}
+
+/// A row that bytes hold.
+pub(super) fn decode<R: Row>(table: &str, bytes: &[u8]) -> Result<R, ActError> {
+    R::decode(bytes).map_err(|error| damaged(table, error))
+}
+
+/// The bytes that hold a row.
+pub(super) fn encode<R: Row>(table: &str, row: &R) -> Result<Vec<u8>, ActError> {
+    row.encode().map_err(|error| damaged(table, error))
+}
+
+/// The row of a key, if there is one.
+pub(super) fn row<'k, K: redb::Key + 'static, R: Row>(
+    name: &str,
+    table: &impl ReadableTable<K, Bytes>,
+    key: impl std::borrow::Borrow<K::SelfType<'k>>,
+) -> Result<Option<R>, ActError> {
+    let found = table.get(key)?;
+    found.map(|bytes| decode(name, bytes.value())).transpose()
+}
+
+/// A name within its app.
+pub(super) fn name_key(app: AppId, name: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(4 + name.len());
+    key.extend(app.0.to_be_bytes());
+    key.extend(name.as_bytes());
+    key
+}
+
+pub(super) fn phone_key(app: AppId, registration_id: &RegistrationId) -> Vec<u8> {
+    name_key(app, registration_id.as_str())
+}
+
+pub(super) fn task_id_key(app: AppId, id: &TaskId) -> Vec<u8> {
+    name_key(app, id.as_str())
+}
+
+/// Stands where a number would, for an account that was ever signed in: no device has it.
+pub(super) const KNOWN: Number = Number(u32::MAX);
+
+/// An account holds no control characters, so the zero byte ends it.
+pub(super) fn account_key(app: AppId, account: &Account, number: Number) -> Vec<u8> {
+    let mut key = name_key(app, account.as_str());
+    key.push(0);
+    key.extend(number.0.to_be_bytes());
+    key
+}
+
+/// The number at the end of an account's key.
+pub(super) fn number_of(account_key: &[u8]) -> Option<Number> {
+    let number = account_key.last_chunk::<4>()?;
+    Some(Number(u32::from_be_bytes(*number)))
+}
+
+pub(super) fn token_key(app: AppId, token: &Token) -> TokenKey {
+    let mut hasher = Sha256::new();
+    hasher.update([token.channel as u8, token.kind as u8]);
+    hasher.update(token.value.expose().as_bytes());
+    let digest: [u8; 32] = hasher.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    (app.0, half)
+}
+
+/// Equal drafts of one second have equal fingerprints; who finds one still compares.
+pub(super) fn fingerprint(draft: &TaskDraft) -> u64 {
+    let mut hasher = Sha256::new();
+    hasher.update(draft.body_hash);
+    hasher.update(draft.random.to_be_bytes());
+    hasher.update(draft.sender.as_bytes());
+    let digest: [u8; 32] = hasher.finalize().into();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(first)
+}
+
+pub(super) fn second_key(draft: &TaskDraft, seq: u64) -> SecondKey {
+    let second = draft.accepted_at.0;
+    (
+        draft.app.0,
+        draft.kind as u8,
+        second,
+        fingerprint(draft),
+        seq,
+    )
+}
+
+/// The keys of broadcasts accepted from one second to before another.
+pub(super) fn broadcasts(app: AppId, from: u32, before: u32) -> std::ops::Range<SecondKey> {
+    let key = |second| (app.0, TaskKind::Broadcast as u8, second, 0, 0);
+    key(from)..key(before)
+}
+
+const JOB_LEN: usize = 13;
+
+pub(super) fn job_key(job: &Job) -> [u8; JOB_LEN] {
+    let mut key = [0; JOB_LEN];
+    key[..8].copy_from_slice(&job.task.0.to_be_bytes());
+    if let Some(shard) = job.shard {
+        key[8] = 1;
+        key[9..11].copy_from_slice(&shard.to_be_bytes());
+    }
+    if let Part::Send(channel) = job.part {
+        key[11] = 1;
+        key[12] = channel as u8;
+    }
+    key
+}
+
+/// The job of a key; its app is that of its task.
+pub(super) fn job_of(app: AppId, key: &[u8]) -> Option<Job> {
+    let [a, b, c, d, e, f, g, h, whole, high, low, part, channel] =
+        *key.first_chunk::<JOB_LEN>()?;
+    let shard = u16::from_be_bytes([high, low]);
+    Some(Job {
+        app,
+        task: TaskSeq(u64::from_be_bytes([a, b, c, d, e, f, g, h])),
+        shard: (whole == 1).then_some(shard),
+        part: match part {
+            0 => Part::Plan,
+            _ => Part::Send(pushtally_model::Channel::from_number(channel)?),
+        },
+    })
+}
+
+/// The keys of a task's jobs.
+pub(super) fn jobs_of(task: TaskSeq) -> (Vec<u8>, Vec<u8>) {
+    let end = task.0.saturating_add(1);
+    (task.0.to_be_bytes().to_vec(), end.to_be_bytes().to_vec())
+}

@@ -1,0 +1,225 @@
+//! What waits to be written, and the one thread that writes it: whatever waits goes into one transaction, and each caller is
+//! answered after its commit.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use parking_lot::{Condvar, Mutex};
+use pushtally_model::AppId;
+use pushtally_store::StoreError;
+use tokio::sync::oneshot;
+
+use super::numbers::Numbers;
+use super::tables::{ActError, Tables};
+use super::tasks::Effect;
+
+/// What an act did.
+pub(super) struct Outcome<R> {
+    answer: R,
+    changed: bool,
+    effects: Vec<Effect>,
+}
+
+impl<R> Outcome<R> {
+    /// It wrote nothing.
+    pub(super) const fn unchanged(answer: R) -> Self {
+        Self {
+            answer,
+            changed: false,
+            effects: Vec::new(),
+        }
+    }
+
+    /// It wrote something.
+    pub(super) const fn changed(answer: R) -> Self {
+        Self {
+            answer,
+            changed: true,
+            effects: Vec::new(),
+        }
+    }
+
+    /// It wrote something that changes the queue of jobs.
+    pub(super) const fn with_effects(answer: R, effects: Vec<Effect>) -> Self {
+        Self {
+            answer,
+            changed: true,
+            effects,
+        }
+    }
+}
+
+/// An act that waits, whatever it answers.
+pub(super) trait Act: Send {
+    /// Does it within a transaction; answers whether anything was written. An error ends the transaction.
+    fn run(&mut self, tables: &mut Tables<'_>, numbers: &mut Numbers) -> Result<bool, redb::Error>;
+
+    /// What a commit changes in the queue of jobs.
+    fn effects(&mut self) -> Vec<Effect>;
+
+    /// Tells the caller.
+    fn answer(self: Box<Self>, fate: Result<(), StoreError>);
+}
+
+/// An act and who waits for it.
+pub(super) struct Asked<F, R> {
+    run: Option<F>,
+    done: Option<Result<Outcome<R>, StoreError>>,
+    reply: oneshot::Sender<Result<R, StoreError>>,
+}
+
+impl<F, R> Asked<F, R> {
+    pub(super) fn new(run: F) -> (Self, oneshot::Receiver<Result<R, StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        let asked = Self {
+            run: Some(run),
+            done: None,
+            reply,
+        };
+        (asked, answer)
+    }
+}
+
+impl<F, R> Act for Asked<F, R>
+where
+    F: FnOnce(&mut Tables<'_>, &mut Numbers) -> Result<Outcome<R>, ActError> + Send,
+    R: Send,
+{
+    fn run(&mut self, tables: &mut Tables<'_>, numbers: &mut Numbers) -> Result<bool, redb::Error> {
+        let Some(run) = self.run.take() else {
+            return Ok(false);
+        };
+        match run(tables, numbers) {
+            Ok(outcome) => {
+                let changed = outcome.changed;
+                self.done = Some(Ok(outcome));
+                Ok(changed)
+            }
+            Err(ActError::Refused(error)) => {
+                self.done = Some(Err(error));
+                Ok(false)
+            }
+            Err(ActError::Broken(error)) => Err(error),
+        }
+    }
+
+    fn effects(&mut self) -> Vec<Effect> {
+        match &mut self.done {
+            Some(Ok(outcome)) => std::mem::take(&mut outcome.effects),
+            Some(Err(_)) | None => Vec::new(),
+        }
+    }
+
+    fn answer(self: Box<Self>, fate: Result<(), StoreError>) {
+        let answer = match (fate, self.done) {
+            (Err(error), _) | (Ok(()), Some(Err(error))) => Err(error),
+            (Ok(()), Some(Ok(outcome))) => Ok(outcome.answer),
+            (Ok(()), None) => Err(stopped()),
+        };
+        // Whoever asked may have gone: what was done stays done.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// The store of devices and tasks takes no more acts.
+pub(super) fn stopped() -> StoreError {
+    StoreError::Failed {
+        what: "the store of devices and tasks has stopped".to_owned(),
+    }
+}
+
+/// Who waits in one line: acts of one app, those on devices apart from those on tasks, so that a flood of registrations
+/// holds up no push.
+pub(super) type Line = (Class, AppId);
+
+/// The two kinds of acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    Tasks,
+    Devices,
+}
+
+/// What waits, in lines that take turns.
+#[derive(Default)]
+struct Waiting {
+    lines: BTreeMap<Line, VecDeque<Box<dyn Act>>>,
+    turns: VecDeque<Line>,
+    len: usize,
+    stopped: bool,
+}
+
+/// The queue before the writer.
+#[derive(Default)]
+pub(super) struct WriteQueue {
+    waiting: Mutex<Waiting>,
+    wake: Condvar,
+}
+
+impl WriteQueue {
+    /// Adds an act, if there is room in its line and in all.
+    pub(super) fn put(&self, line: Line, act: Box<dyn Act>) -> Result<(), StoreError> {
+        let waiting = &mut *self.waiting.lock();
+        if waiting.stopped {
+            return Err(stopped());
+        }
+        let acts = waiting.lines.entry(line).or_default();
+        if acts.len() >= super::LINE_LEN_MAX || waiting.len >= super::QUEUE_LEN_MAX {
+            let (of_app, of_all) = (super::LINE_LEN_MAX, super::QUEUE_LEN_MAX);
+            return Err(StoreError::Busy {
+                what: format!(
+                    "acts on devices and tasks, at most `{of_app}` of one app and `{of_all}` in all"
+                ),
+            });
+        }
+        if acts.is_empty() {
+            waiting.turns.push_back(line);
+        }
+        acts.push_back(act);
+        waiting.len += 1;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Waits for acts and takes as many as go into one transaction, a line after the other; `None` after `stop`, when
+    /// none is left.
+    pub(super) fn take(&self) -> Option<Vec<Box<dyn Act>>> {
+        let mut waiting = self.waiting.lock();
+        while waiting.len == 0 {
+            if waiting.stopped {
+                return None;
+            }
+            self.wake.wait(&mut waiting);
+        }
+        let mut group = Vec::new();
+        while group.len() < super::GROUP_LEN_MAX {
+            let Some(line) = waiting.turns.pop_front() else {
+                break;
+            };
+            let acts = waiting.lines.get_mut(&line);
+            let left = acts.is_some_and(|acts| {
+                group.extend(acts.pop_front());
+                !acts.is_empty()
+            });
+            if left {
+                waiting.turns.push_back(line);
+            } else {
+                waiting.lines.remove(&line);
+            }
+        }
+        waiting.len -= group.len();
+        Some(group)
+    }
+
+    /// Takes no more; what waits is still written.
+    pub(super) fn stop(&self) {
+        self.waiting.lock().stopped = true;
+        self.wake.notify_all();
+    }
+
+    /// Takes no more and forgets what waits: nobody is left to write it.
+    pub(super) fn abandon(&self) {
+        *self.waiting.lock() = Waiting {
+            stopped: true,
+            ..Waiting::default()
+        };
+    }
+}

@@ -1,0 +1,30 @@
+//! Apps.
+
+use pushtally_model::{App, AppId, Secret};
+
+use super::APP;
+use crate::ports::Engine;
+
+/// Apps are listed by id and replaced whole.
+pub(super) async fn apps_are_replaced_by_id(engine: Engine) {
+    let mut app = App::new(APP, Secret::new("key"));
+    engine.apps.put(&app).await.unwrap();
+    engine
+        .apps
+        .put(&App::new(AppId(7), Secret::new("other")))
+        .await
+        .unwrap();
+    app.keys.insert(0, Secret::new("newer"));
+    app.relay_to = Some("http://127.0.0.1:1/".to_owned());
+    app.retention.counts_days = Some(90);
+    app.client_key = Some(Secret::new("in every copy"));
+    app.devices_max = 5_000_000_000;
+    app.task_life_s = 60;
+    app.broadcasts_per_day = 0;
+    app.registrations_per_second = 7;
+    engine.apps.put(&app).await.unwrap();
+    assert_eq!(
+        engine.apps.list().await.unwrap(),
+        [App::new(AppId(7), Secret::new("other")), app]
+    );
+}

@@ -1,0 +1,659 @@
+//! Devices.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use pushtally_model::{
+    Account, AppId, Channel, Device, DeviceFacts, Environment, Number, Permission, RegistrationId,
+    Route, Second, Secret, Token, TokenKind,
+};
+
+use super::APP;
+use crate::ports::{
+    DeviceChange, Engine, Names, Phone, Recipient, Registered, Registration, SecretHash,
+    Unregistered, Updated,
+};
+
+const OTHER: AppId = AppId(7);
+const MANY: u64 = 1000;
+
+pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
+    a_phone_and_account_keep_their_number(fresh().await).await;
+    another_account_or_registering_again_is_a_new_number(fresh().await).await;
+    another_secret_changes_nothing(fresh().await).await;
+    an_app_has_no_more_devices_than_it_may(fresh().await).await;
+    a_token_moves_to_who_registers_it(fresh().await).await;
+    a_token_moves_to_who_changes_to_it(fresh().await).await;
+    a_change_leaves_what_it_does_not_name(fresh().await).await;
+    accounts_stay_known(fresh().await).await;
+    shards_are_visited_in_order(fresh().await).await;
+    numbers_are_above_those_of_the_names_and_the_ledger(fresh().await).await;
+    devices_are_found_by_number(fresh().await).await;
+}
+
+fn rid(name: &str) -> RegistrationId {
+    RegistrationId::new(name).unwrap()
+}
+
+fn account(name: &str) -> Account {
+    Account::new(name).unwrap()
+}
+
+fn secret(phone: &str) -> SecretHash {
+    let mut hash = [0; 32];
+    hash[..phone.len()].copy_from_slice(phone.as_bytes());
+    SecretHash(hash)
+}
+
+fn token(channel: Channel, kind: TokenKind, value: &str) -> Token {
+    Token {
+        channel,
+        kind,
+        value: Secret::new(value),
+        cert_id: 11_345,
+        environment: Environment::Sandbox,
+    }
+}
+
+fn registration(phone: &str, name: Option<&str>, tokens: &[Token]) -> Registration {
+    Registration {
+        registration_id: rid(phone),
+        account: name.map(account),
+        secret: secret(phone),
+        facts: DeviceFacts {
+            tokens: tokens.to_vec(),
+            model: "iPhone17,1".to_owned(),
+            ..DeviceFacts::default()
+        },
+        at: Second(1_700_000_000),
+    }
+}
+
+async fn register(engine: &Engine, app: AppId, registration: &Registration) -> Registered {
+    let devices = &engine.devices;
+    devices
+        .register_device(app, registration, MANY)
+        .await
+        .unwrap()
+}
+
+/// Registers a device that must be new; answers its number.
+async fn new(engine: &Engine, app: AppId, registration: &Registration) -> Number {
+    match register(engine, app, registration).await {
+        Registered::New { number, .. } => number,
+        other => panic!("expected a new device, got {other:?}"),
+    }
+}
+
+async fn device(engine: &Engine, app: AppId, number: Number) -> Option<Device> {
+    engine.devices.find_device(app, number).await.unwrap()
+}
+
+async fn tokens(engine: &Engine, number: Number) -> Vec<Token> {
+    device(engine, APP, number).await.unwrap().facts.tokens
+}
+
+/// The same phone and account keep their number and their first second, and repeating changes nothing.
+async fn a_phone_and_account_keep_their_number(engine: Engine) {
+    let first = registration(
+        "p",
+        Some("a"),
+        &[token(Channel::Apns, TokenKind::Alert, "t")],
+    );
+    let number = new(&engine, APP, &first).await;
+    let stored = Device {
+        number,
+        registration_id: first.registration_id.clone(),
+        account: first.account.clone(),
+        facts: first.facts.clone(),
+        registered_at: first.at,
+    };
+    assert_eq!(device(&engine, APP, number).await, Some(stored.clone()));
+    let phone = Phone {
+        secret: first.secret,
+        device: Some(number),
+    };
+    assert_eq!(
+        engine.devices.find_phone(APP, &rid("p")).await.unwrap(),
+        Some(phone)
+    );
+
+    let later = Registration {
+        at: Second(first.at.0 + 60),
+        ..first.clone()
+    };
+    assert_eq!(
+        register(&engine, APP, &later).await,
+        Registered::Same { number }
+    );
+    let mut changed = later.clone();
+    changed.facts = DeviceFacts {
+        tokens: Vec::new(),
+        vendor: Some(Channel::Honor),
+        model: "m".repeat(64),
+        system: "s".to_owned(),
+        system_version: "1".to_owned(),
+        app_version: "2".to_owned(),
+        sdk_version: "3".to_owned(),
+        notifications: Permission::Denied,
+        language: "zh-Hans".to_owned(),
+    };
+    assert_eq!(
+        register(&engine, APP, &changed).await,
+        Registered::Changed { number }
+    );
+    let stored = Device {
+        facts: changed.facts.clone(),
+        ..stored
+    };
+    assert_eq!(
+        device(&engine, APP, number).await,
+        Some(stored),
+        "what a registration leaves out is gone, the first second stays"
+    );
+    assert_eq!(
+        register(&engine, APP, &changed).await,
+        Registered::Same { number }
+    );
+
+    new(&engine, OTHER, &first).await;
+    assert_eq!(
+        device(&engine, APP, number).await.unwrap().facts,
+        changed.facts
+    );
+    assert_eq!(
+        engine.devices.find_phone(OTHER, &rid("q")).await.unwrap(),
+        None
+    );
+    assert_eq!(engine.devices.count_devices(APP).await.unwrap(), 1);
+    assert_eq!(engine.devices.count_devices(AppId(8)).await.unwrap(), 0);
+}
+
+/// Numbers are not given twice: not to another account, not after unregistering.
+async fn another_account_or_registering_again_is_a_new_number(engine: Engine) {
+    let tokens = [token(Channel::Fcm, TokenKind::Alert, "t")];
+    let first = new(&engine, APP, &registration("p", None, &tokens)).await;
+    let mut given = vec![first];
+    for name in [Some("a"), Some("b"), None, Some("a")] {
+        let answer = register(&engine, APP, &registration("p", name, &tokens)).await;
+        let Registered::New { number, replaced } = answer else {
+            panic!("another account is a new device, got {answer:?}");
+        };
+        assert_eq!(replaced, given.last().copied());
+        assert_eq!(device(&engine, APP, given[given.len() - 1]).await, None);
+        let stored = device(&engine, APP, number).await.unwrap();
+        assert_eq!(
+            (stored.account, stored.facts.tokens),
+            (name.map(account), tokens.to_vec())
+        );
+        given.push(number);
+    }
+    assert_eq!(engine.devices.count_devices(APP).await.unwrap(), 1);
+    let unregister = async || {
+        let devices = &engine.devices;
+        devices
+            .unregister_device(APP, &rid("p"), secret("p"))
+            .await
+            .unwrap()
+    };
+    assert_eq!(unregister().await, Unregistered::Done(given[4]));
+    assert_eq!(unregister().await, Unregistered::Nothing);
+    assert_eq!(device(&engine, APP, given[4]).await, None);
+    assert_eq!(engine.devices.count_devices(APP).await.unwrap(), 0);
+    let phone = engine.devices.find_phone(APP, &rid("p")).await.unwrap();
+    let known = Phone {
+        secret: secret("p"),
+        device: None,
+    };
+    assert_eq!(phone, Some(known), "the phone outlives its devices");
+    let answer = register(&engine, APP, &registration("p", Some("a"), &tokens)).await;
+    let Registered::New {
+        number,
+        replaced: None,
+    } = answer
+    else {
+        panic!("registering again is a new device that replaces none, got {answer:?}");
+    };
+    given.push(number);
+    given.sort_unstable();
+    given.dedup();
+    assert_eq!(given.len(), 6, "no number is given twice");
+}
+
+/// Who has not the phone's secret changes nothing and is told nothing.
+async fn another_secret_changes_nothing(engine: Engine) {
+    let own = registration(
+        "p",
+        Some("a"),
+        &[token(Channel::Fcm, TokenKind::Alert, "t")],
+    );
+    let number = new(&engine, APP, &own).await;
+    let before = device(&engine, APP, number).await;
+    let mut foreign = registration("p", Some("b"), &[]);
+    foreign.secret = secret("q");
+    let change = DeviceChange {
+        model: Some("other".to_owned()),
+        ..DeviceChange::default()
+    };
+    assert_eq!(
+        register(&engine, APP, &foreign).await,
+        Registered::OtherSecret
+    );
+    let devices = &engine.devices;
+    for (app, phone, secret) in [
+        (APP, rid("p"), secret("q")),
+        (APP, rid("nobody"), secret("p")),
+        (OTHER, rid("p"), secret("p")),
+    ] {
+        let updated = devices.update_device(app, &phone, secret, &change).await;
+        assert_eq!(updated.unwrap(), Updated::OtherSecret);
+        let gone = devices.unregister_device(app, &phone, secret).await;
+        assert_eq!(gone.unwrap(), Unregistered::OtherSecret);
+    }
+    assert_eq!(device(&engine, APP, number).await, before);
+    assert_eq!(devices.find_phone(APP, &rid("nobody")).await.unwrap(), None);
+
+    devices
+        .unregister_device(APP, &rid("p"), secret("p"))
+        .await
+        .unwrap();
+    assert_eq!(
+        register(&engine, APP, &foreign).await,
+        Registered::OtherSecret,
+        "the secret holds for a phone without a device"
+    );
+    assert!(!devices.account_known(APP, &account("b")).await.unwrap());
+}
+
+/// A full app takes no further phone; those it has go on.
+async fn an_app_has_no_more_devices_than_it_may(engine: Engine) {
+    let devices = &engine.devices;
+    for phone in ["p", "q"] {
+        new(&engine, APP, &registration(phone, Some("a"), &[])).await;
+    }
+    let third = registration("r", Some("c"), &[]);
+    assert_eq!(
+        devices.register_device(APP, &third, 2).await.unwrap(),
+        Registered::Full
+    );
+    assert_eq!(devices.find_phone(APP, &rid("r")).await.unwrap(), None);
+    assert!(!devices.account_known(APP, &account("c")).await.unwrap());
+    let same = devices
+        .register_device(APP, &registration("p", Some("a"), &[]), 2)
+        .await;
+    assert!(matches!(same.unwrap(), Registered::Same { .. }));
+    let tokens = [token(Channel::Fcm, TokenKind::Alert, "t")];
+    let changed = devices
+        .register_device(APP, &registration("p", Some("a"), &tokens), 2)
+        .await;
+    assert!(matches!(changed.unwrap(), Registered::Changed { .. }));
+    let replaced = devices
+        .register_device(APP, &registration("p", Some("b"), &[]), 2)
+        .await;
+    assert!(matches!(
+        replaced.unwrap(),
+        Registered::New {
+            replaced: Some(_),
+            ..
+        }
+    ));
+    devices
+        .unregister_device(APP, &rid("q"), secret("q"))
+        .await
+        .unwrap();
+    let third = devices.register_device(APP, &third, 2).await;
+    assert!(matches!(third.unwrap(), Registered::New { .. }));
+    assert_eq!(devices.count_devices(APP).await.unwrap(), 2);
+}
+
+/// A token of another device of the app moves; the same text of another vendor, kind or app is another token.
+async fn a_token_moves_to_who_registers_it(engine: Engine) {
+    let alert = token(Channel::Apns, TokenKind::Alert, "t");
+    let voip = token(Channel::Apns, TokenKind::Voip, "t");
+    let fcm = token(Channel::Fcm, TokenKind::Alert, "t");
+    let all = [alert.clone(), voip.clone(), fcm.clone()];
+    let one = new(&engine, APP, &registration("p", Some("a"), &all)).await;
+    let elsewhere = new(&engine, OTHER, &registration("p", None, &all)).await;
+    let taker = registration("q", Some("b"), std::slice::from_ref(&alert));
+    let two = new(&engine, APP, &taker).await;
+    assert_eq!(tokens(&engine, one).await, [voip.clone(), fcm.clone()]);
+    assert_eq!(tokens(&engine, two).await, std::slice::from_ref(&alert));
+    let other = device(&engine, OTHER, elsewhere).await.unwrap();
+    assert_eq!(other.facts.tokens, all, "nothing crosses apps");
+
+    // It comes back, with another certificate; and once more at the same time as a second one.
+    let recertified = Token {
+        cert_id: 2,
+        ..alert.clone()
+    };
+    let back = [recertified.clone(), voip.clone(), fcm.clone()];
+    let answer = register(&engine, APP, &registration("p", Some("a"), &back)).await;
+    assert_eq!(answer, Registered::Changed { number: one });
+    assert_eq!(tokens(&engine, two).await, []);
+    assert_eq!(tokens(&engine, one).await, back);
+    let three = new(&engine, APP, &registration("r", None, &[recertified, fcm])).await;
+    assert_eq!(tokens(&engine, one).await, [voip]);
+    assert_eq!(tokens(&engine, three).await.len(), 2);
+
+    // A token that nobody has any more is nobody's.
+    let gone = engine
+        .devices
+        .unregister_device(APP, &rid("r"), secret("r"))
+        .await;
+    assert_eq!(gone.unwrap(), Unregistered::Done(three));
+    let answer = register(&engine, APP, &taker).await;
+    assert_eq!(answer, Registered::Changed { number: two });
+    assert_eq!(tokens(&engine, two).await, [alert]);
+    assert_eq!(tokens(&engine, one).await.len(), 1);
+}
+
+/// The same by a change, and what a change drops is free.
+async fn a_token_moves_to_who_changes_to_it(engine: Engine) {
+    let (x, y) = (
+        token(Channel::Vivo, TokenKind::Alert, "x"),
+        token(Channel::Vivo, TokenKind::Alert, "y"),
+    );
+    let one = new(
+        &engine,
+        APP,
+        &registration("p", None, std::slice::from_ref(&x)),
+    )
+    .await;
+    let two = new(
+        &engine,
+        APP,
+        &registration("q", None, std::slice::from_ref(&y)),
+    )
+    .await;
+    let change = |tokens: &[Token]| DeviceChange {
+        tokens: Some(tokens.to_vec()),
+        ..DeviceChange::default()
+    };
+    let update = async |phone, tokens: &[Token]| {
+        let devices = &engine.devices;
+        let (id, secret) = (rid(phone), secret(phone));
+        devices
+            .update_device(APP, &id, secret, &change(tokens))
+            .await
+            .unwrap()
+    };
+    assert_eq!(
+        update("q", std::slice::from_ref(&x)).await,
+        Updated::Changed(two)
+    );
+    assert_eq!(tokens(&engine, one).await, []);
+    assert_eq!(
+        update("p", std::slice::from_ref(&y)).await,
+        Updated::Changed(one)
+    );
+    assert_eq!(
+        tokens(&engine, two).await,
+        [x],
+        "`y` was free, nothing else moved"
+    );
+    assert_eq!(update("p", &[y]).await, Updated::Same(one));
+}
+
+/// A change names what changes; `vendor` can be emptied.
+async fn a_change_leaves_what_it_does_not_name(engine: Engine) {
+    let mut first = registration(
+        "p",
+        Some("a"),
+        &[token(Channel::Fcm, TokenKind::Alert, "t")],
+    );
+    first.facts.vendor = Some(Channel::Fcm);
+    let number = new(&engine, APP, &first).await;
+    let mut expected = first.facts.clone();
+    let text = |text: &str| Some(text.to_owned());
+    let none = DeviceChange::default();
+    let changes = [
+        DeviceChange {
+            vendor: Some(Some(Channel::Oppo)),
+            ..none.clone()
+        },
+        DeviceChange {
+            vendor: Some(None),
+            ..none.clone()
+        },
+        DeviceChange {
+            model: text("1"),
+            system: text("2"),
+            ..none.clone()
+        },
+        DeviceChange {
+            system_version: text("3"),
+            app_version: text("4"),
+            ..none.clone()
+        },
+        DeviceChange {
+            sdk_version: text("5"),
+            language: text("6"),
+            ..none.clone()
+        },
+        DeviceChange {
+            notifications: Some(Permission::Granted),
+            ..none.clone()
+        },
+        DeviceChange {
+            tokens: Some(Vec::new()),
+            model: text(""),
+            ..none.clone()
+        },
+    ];
+    let devices = &engine.devices;
+    for change in changes {
+        let c = change.clone();
+        expected = DeviceFacts {
+            tokens: c.tokens.unwrap_or(expected.tokens),
+            vendor: c.vendor.unwrap_or(expected.vendor),
+            model: c.model.unwrap_or(expected.model),
+            system: c.system.unwrap_or(expected.system),
+            system_version: c.system_version.unwrap_or(expected.system_version),
+            app_version: c.app_version.unwrap_or(expected.app_version),
+            sdk_version: c.sdk_version.unwrap_or(expected.sdk_version),
+            notifications: c.notifications.unwrap_or(expected.notifications),
+            language: c.language.unwrap_or(expected.language),
+        };
+        let update = async || {
+            devices
+                .update_device(APP, &rid("p"), secret("p"), &change)
+                .await
+        };
+        assert_eq!(
+            update().await.unwrap(),
+            Updated::Changed(number),
+            "{change:?}"
+        );
+        assert_eq!(device(&engine, APP, number).await.unwrap().facts, expected);
+        assert_eq!(update().await.unwrap(), Updated::Same(number), "{change:?}");
+    }
+    let kept = device(&engine, APP, number).await.unwrap();
+    assert_eq!(
+        (kept.account, kept.registered_at),
+        (first.account, first.at)
+    );
+    devices
+        .unregister_device(APP, &rid("p"), secret("p"))
+        .await
+        .unwrap();
+    let updated = devices
+        .update_device(APP, &rid("p"), secret("p"), &none)
+        .await;
+    assert_eq!(updated.unwrap(), Updated::Nothing);
+}
+
+/// An account's devices come by number, and it stays known after the last of them has gone.
+async fn accounts_stay_known(engine: Engine) {
+    let devices = &engine.devices;
+    let numbers = async |app, name| {
+        let found = devices
+            .devices_of_account(app, &account(name))
+            .await
+            .unwrap();
+        found.iter().map(|device| device.number).collect::<Vec<_>>()
+    };
+    let mut expected = Vec::new();
+    for (phone, name) in [("p", "a"), ("q", "ab"), ("r", "a"), ("s", "b"), ("t", "a")] {
+        let number = new(&engine, APP, &registration(phone, Some(name), &[])).await;
+        expected.extend((name == "a").then_some(number));
+    }
+    new(&engine, APP, &registration("u", None, &[])).await;
+    assert_eq!(numbers(APP, "a").await, expected);
+    assert_eq!(numbers(OTHER, "a").await, []);
+    assert_eq!(numbers(APP, "c").await, []);
+    register(&engine, APP, &registration("r", Some("c"), &[])).await;
+    expected.remove(1);
+    assert_eq!(
+        numbers(APP, "a").await,
+        expected,
+        "`r` has moved to another account"
+    );
+    for phone in ["p", "t"] {
+        devices
+            .unregister_device(APP, &rid(phone), secret(phone))
+            .await
+            .unwrap();
+    }
+    assert_eq!(numbers(APP, "a").await, []);
+    for (app, name, known) in [
+        (APP, "a", true),
+        (APP, "ab", true),
+        (APP, "c", true),
+        (APP, "abc", false),
+        (OTHER, "a", false),
+    ] {
+        let found = devices.account_known(app, &account(name)).await.unwrap();
+        assert_eq!(found, known, "{name} of {app}");
+    }
+}
+
+/// Shards that have devices are listed in order; a visit has each of its devices once, by number, and ends when told to.
+async fn shards_are_visited_in_order(engine: Engine) {
+    let devices = &engine.devices;
+    assert_eq!(devices.device_shards(APP).await.unwrap(), []);
+    let mut expected: BTreeMap<u16, Vec<Number>> = BTreeMap::new();
+    // Each raise leaves what was reserved before; engines may skip more, never give less.
+    for (batch, raised) in [0, 65_530, 3 << 16, 65_535 << 16].into_iter().enumerate() {
+        let ends = BTreeMap::from([(APP, raised)]);
+        engine.identities.raise(0, &ends).await.unwrap();
+        for n in 0..40 {
+            let phone = format!("p{batch}-{n}");
+            let number = new_in(&engine, &registration(&phone, None, &[])).await;
+            expected.entry(number.shard()).or_default().push(number);
+        }
+    }
+    let shards: Vec<u16> = expected.keys().copied().collect();
+    assert!(shards.contains(&0), "{shards:?}");
+    assert_eq!(devices.device_shards(APP).await.unwrap(), shards);
+    assert_eq!(devices.device_shards(OTHER).await.unwrap(), []);
+    for shard in shards.iter().copied().chain([77]) {
+        let mut visited = Vec::new();
+        let mut visit = |device: Device| {
+            visited.push(device.number);
+            ControlFlow::Continue(())
+        };
+        devices.visit_shard(APP, shard, &mut visit).await.unwrap();
+        assert_eq!(visited, expected.get(&shard).cloned().unwrap_or_default());
+        let mut visit = |_: Device| panic!("another app has no devices");
+        devices.visit_shard(OTHER, shard, &mut visit).await.unwrap();
+    }
+    let mut seen = 0;
+    let mut visit = |_: Device| {
+        seen += 1;
+        if seen == 2 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    };
+    devices.visit_shard(APP, 0, &mut visit).await.unwrap();
+    assert_eq!(seen, 2, "a visitor that breaks sees no more");
+}
+
+/// As `new`, for an app of many devices.
+async fn new_in(engine: &Engine, registration: &Registration) -> Number {
+    let devices = &engine.devices;
+    match devices
+        .register_device(APP, registration, u64::MAX)
+        .await
+        .unwrap()
+    {
+        Registered::New { number, .. } => number,
+        other => panic!("expected a new device, got {other:?}"),
+    }
+}
+
+/// A device's number is nobody else's: no imported recipient's, none that the ledger has.
+async fn numbers_are_above_those_of_the_names_and_the_ledger(engine: Engine) {
+    let mut given = Vec::new();
+    let mut devices = Vec::new();
+    engine
+        .identities
+        .raise(0, &BTreeMap::from([(APP, 100)]))
+        .await
+        .unwrap();
+    for n in 0..20 {
+        let phone = format!("p{n}");
+        let number = new(&engine, APP, &registration(&phone, None, &[])).await;
+        devices.push(number);
+        let names = Names {
+            recipients: vec![Recipient {
+                account: &phone,
+                route: Route::Offline,
+                channel: Channel::Fcm,
+            }],
+            ..Names::default()
+        };
+        let resolved = engine.identities.resolve(APP, &names).await.unwrap();
+        given.extend([number, resolved.numbers[0]]);
+    }
+    assert!(given.iter().all(|number| number.0 >= 100), "{given:?}");
+    given.sort_unstable();
+    given.dedup();
+    assert_eq!(given.len(), 40, "devices and recipients share no number");
+    assert!(
+        devices.is_sorted(),
+        "later devices have higher numbers: {devices:?}"
+    );
+    let highest = devices[devices.len() - 1];
+    let ends = engine.devices.device_numbers_end().await.unwrap();
+    assert_eq!(ends, BTreeMap::from([(APP, highest.0 + 1)]));
+    engine
+        .devices
+        .unregister_device(APP, &rid("p19"), secret("p19"))
+        .await
+        .unwrap();
+    assert_eq!(
+        engine.devices.device_numbers_end().await.unwrap(),
+        ends,
+        "ever given"
+    );
+}
+
+/// Devices are found by number, each once, whatever the order asked in.
+async fn devices_are_found_by_number(engine: Engine) {
+    let mut numbers = Vec::new();
+    for n in 0..40 {
+        numbers.push(new(&engine, APP, &registration(&format!("p{n}"), None, &[])).await);
+    }
+    engine
+        .devices
+        .unregister_device(APP, &rid("p5"), secret("p5"))
+        .await
+        .unwrap();
+    for len in [0, 1, 7, 40] {
+        let mut asked: Vec<Number> = numbers[..len].iter().rev().copied().collect();
+        asked.extend([Number(4_000_000), Number(u32::MAX)]);
+        asked.extend(numbers.first().filter(|_| len > 0));
+        let found = engine.devices.find_devices(APP, &asked).await.unwrap();
+        let found: Vec<Number> = found.iter().map(|device| device.number).collect();
+        let expected = numbers[..len]
+            .iter()
+            .filter(|number| **number != numbers[5]);
+        assert_eq!(found, expected.copied().collect::<Vec<_>>());
+        assert_eq!(
+            engine.devices.find_devices(OTHER, &asked).await.unwrap(),
+            []
+        );
+    }
+}

@@ -1,0 +1,402 @@
+//! Tasks: accepting, quotas, finding, what the operator wants.
+
+use pushtally_model::{
+    Account, AppId, Audience, Notification, Second, TaskDraft, TaskId, TaskKind, TaskState, Urgency,
+};
+
+use super::APP;
+use crate::ports::{AcceptLimits, Accepted, Engine, StoredTask, TaskSeq};
+
+pub(super) const OTHER: AppId = AppId(7);
+pub(super) const NOW: Second = Second(1_700_000_000);
+
+pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
+    a_task_is_found_as_it_was_accepted(fresh().await).await;
+    the_same_call_in_the_same_second_is_the_same_task(fresh().await).await;
+    broadcasts_of_a_day_are_counted(fresh().await).await;
+    broadcasts_keep_their_distance(fresh().await).await;
+    open_tasks_are_bounded(fresh().await).await;
+    a_cancelled_or_done_task_keeps_its_state(fresh().await).await;
+}
+
+pub(super) const NO_LIMITS: AcceptLimits = AcceptLimits {
+    broadcasts_per_day: None,
+    day_begins: Second(NOW.0 - 1000),
+    broadcast_gap_s: 0,
+    open_tasks_max: 1000,
+};
+
+pub(super) fn draft(n: u32) -> TaskDraft {
+    TaskDraft {
+        app: APP,
+        id: TaskId::new(format!("task-{n}")).unwrap(),
+        kind: TaskKind::Broadcast,
+        urgency: Urgency::Bulk,
+        sender: "administrator".to_owned(),
+        random: n,
+        body_hash: [7; 32],
+        data_id: String::new(),
+        audience: Audience::Everyone,
+        notification: Notification::default(),
+        accepted_at: NOW,
+        deadline: Second(NOW.0 + 100),
+    }
+}
+
+pub(super) fn batch(n: u32) -> TaskDraft {
+    let accounts = ["a", "b"].map(|name| Account::new(name).unwrap());
+    TaskDraft {
+        kind: TaskKind::Batch,
+        urgency: Urgency::Urgent,
+        audience: Audience::Accounts(accounts.to_vec()),
+        notification: Notification {
+            title: "title".to_owned(),
+            desc: "desc".to_owned(),
+            ext: "{}".to_owned(),
+            online_only: true,
+        },
+        data_id: "data".to_owned(),
+        ..draft(n)
+    }
+}
+
+/// Accepts a task that must be new.
+pub(super) async fn accept(
+    engine: &Engine,
+    draft: &TaskDraft,
+    shards: Option<&[u16]>,
+) -> StoredTask {
+    match engine
+        .tasks
+        .accept_task(draft, shards, &NO_LIMITS)
+        .await
+        .unwrap()
+    {
+        Accepted::New(task) => task,
+        other => panic!("expected a new task, got {other:?}"),
+    }
+}
+
+/// Whole, by place, by id within its app, and in lists from the newest.
+async fn a_task_is_found_as_it_was_accepted(engine: Engine) {
+    let mut stored = Vec::new();
+    for n in 1..=5 {
+        let mut draft = if n % 2 == 0 { batch(n) } else { draft(n) };
+        draft.app = if n == 3 { OTHER } else { APP };
+        let task = accept(&engine, &draft, None).await;
+        let expected = StoredTask {
+            seq: TaskSeq(u64::from(n)),
+            draft,
+            state: TaskState::Running,
+            done_at: None,
+        };
+        assert_eq!(task, expected);
+        assert_eq!(
+            engine.tasks.task_at(task.seq).await.unwrap(),
+            Some(task.clone())
+        );
+        stored.push(task);
+    }
+    let find = async |app, n| {
+        let id = draft(n).id;
+        engine.tasks.find_stored_task(app, &id).await.unwrap()
+    };
+    assert_eq!(find(APP, 2).await.as_ref(), Some(&stored[1]));
+    assert_eq!(find(APP, 3).await, None, "nothing crosses apps");
+    assert_eq!(find(OTHER, 3).await.as_ref(), Some(&stored[2]));
+    assert_eq!(find(APP, 9).await, None);
+    assert_eq!(engine.tasks.task_at(TaskSeq(6)).await.unwrap(), None);
+    for (app, before, max, expected) in [
+        (None, None, 9, vec![5, 4, 3, 2, 1]),
+        (None, Some(4), 2, vec![3, 2]),
+        (Some(APP), None, 9, vec![5, 4, 2, 1]),
+        (Some(APP), Some(4), 1, vec![2]),
+        (Some(OTHER), None, 9, vec![3]),
+        (Some(AppId(8)), None, 9, vec![]),
+        (None, Some(1), 9, vec![]),
+        (None, None, 0, vec![]),
+    ] {
+        let found = engine
+            .tasks
+            .list_tasks(app, before.map(TaskSeq), max)
+            .await
+            .unwrap();
+        let found: Vec<u64> = found.iter().map(|task| task.seq.0).collect();
+        assert_eq!(found, expected, "tasks of {app:?} before {before:?}, {max}");
+    }
+    let taken = TaskDraft {
+        random: 99,
+        ..draft(1)
+    };
+    assert!(
+        engine
+            .tasks
+            .accept_task(&taken, None, &NO_LIMITS)
+            .await
+            .is_err(),
+        "an id is given once"
+    );
+}
+
+/// A repeated call is the first one's task, whatever the quotas say by then; what differs in anything is another.
+async fn the_same_call_in_the_same_second_is_the_same_task(engine: Engine) {
+    let first = accept(&engine, &draft(1), None).await;
+    let repeated = TaskDraft {
+        id: TaskId::new("another").unwrap(),
+        data_id: "not compared".to_owned(),
+        ..draft(1)
+    };
+    let none_left = AcceptLimits {
+        broadcasts_per_day: Some(0),
+        broadcast_gap_s: 5,
+        open_tasks_max: 0,
+        ..NO_LIMITS
+    };
+    let answer = engine
+        .tasks
+        .accept_task(&repeated, None, &none_left)
+        .await
+        .unwrap();
+    assert_eq!(answer, Accepted::Same(first.clone()));
+    assert_eq!(
+        engine
+            .tasks
+            .find_stored_task(APP, &repeated.id)
+            .await
+            .unwrap(),
+        None
+    );
+    let others = [
+        TaskDraft {
+            sender: "b".to_owned(),
+            ..draft(1)
+        },
+        TaskDraft {
+            random: 0,
+            ..draft(1)
+        },
+        TaskDraft {
+            body_hash: [8; 32],
+            ..draft(1)
+        },
+        TaskDraft {
+            accepted_at: Second(NOW.0 + 1),
+            ..draft(1)
+        },
+        TaskDraft {
+            app: OTHER,
+            ..draft(1)
+        },
+        TaskDraft {
+            kind: TaskKind::Batch,
+            ..draft(1)
+        },
+    ];
+    for (n, other) in (100..).zip(others) {
+        let other = TaskDraft {
+            id: draft(n).id,
+            ..other
+        };
+        let task = accept(&engine, &other, None).await;
+        assert_eq!(task.draft, other);
+    }
+}
+
+/// The broadcasts of the app accepted since the day began, refused ones not counted; a `batch` is none.
+async fn broadcasts_of_a_day_are_counted(engine: Engine) {
+    let limits = |max| AcceptLimits {
+        broadcasts_per_day: Some(max),
+        ..NO_LIMITS
+    };
+    let at = |n, second| TaskDraft {
+        accepted_at: Second(second),
+        ..draft(n)
+    };
+    let begins = NO_LIMITS.day_begins.0;
+    for (n, task) in [
+        (1, at(1, begins - 1)),
+        (2, at(2, begins)),
+        (3, at(3, NOW.0)),
+        (4, batch(4)),
+        (
+            5,
+            TaskDraft {
+                app: OTHER,
+                ..draft(5)
+            },
+        ),
+    ] {
+        assert_eq!(accept(&engine, &task, None).await.seq, TaskSeq(n));
+    }
+    let try_accept = async |draft: &TaskDraft, max| {
+        engine
+            .tasks
+            .accept_task(draft, None, &limits(max))
+            .await
+            .unwrap()
+    };
+    for max in 0..=2 {
+        assert_eq!(
+            try_accept(&draft(6), max).await,
+            Accepted::DayFull,
+            "of {max}"
+        );
+    }
+    assert_eq!(
+        engine
+            .tasks
+            .find_stored_task(APP, &draft(6).id)
+            .await
+            .unwrap(),
+        None
+    );
+    assert!(matches!(try_accept(&batch(7), 2).await, Accepted::New(_)));
+    assert!(matches!(try_accept(&draft(6), 3).await, Accepted::New(_)));
+    assert_eq!(try_accept(&draft(8), 3).await, Accepted::DayFull);
+    let next_day = AcceptLimits {
+        day_begins: Second(NOW.0 + 1),
+        ..limits(1)
+    };
+    let answer = engine
+        .tasks
+        .accept_task(&at(9, NOW.0 + 5), None, &next_day)
+        .await
+        .unwrap();
+    assert!(
+        matches!(answer, Accepted::New(_)),
+        "another day, another quota"
+    );
+}
+
+/// A broadcast that is as near as the gap, or nearer, is too soon; a `batch` never is.
+async fn broadcasts_keep_their_distance(engine: Engine) {
+    let limits = AcceptLimits {
+        broadcast_gap_s: 2,
+        ..NO_LIMITS
+    };
+    let try_accept = async |draft: &TaskDraft| {
+        engine
+            .tasks
+            .accept_task(draft, None, &limits)
+            .await
+            .unwrap()
+    };
+    let at = |n, second| TaskDraft {
+        accepted_at: Second(NOW.0 + second),
+        ..draft(n)
+    };
+    assert!(matches!(try_accept(&at(1, 10)).await, Accepted::New(_)));
+    for (n, second, soon) in [
+        (2, 10, true),
+        (3, 11, true),
+        (4, 12, true),
+        (5, 8, true),
+        (6, 7, false),
+        (7, 13, false),
+    ] {
+        let answer = try_accept(&at(n, second)).await;
+        assert_eq!(
+            answer == Accepted::TooSoon,
+            soon,
+            "{second} after one at 10: {answer:?}"
+        );
+        assert_eq!(matches!(answer, Accepted::New(_)), !soon);
+    }
+    let elsewhere = TaskDraft {
+        app: OTHER,
+        ..at(8, 10)
+    };
+    assert!(matches!(try_accept(&elsewhere).await, Accepted::New(_)));
+    let single = TaskDraft {
+        accepted_at: Second(NOW.0 + 10),
+        ..batch(9)
+    };
+    assert!(matches!(try_accept(&single).await, Accepted::New(_)));
+}
+
+/// Tasks with jobs left are counted; those that are done are not.
+async fn open_tasks_are_bounded(engine: Engine) {
+    let limits = AcceptLimits {
+        open_tasks_max: 2,
+        ..NO_LIMITS
+    };
+    let try_accept = async |draft: &TaskDraft, shards: Option<&[u16]>| {
+        engine
+            .tasks
+            .accept_task(draft, shards, &limits)
+            .await
+            .unwrap()
+    };
+    for n in 1..=3 {
+        assert!(
+            matches!(try_accept(&draft(n), Some(&[])).await, Accepted::New(_)),
+            "done at once"
+        );
+    }
+    assert!(matches!(
+        try_accept(&draft(4), Some(&[1, 2])).await,
+        Accepted::New(_)
+    ));
+    assert!(matches!(
+        try_accept(&batch(5), None).await,
+        Accepted::New(_)
+    ));
+    assert_eq!(try_accept(&draft(6), None).await, Accepted::Busy);
+    assert_eq!(try_accept(&batch(6), None).await, Accepted::Busy);
+    let elsewhere = TaskDraft {
+        app: OTHER,
+        ..draft(7)
+    };
+    assert!(matches!(
+        try_accept(&elsewhere, None).await,
+        Accepted::New(_)
+    ));
+    let claimed = super::jobs::claim_all(&engine).await;
+    for job in claimed.iter().filter(|job| job.task == TaskSeq(4)) {
+        engine.tasks.finish_job(job, &[], NOW).await.unwrap();
+    }
+    assert!(matches!(
+        try_accept(&draft(6), None).await,
+        Accepted::New(_)
+    ));
+}
+
+/// Pausing goes both ways; cancelled and done stay.
+async fn a_cancelled_or_done_task_keeps_its_state(engine: Engine) {
+    use TaskState::{Cancelled, Paused, Running};
+    accept(&engine, &draft(1), None).await;
+    let done = accept(&engine, &draft(2), Some(&[])).await;
+    assert_eq!(
+        done.done_at,
+        Some(done.draft.accepted_at),
+        "without shards it is done at once"
+    );
+    for (app, n, asked, expected) in [
+        (APP, 1, Paused, Some(Paused)),
+        (APP, 1, Running, Some(Running)),
+        (APP, 1, Paused, Some(Paused)),
+        (OTHER, 1, Running, None),
+        (APP, 3, Running, None),
+        (APP, 1, Cancelled, Some(Cancelled)),
+        (APP, 1, Running, Some(Cancelled)),
+        (APP, 1, Paused, Some(Cancelled)),
+        (APP, 2, Cancelled, Some(Running)),
+    ] {
+        let answer = engine
+            .tasks
+            .set_task_state(app, &draft(n).id, asked)
+            .await
+            .unwrap();
+        assert_eq!(
+            answer.as_ref().map(|task| task.state),
+            expected,
+            "task {n}: {asked:?}"
+        );
+        let stored = engine
+            .tasks
+            .find_stored_task(app, &draft(n).id)
+            .await
+            .unwrap();
+        assert_eq!(stored, answer);
+    }
+}
