@@ -40,7 +40,8 @@ pub(crate) struct Crowd {
     /// Phones whose habit is to click.
     pub(crate) clickers: u64,
     wish: watch::Sender<Wish>,
-    phones: JoinSet<Phone>,
+    /// They end with the crowd.
+    _phones: JoinSet<Phone>,
 }
 
 impl Crowd {
@@ -99,7 +100,7 @@ impl Crowd {
             count: args.count.into(),
             clickers: clickers.count() as u64,
             wish,
-            phones,
+            _phones: phones,
         })
     }
 
@@ -155,7 +156,6 @@ impl Crowd {
             ("answers `busy`", seen.busy.get()),
             ("reports `unknown`", seen.unknown.get()),
             ("strange frames", seen.strange.get()),
-            ("phones that gave up", self.gave_up()),
         ] {
             if count > 0 {
                 report.count(&format!("{name}: {what}"), count, "");
@@ -164,11 +164,6 @@ impl Crowd {
         for (code, count) in seen.closes() {
             report.count(&format!("{name}: closes with {code}"), count, "");
         }
-    }
-
-    /// Phones that ended although nobody wished it.
-    fn gave_up(&self) -> u64 {
-        self.count.saturating_sub(self.phones.len() as u64)
     }
 }
 

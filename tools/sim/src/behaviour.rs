@@ -3,8 +3,9 @@
 use crate::dice::Dice;
 
 /// How a crowd behaves. Shares are in percent of the phones and drawn independently of each other; the same seed draws the
-/// same habits. The default is a crowd without faults, in front, that acknowledges at once and never clicks.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// same habits. The default is a crowd without faults, in front, that acknowledges at once, never clicks, and comes back as
+/// late as the protocol says.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Behaviour {
     /// What the draws depend on.
     pub seed: u64,
@@ -32,6 +33,26 @@ pub struct Behaviour {
     pub pause_ms: u32,
     /// Milliseconds until a phone that left or lost its connection comes back: from and to.
     pub away_ms: (u32, u32),
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            behind_percent: 0,
+            flip_percent: 0,
+            silent_percent: 0,
+            ack_twice_percent: 0,
+            click_percent: 0,
+            click_twice_percent: 0,
+            slow_percent: 0,
+            leave_percent: 0,
+            ack_delay_ms_max: 0,
+            click_delay_ms: 0,
+            pause_ms: 0,
+            away_ms: (1_000, 30_000),
+        }
+    }
 }
 
 impl Behaviour {
