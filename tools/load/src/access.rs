@@ -31,6 +31,11 @@ impl Access {
 
     /// The head of a statistics query whose body has this length.
     pub(crate) fn statistics_head(&self, body_len: usize) -> String {
+        self.head(&self.command_path("all_member_push_statistics"), body_len)
+    }
+
+    /// The path and the parameters of a command of the push service, as an administrator calls it.
+    pub(crate) fn command_path(&self, command: &str) -> String {
         let Self {
             app, administrator, ..
         } = self;
@@ -42,11 +47,8 @@ impl Access {
             userbuf: None,
         };
         let usersig = make(&self.key, &claims);
-        self.head(
-            &format!(
-                "/v4/timpush/all_member_push_statistics?sdkappid={app}&identifier={administrator}&usersig={usersig}&random=99999999&contenttype=json"
-            ),
-            body_len,
+        format!(
+            "/v4/timpush/{command}?sdkappid={app}&identifier={administrator}&usersig={usersig}&random=99999999&contenttype=json"
         )
     }
 

@@ -1,8 +1,17 @@
 //! The command line.
 
+mod online;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use online::{
+    CrashArgs, CrowdArgs, NatsArgs, OverloadArgs, PushArgs, ReconnectArgs, RegisterArgs,
+    SocketsArgs,
+};
+
+use crate::server::Setup;
 
 /// Loads a Pushtally server and tells what it took.
 ///
@@ -20,7 +29,7 @@ pub(crate) struct Cli {
 }
 
 /// Which server, and as whom.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct TargetArgs {
     /// Start a server of its own on free ports, with quotas raised; stop it at the end. Variables PUSHTALLY__… reach it.
     #[arg(long, global = true)]
@@ -49,9 +58,24 @@ pub(crate) struct TargetArgs {
     /// The app's callback token, which signs events.
     #[arg(long, global = true, default_value = "pushtally-load-token")]
     pub(crate) token: String,
+    /// The app's client key, which phones register with.
+    #[arg(
+        long,
+        global = true,
+        default_value = "pushtally-load-client-key",
+        value_name = "KEY"
+    )]
+    pub(crate) client_key: String,
     /// An administrator of the app.
     #[arg(long, global = true, default_value = "administrator")]
     pub(crate) administrator: String,
+}
+
+impl TargetArgs {
+    /// The app beside the first in runs that need two; it has the same keys and administrator.
+    pub(crate) fn other_app(&self) -> u32 {
+        self.app.wrapping_add(1).max(1)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,6 +92,41 @@ pub(crate) enum Command {
     Mixed(MixedArgs),
     /// Send a random history and compare random windows with a naive count.
     Windows(WindowsArgs),
+    /// Connect phones, let them idle, and read the server's memory.
+    Sockets(SocketsArgs),
+    /// Push to connected phones that acknowledge at once, and compare all counts.
+    PushOnline(PushArgs),
+    /// Drop all phones at once and let all reconnect at once.
+    Reconnect(ReconnectArgs),
+    /// Register phones, then register them again with nothing changed.
+    Register(RegisterArgs),
+    /// Kill the server in the middle of a push (with --spawn), start it again, and see whether the ledger closes.
+    CrashOnline(CrashArgs),
+    /// Ten times the reports, and a flood of registrations, while another app goes on (with --spawn).
+    OverloadOnline(OverloadArgs),
+    /// The peer of push-online and sockets: a nats-server's WebSocket subscribers. Needs no Pushtally.
+    NatsWebsocket(NatsArgs),
+}
+
+impl Command {
+    /// What a server started for it must allow.
+    pub(crate) fn setup(&self) -> Setup {
+        match self {
+            Self::Events(_)
+            | Self::Fill(_)
+            | Self::Query(_)
+            | Self::Tasks(_)
+            | Self::Mixed(_)
+            | Self::Windows(_)
+            | Self::NatsWebsocket(_) => Setup::Backends,
+            Self::Sockets(_)
+            | Self::PushOnline(_)
+            | Self::Reconnect(_)
+            | Self::Register(_)
+            | Self::CrashOnline(_)
+            | Self::OverloadOnline(_) => Setup::Phones,
+        }
+    }
 }
 
 /// What the events are about.

@@ -33,16 +33,25 @@ impl Connection {
         })
     }
 
-    /// Sends a request and answers the reply's body.
+    /// Sends a request and answers the reply's body; any status but 200 is an error.
     pub(crate) fn call(&mut self, request: &[u8]) -> io::Result<&[u8]> {
+        match self.exchange(request)? {
+            (200, body) => Ok(body),
+            (status, _) => Err(strange(&status.to_string())),
+        }
+    }
+
+    /// Sends a request and answers the reply's status and body.
+    pub(crate) fn exchange(&mut self, request: &[u8]) -> io::Result<(u16, &[u8])> {
         self.stream.write_all(request)?;
         let mut filled = 0;
-        let (start, end) = loop {
+        let (status, start, end) = loop {
             filled += self.read(filled)?;
             let received = &self.buffer[..filled];
             if let Some(at) = find(received, END_OF_HEAD) {
                 let start = at + END_OF_HEAD.len();
-                break (start, start + body_len(&received[..at])?);
+                let (status, len) = status_and_len(&received[..at])?;
+                break (status, start, start + len);
             }
         };
         if end > REPLY_LEN_MAX {
@@ -55,7 +64,7 @@ impl Connection {
         if filled > end {
             return Err(strange("more than one reply to one request"));
         }
-        Ok(&self.buffer[start..end])
+        Ok((status, &self.buffer[start..end]))
     }
 
     fn read(&mut self, filled: usize) -> io::Result<usize> {
@@ -69,21 +78,22 @@ impl Connection {
     }
 }
 
-/// The `Content-Length` of a reply with status 200.
-fn body_len(head: &[u8]) -> io::Result<usize> {
+/// The status and the `Content-Length` of a reply.
+fn status_and_len(head: &[u8]) -> io::Result<(u16, usize)> {
     let head = std::str::from_utf8(head).map_err(|_| strange("a head that is no text"))?;
     let mut lines = head.split("\r\n");
-    let status = lines.next().unwrap_or_default();
-    if !status.starts_with("HTTP/1.1 200") {
-        return Err(strange(status));
-    }
-    lines
-        .find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length")
-                .then(|| value.trim().parse().ok())?
-        })
-        .ok_or_else(|| strange("a reply without Content-Length"))
+    let first = lines.next().unwrap_or_default();
+    let status = first
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3)?.parse().ok())
+        .ok_or_else(|| strange(first))?;
+    let len = lines.find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse().ok())?
+    });
+    let len = len.ok_or_else(|| strange("a reply without Content-Length"))?;
+    Ok((status, len))
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {

@@ -8,14 +8,18 @@ mod access;
 mod args;
 mod bodies;
 mod client;
+mod crowd;
 mod events;
 mod history;
 mod intake;
 mod latency;
 mod mixed;
+mod nats;
+mod online;
 mod process;
 mod query;
 mod random;
+mod register;
 mod report;
 mod scrape;
 mod sequence;
@@ -51,7 +55,12 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli, report: &mut Report) -> anyhow::Result<()> {
     process::sleep_precisely();
-    let target = Target::find(&cli.target)?;
+    if let Command::NatsWebsocket(args) = &cli.command {
+        let done = nats::run(args, report);
+        report.finish();
+        return done;
+    }
+    let mut target = Target::find(&cli.target, cli.command.setup())?;
     target.describe(report);
     let done = match &cli.command {
         Command::Events(args) => events::run(&target, args, report),
@@ -60,6 +69,14 @@ fn run(cli: &Cli, report: &mut Report) -> anyhow::Result<()> {
         Command::Tasks(args) => tasks::run(&target, args, report),
         Command::Mixed(args) => mixed::run(&target, args, report),
         Command::Windows(args) => windows::run(&target, args, report),
+        Command::Sockets(args) => online::sockets::run(&target, args, report),
+        Command::PushOnline(args) => online::push::run(&target, args, report),
+        Command::Reconnect(args) => online::reconnect::run(&target, args, report),
+        Command::Register(args) => register::run(&target, args, report),
+        Command::CrashOnline(args) => online::crash::run(&mut target, args, report),
+        Command::OverloadOnline(args) => online::overload::run(&mut target, args, report),
+        // Done above: it has no server of ours.
+        Command::NatsWebsocket(_) => Ok(()),
     };
     let stopped = target.stop(report);
     report.finish();

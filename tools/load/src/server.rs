@@ -19,10 +19,23 @@ use crate::report::Report;
 /// How long it may take until it is ready: it may have to fold what a kept folder holds.
 const START_MAX: Duration = Duration::from_secs(120);
 
+/// What a server is to allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setup {
+    /// Backends only: the defaults, and queries without a quota.
+    Backends,
+    /// Phones of two apps, without limits that a load generator on one address would meet first.
+    Phones,
+    /// The same apps with the default limits against phones.
+    PhonesAsDefault,
+}
+
 /// A running server. Dropped without `stop`, it is killed.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
+    program: PathBuf,
+    args: TargetArgs,
     folder: PathBuf,
     temporary: bool,
     pub(crate) public: SocketAddr,
@@ -30,7 +43,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start(args: &TargetArgs) -> anyhow::Result<Self> {
+    pub(crate) fn start(args: &TargetArgs, setup: Setup) -> anyhow::Result<Self> {
         let program = match &args.pushtally {
             Some(path) => path.clone(),
             None => std::env::current_exe()?.with_file_name("pushtally"),
@@ -40,20 +53,14 @@ impl Server {
         });
         fs::create_dir_all(&folder)
             .with_context(|| format!("`{}` cannot be made", folder.display()))?;
-        let config = folder.join("pushtally.toml");
-        fs::write(&config, configuration(args))?;
-        let mut child = Command::new(&program)
-            .arg("--config")
-            .arg(&config)
-            .arg("serve")
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("`{}` cannot be started", program.display()))?;
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut child = launch(&program, &folder, &configuration(args, setup, [any, any]))?;
         let log = child.stderr.take();
         // From here on whatever fails kills the child.
         let mut server = Self {
             child,
+            program,
+            args: args.clone(),
             folder,
             temporary: args.folder.is_none(),
             public: SocketAddr::from(([0; 4], 0)),
@@ -62,6 +69,22 @@ impl Server {
         let log = log.context("the server's log cannot be read")?;
         (server.public, server.operator) = ready(log)?;
         Ok(server)
+    }
+
+    /// Kills it with SIGKILL and waits for its end.
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts it again on the same folder and the same addresses.
+    pub(crate) fn start_again(&mut self, setup: Setup) -> anyhow::Result<()> {
+        let configuration = configuration(&self.args, setup, [self.public, self.operator]);
+        self.child = launch(&self.program, &self.folder, &configuration)?;
+        let log = self.child.stderr.take();
+        ready(log.context("the server's log cannot be read")?)?;
+        Ok(())
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -115,33 +138,79 @@ impl Drop for Server {
     }
 }
 
-fn configuration(args: &TargetArgs) -> String {
-    let TargetArgs {
-        app,
-        key,
-        token,
-        administrator,
-        ..
-    } = args;
-    let [key, token, administrator] =
-        [key, token, administrator].map(|text| Value::from(text.as_str()));
-    format!(
+fn launch(program: &Path, folder: &Path, configuration: &str) -> anyhow::Result<Child> {
+    let config = folder.join("pushtally.toml");
+    fs::write(&config, configuration)?;
+    Command::new(program)
+        .arg("--config")
+        .arg(&config)
+        .arg("serve")
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("`{}` cannot be started", program.display()))
+}
+
+fn configuration(args: &TargetArgs, setup: Setup, [public, operator]: [SocketAddr; 2]) -> String {
+    let head = format!(
         r#"# Written by pushtally-load.
 [storage]
 url = "local:data"
 [listen]
-public = "127.0.0.1:0"
-operator = "127.0.0.1:0"
+public = "{public}"
+operator = "{operator}"
 [log]
 format = "json"
-[[app]]
-sdkappid = {app}
+"#
+    );
+    // One address plays them all, and one process holds as many files as there are sockets.
+    let limits = match setup {
+        Setup::Backends | Setup::PhonesAsDefault => "",
+        Setup::Phones => {
+            "[limits]\nconnections_max = 40000\nsockets_max = 20000\nregistrations_per_address = 0\n"
+        }
+    };
+    let apps = match setup {
+        Setup::Backends => app(args, args.app, setup),
+        Setup::Phones | Setup::PhonesAsDefault => {
+            app(args, args.app, setup) + &app(args, args.other_app(), setup)
+        }
+    };
+    head + limits + &apps
+}
+
+/// One app of the configuration.
+fn app(args: &TargetArgs, sdkappid: u32, setup: Setup) -> String {
+    let TargetArgs {
+        key,
+        token,
+        administrator,
+        client_key,
+        ..
+    } = args;
+    let [key, token, administrator, client_key] =
+        [key, token, administrator, client_key].map(|text| Value::from(text.as_str()));
+    let mut app = format!(
+        r#"[[app]]
+sdkappid = {sdkappid}
 key = {key}
 administrators = [{administrator}]
 callback_token = {token}
-quotas = {{ all_member_push_statistics = 0 }}
 "#
-    )
+    );
+    app += match setup {
+        Setup::Backends => "quotas = { all_member_push_statistics = 0 }\n",
+        Setup::Phones | Setup::PhonesAsDefault => {
+            "quotas = { all_member_push_statistics = 0, push = 0, batch = 0 }\nbroadcasts_per_day = 0\n"
+        }
+    };
+    if setup != Setup::Backends {
+        app += &format!("client_key = {client_key}\n");
+    }
+    if setup == Setup::Phones {
+        app += "registrations_per_second = 0\n";
+    }
+    app
 }
 
 /// Reads the log until it says where the server listens; passes its warnings on, then and later.
@@ -186,6 +255,27 @@ fn folder_bytes(folder: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser as _;
+
+    #[test]
+    fn phones_are_configured_for_both_apps_and_backends_for_one() {
+        let cli = crate::args::Cli::parse_from(["pushtally-load", "sockets"]);
+        let written = |setup| {
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            configuration(&cli.target, setup, [any, any])
+        };
+        let count = |text: &str, part: &str| text.matches(part).count();
+        for (setup, apps, client_keys, unlimited) in [
+            (Setup::Backends, 1, 0, 0),
+            (Setup::Phones, 2, 2, 2),
+            (Setup::PhonesAsDefault, 2, 2, 0),
+        ] {
+            let text = written(setup);
+            assert_eq!(count(&text, "[[app]]"), apps);
+            assert_eq!(count(&text, "client_key"), client_keys);
+            assert_eq!(count(&text, "registrations_per_second = 0"), unlimited);
+        }
+    }
 
     #[test]
     fn the_log_says_where_the_server_listens() {

@@ -70,7 +70,7 @@ pub(crate) fn body(tasks: &[String], start_s: u32, end_s: u32) -> String {
     format!(r#"{{"StartTime":{start_s:010},"EndTime":{end_s:010},"TaskID":[{ids}]}}"#)
 }
 
-fn results(reply: &Value, tasks: &[String]) -> anyhow::Result<Vec<Counts>> {
+pub(crate) fn results(reply: &Value, tasks: &[String]) -> anyhow::Result<Vec<Counts>> {
     let results = reply["Results"]
         .as_array()
         .context("the reply has no Results")?;

@@ -8,7 +8,7 @@ use crate::access::Access;
 use crate::args::TargetArgs;
 use crate::process::Process;
 use crate::report::Report;
-use crate::server::Server;
+use crate::server::{Server, Setup};
 
 /// Where the server is, what it can be asked, and as whom.
 pub(crate) struct Target {
@@ -18,12 +18,15 @@ pub(crate) struct Target {
     /// Its process, if that is known.
     pub(crate) process: Option<Process>,
     pub(crate) access: Access,
+    /// The same for the app beside it.
+    pub(crate) other: Access,
+    pub(crate) client_key: String,
     server: Option<Server>,
 }
 
 impl Target {
-    pub(crate) fn find(args: &TargetArgs) -> anyhow::Result<Self> {
-        let server = args.spawn.then(|| Server::start(args)).transpose()?;
+    pub(crate) fn find(args: &TargetArgs, setup: Setup) -> anyhow::Result<Self> {
+        let server = args.spawn.then(|| Server::start(args, setup)).transpose()?;
         let (address, operator, pid) = match (&server, &args.server) {
             (Some(server), _) => (server.public, Some(server.operator), Some(server.pid())),
             (None, Some(url)) => {
@@ -32,17 +35,20 @@ impl Target {
             }
             (None, None) => bail!("either --spawn or --server URL is needed"),
         };
+        let access = |app| Access {
+            host: address.to_string(),
+            app,
+            key: args.key.clone(),
+            token: args.token.clone(),
+            administrator: args.administrator.clone(),
+        };
         Ok(Self {
             address,
             operator,
             process: pid.map(Process::of),
-            access: Access {
-                host: address.to_string(),
-                app: args.app,
-                key: args.key.clone(),
-                token: args.token.clone(),
-                administrator: args.administrator.clone(),
-            },
+            access: access(args.app),
+            other: access(args.other_app()),
+            client_key: args.client_key.clone(),
             server,
         })
     }
@@ -57,6 +63,36 @@ impl Target {
         if let Some(server) = &self.server {
             report.fact("file system", &server.file_system());
         }
+    }
+
+    /// Kills a server that was started for the run.
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        self.spawned()?.kill()
+    }
+
+    /// Starts it again, after `kill`.
+    pub(crate) fn start_again(&mut self, setup: Setup) -> anyhow::Result<()> {
+        let server = self.spawned()?;
+        server.start_again(setup)?;
+        self.process = Some(Process::of(server.pid()));
+        Ok(())
+    }
+
+    /// Stops it gracefully and starts it again with another configuration.
+    pub(crate) fn set_up(&mut self, setup: Setup, report: &mut Report) -> anyhow::Result<()> {
+        self.spawned()?.stop(report)?;
+        self.start_again(setup)
+    }
+
+    fn spawned(&mut self) -> anyhow::Result<&mut Server> {
+        self.server
+            .as_mut()
+            .context("this command needs a server of its own: --spawn")
+    }
+
+    /// Resident memory of the server, if it can be asked.
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
+        self.process.as_ref().and_then(Process::resident_bytes)
     }
 
     /// Whether nobody else has ever sent it anything.
