@@ -1,15 +1,17 @@
-//! `pushtally demo`: plays the callbacks of a push into a running server and compares what it answers.
+//! `pushtally demo`: sends to phones, plays the callbacks of a foreign push, and compares what the server answers.
 //!
 //! Everything is real: the server of `serve` in this process, HTTP over the loopback, signed callbacks, UserSigs.
-//! Only the push is invented, by a seed. What is expected is counted here, naively, with sets.
+//! Sockets are real, too. Only the phones and the foreign push are invented, by a seed; each side counts for itself.
 
 mod client;
 mod compare;
+mod crowd;
 mod folder;
 mod naive;
 mod plan;
 mod player;
 mod screen;
+mod sending;
 mod suggest;
 
 use std::path::PathBuf;
@@ -31,6 +33,7 @@ use crate::serve::{Server, Signals};
 use crate::terminal::sayln;
 use client::Client;
 use compare::{Counts, Row};
+use crowd::Crowd;
 use folder::Folder;
 use plan::Plan;
 use player::Player;
@@ -60,7 +63,10 @@ pub(crate) struct DemoArgs {
     /// Port of the public listener on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Devices of the push.
+    /// Phones that connect over real sockets.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(20..=8_000))]
+    phones: u32,
+    /// Devices of the foreign push whose callbacks are played.
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(100..=2_000_000))]
     devices: u32,
     /// What the invented push depends on; the same seed plays the same events.
@@ -86,17 +92,25 @@ pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<ExitCode> {
         shown = show(&arguments, &server, &folder) => shown.map(Some),
         _ = signals.next() => Ok(None),
     };
-    if !arguments.once && matches!(shown, Ok(Some(_))) {
-        sayln!("Serving until Ctrl-C. `pushtally demo --keep` continues with these counts.");
-        signals.next().await;
-    }
+    let agreed = match shown {
+        Ok(Some((agreed, crowd))) => {
+            if !arguments.once {
+                sayln!("Serving until Ctrl-C, the phones stay connected. `./demo --keep` continues with these counts.");
+                signals.next().await;
+            }
+            crowd.disperse().await;
+            Ok(agreed)
+        }
+        Ok(None) => Ok(true),
+        Err(error) => Err(error),
+    };
     let phase = Phase::begin("stop the server");
     server.stop(config.stop_grace).await?;
     phase.end("everything acknowledged is kept");
-    Ok(if shown? == Some(false) {
-        ExitCode::FAILURE
-    } else {
+    Ok(if agreed? {
         ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 
@@ -132,16 +146,45 @@ async fn app(server: &Server) -> anyhow::Result<Arc<App>> {
         .context("the demo's app cannot be found")
 }
 
-/// Plays, asks, compares; answers whether every count agrees.
-async fn show(arguments: &DemoArgs, server: &Server, folder: &Folder) -> anyhow::Result<bool> {
-    let plan = invent(arguments.seed, arguments.devices).await?;
+/// Sends, plays, asks, compares; answers whether every count agrees, and the phones, who stay connected.
+async fn show(
+    arguments: &DemoArgs,
+    server: &Server,
+    folder: &Folder,
+) -> anyhow::Result<(bool, Crowd)> {
+    let app = app(server).await?;
     let now = server.clock.now();
-    let client = Client::new(server.public(), &*app(server).await?, now)?;
+    let client = Client::new(server.public(), &app, now)?;
     let mut asker = Asker {
         client: client.clone(),
         last: None,
     };
-    let overall = query_body((now.0.saturating_sub(OVERALL_SPAN_S), now.0), None);
+    let phones = arguments.phones;
+    let phase = Phase::begin(&format!("{} phones register", grouped(phones.into())));
+    let place = crowd::place(server.public(), &app)?;
+    let crowd = Crowd::gather(&place, &app, (arguments.seed, phones), now).await?;
+    let bound = crowd.bound(0..phones);
+    phase.end(&format!(
+        "{} are connected, {} are away",
+        grouped(bound.connected),
+        grouped(bound.away)
+    ));
+    let sent = sending::show(server, &mut asker, &crowd, now).await?;
+    let played = play(arguments, server, &mut asker, folder).await?;
+    Ok((sent && played, crowd))
+}
+
+/// Plays the callbacks of a foreign push, asks, compares; answers whether every count agrees.
+async fn play(
+    arguments: &DemoArgs,
+    server: &Server,
+    asker: &mut Asker,
+    folder: &Folder,
+) -> anyhow::Result<bool> {
+    let plan = invent(arguments.seed, arguments.devices).await?;
+    let now = server.clock.now();
+    let client = asker.client.clone();
+    let overall = query_body((now.0.saturating_sub(OVERALL_SPAN_S), now.0), &[]);
     let before = Counts::from_reply(&asker.ask(&overall).await?)?;
 
     let phase = Phase::begin(&format!(
@@ -155,7 +198,7 @@ async fn show(arguments: &DemoArgs, server: &Server, folder: &Folder) -> anyhow:
         APP.0,
         arguments.seed
     );
-    let query = query_body((task_time.0, now.0), Some(&task_id));
+    let query = query_body((task_time.0, now.0), &[&task_id]);
     let player = Player::new(
         plan,
         task_id,
@@ -169,7 +212,7 @@ async fn show(arguments: &DemoArgs, server: &Server, folder: &Folder) -> anyhow:
 
     let phase = Phase::begin("ask the endpoint");
     let played = player.counts();
-    let task_agrees = compare_task(&mut asker, &query, &played).await?;
+    let task_agrees = compare_task(asker, &query, &played).await?;
     let after = Counts::from_reply(&asker.ask(&overall).await?)?;
     let overall_agrees = after == before.plus(&played);
     let (was, is) = (grouped(before.total()[0]), grouped(after.total()[0]));
@@ -213,12 +256,21 @@ async fn invent(seed: u64, devices: u32) -> anyhow::Result<Plan> {
 /// Prints the request, the reply and both counts; answers whether they are equal.
 async fn compare_task(asker: &mut Asker, query: &str, played: &Counts) -> anyhow::Result<bool> {
     let reply = asker.ask(query).await?;
-    // A line for each row, for reading; nothing else of the reply is touched.
-    let shown = String::from_utf8_lossy(&reply).replace("{\"EventType\"", "\n  {\"EventType\"");
-    sayln!("\nPOST {}\n{query}\n\n{shown}\n", asker.client.shown_url());
+    sayln!(
+        "\nPOST {}\n{query}\n\n{}\n",
+        asker.client.shown_url(),
+        readable(&reply)
+    );
     let answered = Counts::from_reply(&reply)?;
-    sayln!("{}", compare::table(played, &answered));
+    sayln!("{}", compare::table("played", played, &answered));
     Ok(*played == answered)
+}
+
+/// A reply with a line for each result and row, for reading; nothing else of it is touched.
+fn readable(reply: &[u8]) -> String {
+    String::from_utf8_lossy(reply)
+        .replace("{\"EventType\"", "\n  {\"EventType\"")
+        .replace("{\"TaskID\"", "\n{\"TaskID\"")
 }
 
 /// Draws the ledger's own counts while the player plays.
@@ -238,6 +290,7 @@ async fn watch(server: &Server, player: &Arc<Player>, devices: u32) -> anyhow::R
             devices,
             events: player.acknowledged(),
             events_all: player.plan.events.len() as u64,
+            of: "events",
         };
         screen.draw(&scene);
         if let Some(ended) = ended {
@@ -270,10 +323,11 @@ async fn funnel(server: &Server, task_id: &str) -> anyhow::Result<Row> {
     Ok(counts)
 }
 
-/// The body of a query in a window, for one task or overall.
-fn query_body((start, end): (u32, u32), task_id: Option<&str>) -> String {
-    let task_id = task_id.map(|id| format!("\"{id}\"")).unwrap_or_default();
-    format!(r#"{{"StartTime":{start},"EndTime":{end},"TaskID":[{task_id}]}}"#)
+/// The body of a query in a window, for these tasks or, without any, overall.
+fn query_body((start, end): (u32, u32), task_ids: &[&str]) -> String {
+    let ids: Vec<String> = task_ids.iter().map(|id| format!("\"{id}\"")).collect();
+    let ids = ids.join(",");
+    format!(r#"{{"StartTime":{start},"EndTime":{end},"TaskID":[{ids}]}}"#)
 }
 
 /// Asks the endpoint no more often than its documented quota allows.

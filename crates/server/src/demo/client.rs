@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// How long the UserSig of the printed lines lasts.
 const USERSIG_S: i64 = 86_400;
-const COMMAND: &str = "/v4/timpush/all_member_push_statistics";
+const STATISTICS: &str = "all_member_push_statistics";
 
 /// Calls one app on one server.
 #[derive(Debug, Clone)]
@@ -64,6 +64,11 @@ impl Client {
 
     /// The URL of the statistics query.
     pub(super) fn query_url(&self) -> String {
+        self.command_url(STATISTICS)
+    }
+
+    /// The URL of a command of the documented contract.
+    pub(super) fn command_url(&self, command: &str) -> String {
         let Self {
             base,
             app,
@@ -72,7 +77,7 @@ impl Client {
             ..
         } = self;
         format!(
-            "{base}{COMMAND}?sdkappid={app}&identifier={administrator}&usersig={usersig}&random=1&contenttype=json"
+            "{base}/v4/timpush/{command}?sdkappid={app}&identifier={administrator}&usersig={usersig}&random=1&contenttype=json"
         )
     }
 
@@ -109,6 +114,12 @@ impl Client {
         let sign: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         let command = "CallbackCommand=Push.AllMemberPush&contenttype=json";
         format!("{base}/v1/events?SdkAppid={app}&{command}&Sign={sign}&RequestTime={now}")
+    }
+
+    /// Gives an order to the operator's listener.
+    pub(super) async fn order(&self, operator: SocketAddr, path: &str) -> anyhow::Result<()> {
+        let url = format!("http://{operator}{path}");
+        self.post(&url, Vec::new()).await.map(drop)
     }
 
     /// Posts a body and answers the reply's.

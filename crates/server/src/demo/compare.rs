@@ -66,6 +66,15 @@ impl ReplyCounts {
 impl Counts {
     /// Reads the one result of a reply, whose totals must be the sum of its rows.
     pub(super) fn from_reply(body: &[u8]) -> anyhow::Result<Self> {
+        let mut results = Self::all_from_reply(body)?;
+        match (results.pop(), results.len()) {
+            (Some(result), 0) => Ok(result),
+            (_, more) => bail!("the reply has {} results", more + 1),
+        }
+    }
+
+    /// Reads all results of a reply, whose totals must be the sums of their rows.
+    pub(super) fn all_from_reply(body: &[u8]) -> anyhow::Result<Vec<Self>> {
         let reply: Reply = serde_json::from_slice(body).context("the reply cannot be read")?;
         if reply.error_code != 0 {
             bail!(
@@ -74,9 +83,10 @@ impl Counts {
                 reply.error_info
             );
         }
-        let [result] = reply.results.as_slice() else {
-            bail!("the reply has {} results", reply.results.len())
-        };
+        reply.results.iter().map(Self::from_result).collect()
+    }
+
+    fn from_result(result: &ReplyResult) -> anyhow::Result<Self> {
         let rows = result.platform_statistics.iter();
         let counts = Self {
             rows: rows
@@ -115,7 +125,7 @@ impl Counts {
 }
 
 /// A table of both, at most 80 wide, that ends with the totals and the sum of all differences.
-pub(super) fn table(played: &Counts, answered: &Counts) -> String {
+pub(super) fn table(who: &str, played: &Counts, answered: &Counts) -> String {
     let mut out = String::new();
     let heads = ["TotalCount", "SentCount", "DeliveredCount", "ClickCount"];
     let _ = write!(out, "{:15}", "");
@@ -123,7 +133,7 @@ pub(super) fn table(played: &Counts, answered: &Counts) -> String {
     let _ = write!(out, "\n{:<15}", "channel");
     heads
         .iter()
-        .for_each(|_| _ = write!(out, "{:>6} {:>6}  ", "played", "answer"));
+        .for_each(|_| _ = write!(out, "{who:>6} {:>6}  ", "answer"));
     let _ = writeln!(out, "diff");
     let mut keys: Vec<(u8, u8)> = played
         .rows
@@ -160,6 +170,7 @@ fn name(key: (u8, u8)) -> String {
     match known {
         Some(profile) if profile.event_type == 1 => format!("offline {}", profile.name),
         Some(profile) => profile.name.to_owned(),
+        None if key == (1, 0) => "offline, unknown".to_owned(),
         None => format!("type {} pf {}", key.0, key.1),
     }
 }
@@ -202,7 +213,7 @@ mod tests {
         let answered = Counts::from_reply(REPLY.as_bytes()).unwrap();
         let mut played = answered.clone();
         played.rows.insert((1, 1), [3, 2, 1, 2]);
-        let table = table(&played, &answered);
+        let table = table("played", &played, &answered);
         assert!(
             table.lines().all(|line| line.trim_end().len() <= 80),
             "{table}"

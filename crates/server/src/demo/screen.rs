@@ -54,6 +54,8 @@ pub(super) struct Scene {
     pub(super) devices: u32,
     pub(super) events: u64,
     pub(super) events_all: u64,
+    /// What is counted by the two: `events`, `reports`.
+    pub(super) of: &'static str,
 }
 
 /// Draws scenes over each other.
@@ -100,7 +102,8 @@ fn line(scene: &Scene, rate: f64, elapsed: Duration) -> String {
     let [planned, sent, delivered, clicked] = scene.counts;
     let elapsed = elapsed.as_secs_f64();
     format!(
-        "{elapsed:5.1} s  planned {planned} sent {sent} delivered {delivered} clicked {clicked}  {rate:.0} events/s"
+        "{elapsed:5.1} s  planned {planned} sent {sent} delivered {delivered} clicked {clicked}  {rate:.0} {}/s",
+        scene.of
     )
 }
 
@@ -125,10 +128,10 @@ fn bars(scene: &Scene, rate: f64, elapsed: Duration, colour: bool) -> String {
         grouped(scene.events_all),
         elapsed.as_secs_f64(),
     );
-    let rate = grouped(rate as u64);
+    let (rate, of) = (grouped(rate as u64), scene.of);
     let _ = writeln!(
         out,
-        "\x1b[2K  {events} of {all} events, {rate} events/s, {elapsed:.1} s"
+        "\x1b[2K  {events} of {all} {of}, {rate} a second, {elapsed:.1} s"
     );
     out
 }
@@ -167,6 +170,7 @@ mod tests {
             devices: 2_000_000,
             events: 3_900_000,
             events_all: 3_900_000,
+            of: "events",
         };
         let drawn = bars(&scene, 123_456.7, Duration::from_millis(61_500), false);
         assert_eq!(drawn.lines().count(), STAGES.len() + 1);
