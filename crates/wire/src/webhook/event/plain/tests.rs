@@ -39,7 +39,10 @@ fn what_senders_write_is_plain() {
         r#"{"PushID":""}"#,
     ] {
         assert!(check(&body(event)), "{event}");
-        assert!(check(&format!("\n{} ", body(&format!("{event} , {event}")))));
+        assert!(check(&format!(
+            "\n{} ",
+            body(&format!("{event} , {event}"))
+        )));
     }
     assert!(check(&body(&vec![SAMPLE; EVENTS_MAX].join(","))));
 }
