@@ -24,18 +24,46 @@ use control::fold_control;
 use own::check_own;
 use small::fold_small;
 
-/// Events of one section from which on two threads share the work: what starting one costs is then lost in it.
+/// Events of one section from which on two threads share the work: what handing it over costs is then lost in it.
 const SHARED_EVENTS_MIN: usize = 2048;
+
+/// Half of a section, for a second hand to fold. Its tasks are in no other half.
+#[derive(Debug)]
+pub struct Half(Vec<Event>);
+
+/// What became of a half.
+#[derive(Debug)]
+pub struct HalfFolded<E> {
+    result: Result<(), E>,
+    changes: Changes,
+    pending: Pending,
+}
+
+/// Waits for a half that another thread folds.
+pub type Waiting<E> = Box<dyn FnOnce() -> HalfFolded<E>>;
+
+impl Half {
+    /// Folds it.
+    pub fn fold<P: Pages>(self, pages: &mut P) -> HalfFolded<P::Error> {
+        let (mut changes, mut pending) = (Changes::default(), Pending::new());
+        let result = fold_tasks(&self.0, pages, &mut changes, &mut pending);
+        HalfFolded {
+            result,
+            changes,
+            pending,
+        }
+    }
+}
 
 /// The state that the fold changes.
 pub trait Pages: Sized + Send {
     /// Why a page could not be had.
     type Error: Send;
 
-    /// A second hand on the same state, if it can be changed by two threads at once. They never change the same
-    /// page.
-    fn fork(&mut self) -> Option<Self> {
-        None
+    /// Gives half of a section to a second hand on the same state, which folds it at the same time; hands it back when
+    /// there is none. The two never change the same page.
+    fn share(&mut self, half: Half) -> Result<Waiting<Self::Error>, Half> {
+        Err(half)
     }
 
     /// Changes a page; one that does not exist is `Page::Gone` on the way in.
@@ -115,33 +143,22 @@ fn fold_section<P: Pages>(
     pending: &mut Pending,
 ) -> Result<(), P::Error> {
     let events = section.events();
-    let forked = if events.len() < SHARED_EVENTS_MIN {
-        None
-    } else {
-        pages.fork()
-    };
-    let Some(mut other) = forked else {
+    if events.len() < SHARED_EVENTS_MIN {
+        return fold_tasks(events, pages, changes, pending);
+    }
+    let (first, second) = events.split_at(task_boundary(events, events.len() / 2));
+    let Ok(wait) = pages.share(Half(second.to_vec())) else {
         return fold_tasks(events, pages, changes, pending);
     };
-    let (first, second) = events.split_at(task_boundary(events, events.len() / 2));
-    let (mut more, mut more_pending) = (Changes::default(), Pending::new());
-    let (here, there) = std::thread::scope(|scope| {
-        let there = scope.spawn(|| fold_tasks(second, &mut other, &mut more, &mut more_pending));
-        let here = fold_tasks(first, pages, changes, pending);
-        (
-            here,
-            there
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-        )
-    });
-    changes.append(&mut more);
-    for (family, (counters, mut deltas)) in more_pending {
+    let here = fold_tasks(first, pages, changes, pending);
+    let mut there = wait();
+    changes.append(&mut there.changes);
+    for (family, (counters, mut deltas)) in there.pending {
         let (sums, gathered) = pending.entry(family).or_default();
         sums.add(&counters);
         gathered.append(&mut deltas);
     }
-    here.and(there)
+    here.and(there.result)
 }
 
 /// The first place at or after `at` where a task begins.

@@ -22,7 +22,7 @@ pub use batch::{Batch, Control, Record, Section};
 pub use changes::{Changes, Form, StoredPage};
 pub use codec::{decode, encode};
 pub use days::{Counters, Days, TotalPage};
-pub use fold::{Folded, Pages, fold};
+pub use fold::{Folded, Half, HalfFolded, Pages, Waiting, fold};
 pub use marks::MarksPage;
 pub use page::{Page, PageKey};
 pub use query::{RowReader, Tally, sum};

@@ -13,8 +13,12 @@ use hashbrown::hash_map::Entry;
 use parking_lot::Mutex;
 use pushtally_ledger::{Page, PageKey};
 
-/// Enough that readers and the folder rarely meet; a power of two.
-const SHARDS: usize = 64;
+/// Shards of marks, which only the folder and whoever warms pages look at; a power of two.
+const MARKS_SHARDS: usize = 64;
+/// Shards of all other pages: so many that a query, which looks at a dozen, hardly ever meets the folder in one. Should
+/// the folder lose its core while it holds one, whoever meets it there waits for milliseconds. A power of two.
+const OTHER_SHARDS: usize = 1024;
+const SHARDS: usize = MARKS_SHARDS + OTHER_SHARDS;
 /// Pages looked at in one shard before eviction moves on, so that a lock is held for microseconds.
 const EVICT_LOOKS_MAX: usize = 64;
 /// What a page costs beside its own bytes: its slot, key, queue place and `Arc`.
@@ -48,7 +52,7 @@ pub(crate) struct Cache {
     /// Tasks below this may have pages in the installed snapshot.
     tasks_end: AtomicU32,
     /// Above this the folder evicts, and readers keep what they load to themselves.
-    bytes_max: usize,
+    bytes_max: AtomicUsize,
     bytes: AtomicUsize,
     pages: AtomicUsize,
     hand: AtomicUsize,
@@ -74,7 +78,7 @@ impl Cache {
             epoch: AtomicU32::new(1),
             installed: AtomicU32::new(0),
             tasks_end: AtomicU32::new(tasks_end),
-            bytes_max,
+            bytes_max: AtomicUsize::new(bytes_max),
             bytes: AtomicUsize::new(0),
             pages: AtomicUsize::new(0),
             hand: AtomicUsize::new(0),
@@ -91,21 +95,29 @@ impl Cache {
             PageKey::TotalRows(app, kind, day) => (app.0, day * 2 + kind as u32),
             PageKey::TaskRows(task, day) => (task.0, day),
         };
-        let mixed = (u64::from(a) << 32 | u64::from(b)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        &self.shards[(mixed >> 58) as usize % SHARDS]
+        let mixed = (u64::from(a) << 32 | u64::from(b)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48;
+        let shard = match key {
+            PageKey::Marks(..) => mixed as usize % MARKS_SHARDS,
+            PageKey::Total(..)
+            | PageKey::Task(_)
+            | PageKey::TotalRows(..)
+            | PageKey::TaskRows(..) => MARKS_SHARDS + mixed as usize % OTHER_SHARDS,
+        };
+        &self.shards[shard]
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn bytes_max(&self) -> usize {
-        self.bytes_max
+    /// Sets how much the folder lets pages take from now on.
+    pub(crate) fn bound(&self, bytes_max: usize) {
+        self.bytes_max.store(bytes_max, Ordering::Relaxed);
     }
 
     /// Whether there is room for pages that nobody must change.
     pub(crate) fn has_room(&self) -> bool {
-        self.bytes() < self.bytes_max
+        self.bytes() < self.bytes_max.load(Ordering::Relaxed)
     }
 
     pub(crate) fn pages(&self) -> usize {
@@ -246,7 +258,7 @@ impl Cache {
     pub(crate) fn evict(&self, bytes_max: usize) {
         let installed = self.installed.load(Ordering::Acquire);
         // Twice round: the first look takes the `hot` flag, the second the page.
-        let mut looks = 2 * self.pages();
+        let mut looks = 2 * (self.pages() + SHARDS);
         while self.bytes() > bytes_max && looks > 0 {
             let hand = self.hand.fetch_add(1, Ordering::Relaxed);
             let mut guard = self.shards[hand % SHARDS].lock();

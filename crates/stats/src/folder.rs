@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 use std::time::{Duration, Instant};
 
-use pushtally_ledger::{Batch, Changes, Control, Page, PageKey, Pages, Record, fold};
+use pushtally_ledger::{
+    Batch, Changes, Control, Half, Page, PageKey, Pages, Record, Waiting, fold,
+};
 use pushtally_model::AppId;
 use pushtally_store::{Position, StoreError};
 use tokio::runtime::Handle;
@@ -13,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::Options;
 use crate::intake::Answer;
+use crate::second::SecondHand;
 use crate::shared::Shared;
 use crate::snapshot::{Cut, Done};
 
@@ -44,6 +47,8 @@ pub(crate) type Ends = (u32, BTreeMap<AppId, u32>);
 pub(crate) struct Folder {
     shared: Arc<Shared>,
     runtime: Handle,
+    /// Without it sections are folded by one thread.
+    second: Option<SecondHand>,
     options: Options,
     snapshots: SyncSender<Cut>,
     installed: Receiver<Done>,
@@ -68,6 +73,7 @@ impl Folder {
         start: pushtally_store::Installed,
     ) -> Self {
         Self {
+            second: SecondHand::start(&shared, &runtime),
             shared,
             runtime,
             options,
@@ -124,6 +130,7 @@ impl Folder {
             let mut pages = CachedPages {
                 shared: &self.shared,
                 runtime: &self.runtime,
+                second: self.second.as_ref(),
             };
             fold(batch, &mut pages, &mut self.changes)
                 .map(drop)
@@ -224,7 +231,8 @@ impl Folder {
     /// Evicts; when only changed pages are left, snapshots; when even that is behind, waits: memory does not
     /// grow, callers are answered later and, once the intake is full, refused.
     fn bound_memory(&mut self) {
-        let bytes_max = self.shared.cache.bytes_max();
+        let bytes_max = self.options.page_bytes_max(self.shared.engine_bytes());
+        self.shared.cache.bound(bytes_max);
         if self.shared.cache.bytes() <= bytes_max {
             return;
         }
@@ -243,16 +251,20 @@ impl Folder {
 }
 
 /// The cache as the fold sees it: what is not resident is loaded, by this thread if nobody did before.
-struct CachedPages<'a> {
-    shared: &'a Shared,
-    runtime: &'a Handle,
+pub(crate) struct CachedPages<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) runtime: &'a Handle,
+    pub(crate) second: Option<&'a SecondHand>,
 }
 
 impl Pages for CachedPages<'_> {
     type Error = StoreError;
 
-    fn fork(&mut self) -> Option<Self> {
-        Some(Self { ..*self })
+    fn share(&mut self, half: Half) -> Result<Waiting<StoreError>, Half> {
+        match self.second {
+            Some(second) => second.fold(half),
+            None => Err(half),
+        }
     }
 
     fn change<R>(

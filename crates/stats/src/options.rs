@@ -14,10 +14,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// What pages may take: half of what is left above the fixed part, so that names, what waits and a snapshot being
-    /// written have the other half.
-    pub(crate) fn page_bytes_max(&self) -> usize {
-        let left = self.memory_bytes_max.saturating_sub(FIXED_BYTES);
+    /// What pages may take beside an engine that holds this much, mostly names: half of what is left above the fixed
+    /// part. The other half is for what waits, a snapshot being written, and what the allocator cannot reuse at once.
+    pub(crate) fn page_bytes_max(&self, engine_bytes: usize) -> usize {
+        let left = self
+            .memory_bytes_max
+            .saturating_sub(FIXED_BYTES)
+            .saturating_sub(engine_bytes);
         (left / 2).max(self.memory_bytes_max / 8)
     }
 }

@@ -114,6 +114,11 @@ impl Shared {
         Ok(())
     }
 
+    /// Bytes of memory that the engine holds: names, and where pages are stored.
+    pub(crate) fn engine_bytes(&self) -> usize {
+        self.engine.identities.memory_bytes() + self.engine.pages.memory_bytes()
+    }
+
     pub(crate) fn count_commit(&self, events: usize) {
         self.counters
             .events

@@ -18,14 +18,16 @@ use crate::cache::{Cache, Found};
 use crate::commit;
 use crate::folder::{Folder, Work};
 use crate::intake::{Intake, Wanted};
+use crate::priority;
 use crate::query;
 use crate::recover::recover;
 use crate::shared::{Held, Shared};
 use crate::snapshot;
 use crate::warm::warm;
 
-/// Batches on their way from the committer to the folder: one being folded, one ready, one to spare.
-const FOLD_AHEAD_MAX: usize = 3;
+/// Batches on their way from the committer to the folder beside the one being folded: one is ready. While the folder is
+/// behind, what comes gathers into larger batches, which cost less an event.
+const FOLD_AHEAD_MAX: usize = 1;
 
 /// How the ledger is doing.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +74,7 @@ impl Stats {
     ) -> Result<Arc<Self>, StoreError> {
         let installed = engine.pages.installed().await?;
         let cache = Cache::new(
-            options.page_bytes_max(),
+            options.page_bytes_max(engine.identities.memory_bytes() + engine.pages.memory_bytes()),
             installed.tasks_end,
             installed.included.of(0) > 0,
         );
@@ -85,6 +87,7 @@ impl Stats {
         let (done, dones) = channel();
         let (of_snapshots, handle) = (Arc::clone(&shared), runtime.clone());
         threads.push(spawn("snapshots", move || {
+            priority::yield_to_callers(priority::SNAPSHOT);
             snapshot::run(&of_snapshots, &handle, &cuts_waiting, &done)
         })?);
 
@@ -99,7 +102,10 @@ impl Stats {
         );
         let (work, works) = sync_channel(FOLD_AHEAD_MAX);
         let (ready, readied) = tokio::sync::oneshot::channel();
-        threads.push(spawn("folder", move || folder.run(&works, ready))?);
+        threads.push(spawn("folder", move || {
+            priority::yield_to_callers(priority::FOLD);
+            folder.run(&works, ready);
+        })?);
         let (of_recovery, handle, to_folder) = (Arc::clone(&shared), runtime.clone(), work.clone());
         let recovery = spawn_blocking(move || recover(&of_recovery, &handle, &after, &to_folder));
         recovery.await.map_err(|error| StoreError::Failed {

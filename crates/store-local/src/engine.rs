@@ -31,6 +31,8 @@ use crate::tables::Tables;
 const EVENTS_MAGIC: [u8; 8] = *b"PTEVENTS";
 const NAMES_MAGIC: [u8; 8] = *b"PTNAMES\0";
 const LOG_FORMAT: u32 = 1;
+/// How many steps of `nice` merging yields.
+const MERGE_NICE: i32 = 10;
 
 /// The settings of an engine.
 #[derive(Debug, Clone, Copy)]
@@ -256,6 +258,7 @@ impl Merger {
         // One waiting wake-up says all that any number could.
         let (wake, woken) = sync_channel(1);
         let run = move || {
+            yield_to_callers();
             while woken.recv().is_ok() {
                 loop {
                     match tables.merge_like() {
@@ -290,6 +293,15 @@ impl Merger {
         {
             let _ = thread.join();
         }
+    }
+}
+
+/// Nobody waits for a merge, so it is less urgent than whoever answers a caller. On Linux a priority is a thread's own;
+/// where it cannot be set, all threads stay equal.
+fn yield_to_callers() {
+    #[cfg(target_os = "linux")]
+    if let Ok(nice) = rustix::process::getpriority_process(None) {
+        let _ = rustix::process::setpriority_process(None, nice + MERGE_NICE);
     }
 }
 
@@ -328,6 +340,10 @@ impl Pages for LocalPages {
     async fn verify(&self) -> Result<u64, StoreError> {
         Ok(self.tables.verify()?)
     }
+
+    fn memory_bytes(&self) -> usize {
+        self.tables.memory_bytes()
+    }
 }
 
 struct LocalNames(Arc<LocalIdentities>);
@@ -362,6 +378,10 @@ impl Identities for LocalNames {
 
     async fn count(&self) -> Result<(u64, u64), StoreError> {
         Ok(self.0.count())
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.0.memory_bytes()
     }
 }
 

@@ -171,6 +171,13 @@ impl LocalIdentities {
         (inner.tasks.len() as u64, inner.recipients.len() as u64)
     }
 
+    /// Bytes of the indexes and of what waits to be written.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let inner = self.inner.read();
+        let pending: usize = inner.pending.iter().map(|chunk| chunk.bytes().len()).sum();
+        inner.recipients.bytes() + inner.tasks.bytes() + pending
+    }
+
     /// Writes what is pending to the log. What could not be written stays pending, in order.
     pub(crate) fn flush(&self, log: &mut SegmentLog) -> Result<(), LocalError> {
         loop {
@@ -195,9 +202,9 @@ impl Inner {
     /// The numbers of names that are all known.
     fn find_all(&self, app: AppId, names: &Names<'_>, hashes: &[NameHash]) -> Option<Resolved> {
         let task = |task: &TaskName<'_>| self.find_task(app, task.kind, task.id);
-        let number = |hash: &NameHash| Some(Number(self.recipients.find(*hash)?.0));
+        let numbers = self.recipients.find_all(hashes)?;
         Some(Resolved {
-            numbers: hashes.iter().map(number).collect::<Option<_>>()?,
+            numbers: numbers.into_iter().map(Number).collect(),
             tasks: names.tasks.iter().map(task).collect::<Option<_>>()?,
             losses: names
                 .losses

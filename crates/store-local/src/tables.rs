@@ -206,6 +206,12 @@ impl Tables {
         Ok(())
     }
 
+    /// Bytes of the indexes of all tables.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let set = self.set.load();
+        set.tables.iter().map(|table| table.index_bytes()).sum()
+    }
+
     /// Visits every page from a key on, in order.
     pub(crate) fn scan(
         &self,

@@ -193,6 +193,11 @@ pub trait Identities: Send + Sync {
 
     /// How many tasks and devices have numbers.
     async fn count(&self) -> Result<(u64, u64), StoreError>;
+
+    /// Bytes of memory that names take, as far as they grow with their number. The ledger makes room for them.
+    fn memory_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Pages changed since the last snapshot, and the place in the log up to which they are folded.
@@ -241,6 +246,12 @@ pub trait Pages: Send + Sync {
 
     /// Reads every page and checks every checksum; answers how many.
     async fn verify(&self) -> Result<u64, StoreError>;
+
+    /// Bytes of memory that finding pages takes, as far as they grow with what is stored. The ledger makes room for
+    /// them.
+    fn memory_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Apps made at run time.

@@ -241,6 +241,10 @@ pub(crate) struct MixedArgs {
     /// Events a second while asking, open loop.
     #[arg(long, default_value_t = 200_000.0)]
     pub(crate) intake: f64,
+    /// Also ask once, while events come in, for each task of this earlier run, which nobody has asked for since the
+    /// server started: what a cold task's first query costs.
+    #[arg(long, value_name = "RUN", value_parser = |text: &str| u32::from_str_radix(text, 16))]
+    pub(crate) cold: Option<u32>,
     #[command(flatten)]
     pub(crate) calls: CallsArgs,
     #[command(flatten)]

@@ -156,7 +156,7 @@ fn ask(
 }
 
 /// Asks for each task once, one call after another: what a task's first query costs.
-fn first_queries(target: &Target, names: Names) -> anyhow::Result<Latencies> {
+pub(crate) fn first_queries(target: &Target, names: Names) -> anyhow::Result<Latencies> {
     let mut connection =
         Connection::open(target.address).context("the server cannot be reached")?;
     let mut call = QueryCall::new(target, names);

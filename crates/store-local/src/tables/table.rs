@@ -108,6 +108,10 @@ impl Table {
             .checked_sub(1)
     }
 
+    pub(super) fn index_bytes(&self) -> usize {
+        self.blocks.capacity() * size_of::<Block>()
+    }
+
     pub(super) fn blocks_len(&self) -> usize {
         self.blocks.len()
     }

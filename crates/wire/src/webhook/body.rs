@@ -1,7 +1,8 @@
 //! The body of a webhook: `{"Events": [1..100 events]}`.
 //!
-//! The whole body is parsed typed, texts borrowed; this is the intake's hot path. Only when that fails is it read
-//! again event by event, so that the bad ones are named and the good ones count.
+//! The plain form that senders write is read first; this is the intake's hot path. Any other body is parsed typed,
+//! texts borrowed. Only when that fails is it read again event by event, so that the bad ones are named and the good
+//! ones count.
 
 use std::fmt::{self, Write as _};
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::WebhookEvent;
-use super::event::Typed;
+use super::event::{Typed, plain};
 use crate::field::{self, Raw};
 use crate::{EVENTS_MAX, NAMED_EVENTS_MAX, WireError};
 
@@ -44,9 +45,11 @@ impl<'a> EventBatch<'a> {
     /// [`EVENTS_MAX`].
     pub fn parse(body: &'a [u8]) -> Result<Self, WireError> {
         // Checked once as a whole, texts need no check of their own.
-        let typed = std::str::from_utf8(body)
-            .ok()
-            .and_then(|text| serde_json::from_str::<Fast<'a>>(text).ok());
+        let text = std::str::from_utf8(body).ok();
+        if let Some(events) = text.and_then(plain::read) {
+            return Ok(Self(Events::Typed(events)));
+        }
+        let typed = text.and_then(|text| serde_json::from_str::<Fast<'a>>(text).ok());
         let (events, count) = match typed {
             Some(Fast { events }) => (Events::Typed(events.items), events.count),
             None => {

@@ -1,5 +1,7 @@
 //! One webhook event: the typed fields, and the checks that make it an event of ours.
 
+pub(super) mod plain;
+
 use std::borrow::Cow;
 
 use pushtally_model::{Channel, Kind, Route, Second, Stage};
@@ -34,7 +36,7 @@ pub struct WebhookEvent<'a> {
 }
 
 /// The fields that count, typed but not checked. All others are ignored, whatever they hold.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct Typed<'a> {
     #[serde(borrow, rename = "CallbackCommand")]
     command: Option<Text<'a>>,
