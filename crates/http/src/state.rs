@@ -7,6 +7,7 @@ use pushtally_model::Clock;
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, Identities, RelayQueue};
+use pushtally_webhook::RelayCounters;
 
 use crate::{Limits, Metrics, Quotas};
 
@@ -25,6 +26,8 @@ pub struct State {
     pub importer: Importer,
     /// Where calls wait to be passed on.
     pub relays: Arc<dyn RelayQueue>,
+    /// What became of calls that were to be passed on.
+    pub relayed: RelayCounters,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What is counted.

@@ -16,5 +16,7 @@ mod connections;
 mod events;
 #[path = "server/operator.rs"]
 mod operator;
+#[path = "server/relays.rs"]
+mod relays;
 #[path = "server/statistics.rs"]
 mod statistics;

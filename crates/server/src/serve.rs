@@ -75,6 +75,7 @@ impl Server {
             directory: Arc::clone(&directory),
             identities: Arc::clone(&opened.engine.identities),
             queue,
+            relayed: relays.counters(),
             clock: Arc::clone(&clock),
         };
         let listeners =

@@ -15,6 +15,7 @@ use pushtally_receipt::Importer;
 use pushtally_stats::{Options, Stats};
 use pushtally_store::{Directory, Engine, memory};
 use pushtally_usersig::Claims;
+use pushtally_webhook::RelayCounters;
 use rustls::ServerConfig;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -33,6 +34,7 @@ pub(crate) const STATISTICS: &str = "/v4/timpush/all_member_push_statistics";
 pub(crate) struct Setup {
     pub(crate) apps: Vec<App>,
     pub(crate) engine: Engine,
+    pub(crate) relayed: RelayCounters,
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) limits: Limits,
     pub(crate) ready: Result<(), String>,
@@ -43,6 +45,7 @@ impl Default for Setup {
         Self {
             apps: vec![app()],
             engine: memory::engine(),
+            relayed: RelayCounters::default(),
             tls: None,
             limits: Limits::default(),
             ready: Ok(()),
@@ -80,6 +83,7 @@ impl Server {
         let Setup {
             apps,
             engine,
+            relayed,
             tls,
             limits,
             ready,
@@ -96,6 +100,7 @@ impl Server {
             importer: Importer::new(engine.identities.clone(), stats.clone()),
             stats,
             relays: engine.relays.clone(),
+            relayed,
             clock: clock.clone(),
             metrics: Arc::new(Metrics::default()),
             quotas: Quotas::with_time(move || ns.load(Ordering::SeqCst)),

@@ -10,6 +10,7 @@ use pushtally_model::Clock;
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, Identities, RelayQueue, Report};
+use pushtally_webhook::RelayCounters;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ pub(super) struct Parts {
     pub(super) directory: Arc<Directory>,
     pub(super) identities: Arc<dyn Identities>,
     pub(super) queue: Arc<dyn RelayQueue>,
+    pub(super) relayed: RelayCounters,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -114,6 +116,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         directory,
         identities,
         queue,
+        relayed,
         clock,
     } = parts;
     let report: Arc<dyn Report> = stats.clone();
@@ -123,6 +126,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         identities,
         stats,
         relays: queue,
+        relayed,
         quotas: Quotas::default(),
         clock,
         metrics: Arc::new(Metrics::default()),
