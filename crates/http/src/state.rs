@@ -10,6 +10,7 @@ use pushtally_online::Online;
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, Identities, RelayQueue, Tasks};
+use pushtally_webhook::RelayCounters;
 
 use crate::audit::Recorder;
 use crate::{Limits, Metrics, Quotas, Throttles};
@@ -43,6 +44,8 @@ pub struct State {
     pub online: Arc<Online>,
     /// Where calls wait to be passed on.
     pub relays: Arc<dyn RelayQueue>,
+    /// What became of calls that were to be passed on.
+    pub relayed: RelayCounters,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What is counted.

@@ -25,6 +25,8 @@ mod operations;
 mod operator;
 #[path = "server/push.rs"]
 mod push;
+#[path = "server/relays.rs"]
+mod relays;
 #[path = "server/reports.rs"]
 mod reports;
 #[path = "server/statistics.rs"]

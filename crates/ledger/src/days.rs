@@ -130,9 +130,13 @@ impl Days {
             for _ in 0..reader.len()? {
                 let cell =
                     Cell::from_byte(reader.byte()?).ok_or_else(|| reader.impossible("cell"))?;
-                totals.push((cell, LossId(reader.u32()?), reader.varint()?));
+                totals.push((cell, LossId(reader.u32()?), reader.count()?));
             }
-            days.insert(day, totals);
+            let ascend =
+                totals.is_sorted_by(|(a, a_loss, _), (b, b_loss, _)| (a, a_loss) < (b, b_loss));
+            if !ascend || days.insert(day, totals).is_some() {
+                return Err(reader.impossible("order of a day"));
+            }
         }
         Ok(Self(days))
     }
@@ -165,11 +169,11 @@ impl TotalPage {
 
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let counters = Counters {
-            fresh: reader.varint()?,
-            duplicate: reader.varint()?,
-            too_late: reader.varint()?,
-            unmatched: reader.varint()?,
-            ended_before: reader.varint()?,
+            fresh: reader.count()?,
+            duplicate: reader.count()?,
+            too_late: reader.count()?,
+            unmatched: reader.count()?,
+            ended_before: reader.count()?,
         };
         Ok(Self {
             counters,

@@ -27,6 +27,10 @@ pub enum DecodeError {
     },
 }
 
+/// The largest sum of events that is read: more than any installation records, and so far below the end of `u64` that
+/// what is added to it afterwards never passes that.
+const COUNT_MAX: u64 = 1 << 56;
+
 /// Appends a little-endian base-128 integer.
 #[inline]
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -115,6 +119,14 @@ impl<'a> Reader<'a> {
     pub(crate) fn u16(&mut self) -> Result<u16, DecodeError> {
         let value = self.varint()?;
         u16::try_from(value).map_err(|_| self.impossible("16-bit value"))
+    }
+
+    /// A sum of events.
+    pub(crate) fn count(&mut self) -> Result<u64, DecodeError> {
+        let count = self.varint()?;
+        (count <= COUNT_MAX)
+            .then_some(count)
+            .ok_or_else(|| self.impossible("count"))
     }
 
     /// A count of things that take at least a byte each, so that a lie cannot make us allocate.

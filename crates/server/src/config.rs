@@ -93,6 +93,7 @@ pub(crate) struct TlsFiles {
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     pub(crate) connections_max: usize,
+    pub(crate) sockets_max: usize,
     pub(crate) handshake: Duration,
     pub(crate) idle: Duration,
     pub(crate) body_read: Duration,
@@ -338,6 +339,7 @@ fn read_listen(section: Reader<'_>, storage: &Storage) -> Listen {
 fn read_limits(section: Reader<'_>) -> Limits {
     within(section, |limits| Limits {
         connections_max: limits.integer("connections_max", 1..=1_000_000, "connections") as usize,
+        sockets_max: limits.integer("sockets_max", 1..=1_000_000, "sockets") as usize,
         handshake: seconds(limits, "handshake_timeout_s", 600),
         idle: seconds(limits, "idle_timeout_s", 3_600),
         body_read: seconds(limits, "body_timeout_s", 600),

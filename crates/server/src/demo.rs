@@ -95,7 +95,9 @@ pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<ExitCode> {
     let agreed = match shown {
         Ok(Some((agreed, crowd))) => {
             if !arguments.once {
-                sayln!("Serving until Ctrl-C, the phones stay connected. `./demo --keep` continues with these counts.");
+                sayln!(
+                    "Serving until Ctrl-C, the phones stay connected. `./demo --keep` continues with these counts."
+                );
                 signals.next().await;
             }
             crowd.disperse().await;

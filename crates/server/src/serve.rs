@@ -98,6 +98,7 @@ impl Server {
             stats: Arc::clone(&stats),
             directory: Arc::clone(&directory),
             queue,
+            relayed: relays.counters(),
             clock: Arc::clone(&clock),
         };
         let listeners =

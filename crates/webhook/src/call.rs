@@ -121,6 +121,7 @@ fn text(bytes: Bytes, part: &'static str) -> Result<String, CallError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn call(query: &str, content_type: Option<&str>, body: &'static [u8]) -> Call {
         Call {
@@ -183,6 +184,28 @@ mod tests {
             b"\x01\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
             CallError::Cut { len: 10 },
         );
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_are_refused_or_survive_being_written_again(
+            lens in any::<(u8, u8)>(), marks in 0..3u8, bytes in proptest::collection::vec(any::<u8>(), 0..100),
+        ) {
+            let head = [VERSION, marks, lens.0 % 40, 0, 0, 0, lens.1 % 40, 0, 0, 0];
+            for bytes in [bytes.clone(), [&head[..], &bytes].concat()] {
+                if let Ok(call) = Call::decode(bytes.into()) {
+                    prop_assert_eq!(Call::decode(call.encode()), Ok(call));
+                }
+            }
+        }
+
+        #[test]
+        fn any_call_survives_its_encoding(
+            query in any::<String>(), content_type in any::<Option<String>>(), body in any::<Vec<u8>>(),
+        ) {
+            let call = Call { query, content_type, body: body.into() };
+            prop_assert_eq!(Call::decode(call.encode()), Ok(call));
+        }
     }
 
     #[test]

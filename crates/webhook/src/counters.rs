@@ -1,9 +1,11 @@
-//! What relays have done, for metrics and for the operator.
+//! What relays have done. Written by `relay`, read by `http` for the metrics page.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use parking_lot::Mutex;
 use pushtally_model::AppId;
-use pushtally_store::RelayBacklog;
 
 /// One app's relay since the process started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,10 +18,32 @@ pub struct RelayReport {
     pub failed: u64,
     /// Calls given up.
     pub dropped: u64,
-    /// What waits. Zero when the queue could not be asked.
-    pub backlog: RelayBacklog,
     /// Whether the newest answer was a failure.
     pub failing: bool,
+}
+
+/// What each relay has done since the process started, by app; also of relays that were stopped in the meantime.
+///
+/// A clone reads the same counters. Only apps that had a relay have an entry, so strangers cannot make it grow.
+#[derive(Debug, Clone, Default)]
+pub struct RelayCounters {
+    apps: Arc<Mutex<BTreeMap<AppId, Arc<Counters>>>>,
+}
+
+impl RelayCounters {
+    /// One report for each app that has or had a relay, by app.
+    #[must_use]
+    pub fn report(&self) -> Vec<RelayReport> {
+        let apps = self.apps.lock();
+        apps.iter()
+            .map(|(app, counters)| counters.report(*app))
+            .collect()
+    }
+
+    /// The counters of one app, made when they are first asked for.
+    pub(crate) fn of(&self, app: AppId) -> Arc<Counters> {
+        Arc::clone(self.apps.lock().entry(app).or_default())
+    }
 }
 
 /// The counters behind a report. They outlive a relay that is stopped and started again.
@@ -48,13 +72,12 @@ impl Counters {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn report(&self, app: AppId, backlog: RelayBacklog) -> RelayReport {
+    fn report(&self, app: AppId) -> RelayReport {
         RelayReport {
             app,
             passed_on: self.passed_on.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
-            backlog,
             failing: self.failing.load(Ordering::Relaxed),
         }
     }

@@ -16,7 +16,7 @@ mod target;
 mod window;
 
 pub use call::{Call, CallError};
-pub use counters::RelayReport;
+pub use counters::{RelayCounters, RelayReport};
 pub use doorbell::Doorbell;
 pub use error::RelayError;
 pub use relays::Relays;

@@ -5,25 +5,21 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pushtally_model::{App, AppId, Entropy};
-use pushtally_store::{Directory, RelayQueue as _};
+use pushtally_store::Directory;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::counters::Counters;
 use crate::relay::{Relay, Shared};
 use crate::sender::Sender;
-use crate::{Doorbell, RelayError, RelayReport, Settings, Target};
-
-type AllCounters = Mutex<BTreeMap<AppId, Arc<Counters>>>;
+use crate::{Doorbell, RelayCounters, RelayError, Settings, Target};
 
 /// The running relays, one for each app with a `relay_to`.
 ///
 /// An app that loses its `relay_to` keeps what waits; it goes on when the app has one again.
 #[derive(Debug)]
 pub struct Relays {
-    queue: Arc<Doorbell>,
-    counters: Arc<AllCounters>,
+    counters: RelayCounters,
     changed: Arc<Notify>,
     stop: CancellationToken,
     supervisor: Mutex<Option<JoinHandle<()>>>,
@@ -38,23 +34,22 @@ impl Relays {
         settings: Settings,
     ) -> Result<Self, RelayError> {
         let sender = Sender::new(&settings)?;
-        let counters: Arc<AllCounters> = Arc::default();
+        let counters = RelayCounters::default();
         let changed = Arc::new(Notify::new());
         let stop = CancellationToken::new();
         let supervisor = Supervisor {
             directory,
             shared: Arc::new(Shared {
-                queue: Arc::clone(&queue),
+                queue,
                 sender,
                 entropy,
                 settings,
             }),
-            counters: Arc::clone(&counters),
+            counters: counters.clone(),
             running: BTreeMap::new(),
         };
         let task = tokio::spawn(supervisor.run(Arc::clone(&changed), stop.clone()));
         Ok(Self {
-            queue,
             counters,
             changed,
             stop,
@@ -67,15 +62,10 @@ impl Relays {
         self.changed.notify_one();
     }
 
-    /// What each relay has done, by app; also of relays that were stopped since the start.
-    pub async fn report(&self) -> Vec<RelayReport> {
-        let counters = self.counters.lock().clone();
-        let mut reports = Vec::with_capacity(counters.len());
-        for (app, counters) in counters {
-            let backlog = self.queue.backlog(app).await.unwrap_or_default();
-            reports.push(counters.report(app, backlog));
-        }
-        reports
+    /// What the relays have done, to be read at any time.
+    #[must_use]
+    pub fn counters(&self) -> RelayCounters {
+        self.counters.clone()
     }
 
     /// Stops reading, lets calls under way end within the grace, keeps everything else for the next start.
@@ -105,7 +95,7 @@ struct Running {
 struct Supervisor {
     directory: Arc<Directory>,
     shared: Arc<Shared>,
-    counters: Arc<AllCounters>,
+    counters: RelayCounters,
     running: BTreeMap<AppId, Running>,
 }
 
@@ -163,7 +153,7 @@ impl Supervisor {
             app,
             target: target.clone(),
             shared: Arc::clone(&self.shared),
-            counters: Arc::clone(self.counters.lock().entry(app).or_default()),
+            counters: self.counters.of(app),
             bell: self.shared.queue.bell(app),
             stop: stop.clone(),
             overtaken: Arc::default(),

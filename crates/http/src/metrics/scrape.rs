@@ -9,6 +9,7 @@ use axum::response::Response;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -45,12 +46,19 @@ struct CloseLabels {
     code: u16,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RelayLabels {
+    app: u32,
+    result: &'static str,
+}
+
 pub(crate) async fn handle(state: extract::State<Arc<State>>) -> Response {
     let mut now = Registry::with_prefix("pushtally");
     ledger(&state, &mut now);
     dispatch(&state.dispatch.health(), &mut now);
     online(&state, &mut now);
     apps(&state, &mut now).await;
+    relays(&state, &mut now);
     let mut page = String::new();
     let written = text::encode_registry(&mut page, &state.metrics.registry)
         .and_then(|()| text::encode_registry(&mut page, &now))
@@ -208,6 +216,38 @@ async fn apps(state: &State, registry: &mut Registry) {
         "Bytes of calls waiting to be passed on",
         relay_bytes,
     );
+}
+
+/// Also of apps whose relay was taken away: a counter does not vanish before the process ends.
+fn relays(state: &State, registry: &mut Registry) {
+    let calls = Family::<RelayLabels, Counter>::default();
+    let failed = Family::<AppLabels, Counter>::default();
+    let failing = Family::<AppLabels, Unsigned>::default();
+    for report in state.relayed.report() {
+        let app = report.app.0;
+        for (result, count) in [("passed_on", report.passed_on), ("dropped", report.dropped)] {
+            calls
+                .get_or_create(&RelayLabels { app, result })
+                .inc_by(count);
+        }
+        failed
+            .get_or_create(&AppLabels { app })
+            .inc_by(report.failed);
+        failing
+            .get_or_create(&AppLabels { app })
+            .set(report.failing.into());
+    }
+    registry.register(
+        "relay_calls",
+        "Calls that left a relay queue, by app and result",
+        calls,
+    );
+    registry.register(
+        "relay_failed_tries",
+        "Tries to pass a call on that failed",
+        failed,
+    );
+    registry.register("relay_failing", "1 when the newest try failed", failing);
 }
 
 fn outcome(

@@ -19,6 +19,7 @@ use pushtally_receipt::Importer;
 use pushtally_stats::{Options, Stats};
 use pushtally_store::{Directory, Engine, memory};
 use pushtally_usersig::Claims;
+use pushtally_webhook::RelayCounters;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -108,6 +109,7 @@ impl Server {
             audit: Arc::new(Recorder::new(engine.audit.clone(), clock.clone())),
             entropy: Arc::new(SystemEntropy),
             relays: engine.relays.clone(),
+            relayed: RelayCounters::default(),
             clock,
             metrics: Arc::new(Metrics::default()),
             quotas: Quotas::default(),

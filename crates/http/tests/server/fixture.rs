@@ -24,6 +24,7 @@ use pushtally_store::{
     AcceptLimits, Directory, Engine, Names, Registered, Registration, TaskName, memory,
 };
 use pushtally_usersig::Claims;
+use pushtally_webhook::RelayCounters;
 use rustls::ServerConfig;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -44,6 +45,7 @@ pub(crate) const STATISTICS: &str = "/v4/timpush/all_member_push_statistics";
 pub(crate) struct Setup {
     pub(crate) apps: Vec<App>,
     pub(crate) engine: Engine,
+    pub(crate) relayed: RelayCounters,
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) limits: Limits,
     pub(crate) sockets: Settings,
@@ -55,6 +57,7 @@ impl Default for Setup {
         Self {
             apps: vec![app()],
             engine: memory::engine(),
+            relayed: RelayCounters::default(),
             tls: None,
             limits: Limits::default(),
             sockets: Settings::default(),
@@ -93,6 +96,7 @@ impl Server {
         let Setup {
             apps,
             engine,
+            relayed,
             tls,
             limits,
             sockets,
@@ -132,6 +136,7 @@ impl Server {
             importer: Importer::new(engine.identities.clone(), stats.clone()),
             stats,
             relays: engine.relays.clone(),
+            relayed,
             clock: clock.clone(),
             metrics: Arc::new(Metrics::default()),
             throttles: Throttles::default(),

@@ -41,9 +41,14 @@ pub(super) fn encode(rows: &[Row], out: &mut Vec<u8>) {
 
 /// Reads one hour's rows, in the order in which they are stored.
 pub(super) fn decode(reader: &mut Reader<'_>, rows: &mut Vec<Row>) -> Result<(), DecodeError> {
+    let mut last = None;
     for _ in 0..reader.len()? {
         let cell = Cell::from_byte(reader.byte()?).ok_or_else(|| reader.impossible("cell"))?;
         let loss = LossId(reader.u32()?);
+        // Else a second could stand here twice, and the sum of both might not fit.
+        if last.replace((cell.byte(), loss)) >= Some((cell.byte(), loss)) {
+            return Err(reader.impossible("order of series"));
+        }
         let mut next = 0u32;
         for _ in 0..reader.len()? {
             let head = reader.varint()?;

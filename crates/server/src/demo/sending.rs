@@ -163,7 +163,11 @@ fn said(crowd: &Crowd, sent: &Sent) -> String {
         grouped(push.clicked.get())
     );
     if push.repeats.get() > 0 {
-        let _ = write!(out, ", {} came again and were not shown", push.repeats.get());
+        let _ = write!(
+            out,
+            ", {} came again and were not shown",
+            push.repeats.get()
+        );
     }
     out
 }

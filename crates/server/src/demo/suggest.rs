@@ -16,7 +16,8 @@ pub(super) fn lines(
 ) -> anyhow::Result<String> {
     let (url, start) = (client.query_url(), player.task_time.0);
     let (task, all): (&[&str], &[&str]) = (&[&player.task_id], &[]);
-    let query = |window, task: &[&str]| format!("curl -s '{url}' -d '{}'", super::query_body(window, task));
+    let query =
+        |window, task: &[&str]| format!("curl -s '{url}' -d '{}'", super::query_body(window, task));
     let end = start + super::TASK_AGE_S;
     let repeated = player.plan.events.get(..1).unwrap_or_default();
     let repeated = String::from_utf8(player.body(repeated)?)?;

@@ -15,6 +15,7 @@ use pushtally_online::Online;
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, Engine, RelayQueue, Report};
+use pushtally_webhook::RelayCounters;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,7 @@ pub(super) struct Parts {
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) directory: Arc<Directory>,
     pub(super) queue: Arc<dyn RelayQueue>,
+    pub(super) relayed: RelayCounters,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -127,6 +129,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         entropy,
         directory,
         queue,
+        relayed,
         clock,
     } = parts;
     let report: Arc<dyn Report> = stats.clone();
@@ -143,6 +146,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         audit,
         entropy,
         relays: queue,
+        relayed,
         quotas: Quotas::default(),
         throttles: Throttles::default(),
         clock,
@@ -156,6 +160,7 @@ fn state(parts: Parts, limits: Limits) -> State {
 fn limits(config: &Config) -> Limits {
     let &crate::config::Limits {
         connections_max,
+        sockets_max: _,
         handshake,
         idle,
         body_read,

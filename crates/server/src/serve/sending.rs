@@ -40,7 +40,9 @@ pub(super) async fn start(
             report,
             clock: Arc::clone(parts.clock),
         },
-        online::Settings::default(),
+        online::Settings {
+            sockets_max: config.limits.sockets_max,
+        },
     );
     let presence: Arc<dyn Presence> = online.clone();
     let socket: Arc<dyn Carrier> = online.clone();

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use pushtally_model::{FixedEntropy, Secret};
-use pushtally_store::memory;
+use pushtally_store::{RelayBacklog, RelayQueue as _, memory};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -160,13 +160,35 @@ fn quick() -> Settings {
     }
 }
 
-async fn until(relays: &Relays, condition: impl Fn(&RelayReport) -> bool) -> RelayReport {
+/// What the one relay of a test has done, and what waits.
+#[derive(Debug)]
+struct Progress {
+    passed_on: u64,
+    failed: u64,
+    dropped: u64,
+    failing: bool,
+    backlog: RelayBacklog,
+}
+
+async fn progress(bench: &Bench, relays: &Relays) -> Option<Progress> {
+    let backlog = bench.queue.backlog(APP).await.unwrap();
+    let report = *relays.counters().report().first()?;
+    Some(Progress {
+        passed_on: report.passed_on,
+        failed: report.failed,
+        dropped: report.dropped,
+        failing: report.failing,
+        backlog,
+    })
+}
+
+async fn until(bench: &Bench, relays: &Relays, condition: impl Fn(&Progress) -> bool) -> Progress {
     let wait = async {
         loop {
-            if let Some(report) = relays.report().await.first()
-                && condition(report)
+            if let Some(progress) = progress(bench, relays).await
+                && condition(&progress)
             {
-                return *report;
+                return progress;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -189,7 +211,7 @@ async fn query_content_type_and_body_arrive_unchanged() {
             body.clone(),
         )
         .await;
-    let report = until(&relays, |report| report.passed_on == 1).await;
+    let report = until(&bench, &relays, |report| report.passed_on == 1).await;
     assert_eq!(
         (report.failed, report.dropped, report.failing),
         (0, 0, false)
@@ -215,7 +237,7 @@ async fn calls_wait_for_a_receiver_that_is_down() {
     for body in ["a", "b", "c"] {
         bench.push("q=1", None, body).await;
     }
-    let report = until(&relays, |report| report.failed >= 9).await;
+    let report = until(&bench, &relays, |report| report.failed >= 9).await;
     assert_eq!(
         (
             report.passed_on,
@@ -229,7 +251,7 @@ async fn calls_wait_for_a_receiver_that_is_down() {
     let receiver = Receiver::new(|_, _| Reaction::Answer(200)).await;
     bench.relay_to(Some(receiver.url("/")));
     relays.directory_changed();
-    let report = until(&relays, |report| report.passed_on == 3).await;
+    let report = until(&bench, &relays, |report| report.passed_on == 3).await;
     assert!(!report.failing);
     assert_eq!(
         receiver.bodies().into_values().collect::<Vec<_>>(),
@@ -246,7 +268,7 @@ async fn every_second_answer_an_error_loses_nothing() {
         bench.push("q=1", None, format!("call {n}")).await;
     }
     let relays = bench.start();
-    let report = until(&relays, |report| report.passed_on == 200).await;
+    let report = until(&bench, &relays, |report| report.passed_on == 200).await;
     assert_eq!((report.dropped, report.backlog.calls), (0, 0));
     assert_eq!(receiver.bodies().len(), 200);
     assert_eq!(
@@ -272,12 +294,12 @@ async fn a_slow_call_delays_no_other() {
         bench.push("", None, format!("call {n}")).await;
     }
     let relays = bench.start();
-    let report = until(&relays, |report| report.passed_on == 99).await;
+    let report = until(&bench, &relays, |report| report.passed_on == 99).await;
     assert_eq!(
         report.backlog.calls, 100,
         "the cursor must not pass the slow one"
     );
-    let report = until(&relays, |report| report.backlog.calls == 0).await;
+    let report = until(&bench, &relays, |report| report.backlog.calls == 0).await;
     assert_eq!((report.passed_on, report.dropped), (100, 0));
     relays.stop().await;
 }
@@ -291,7 +313,7 @@ async fn a_refused_call_is_dropped_after_ten_tries() {
     bench.push("", None, "poison").await;
     bench.push("", None, "good").await;
     let relays = bench.start();
-    let report = until(&relays, |report| report.backlog.calls == 0).await;
+    let report = until(&bench, &relays, |report| report.backlog.calls == 0).await;
     assert_eq!(
         (report.passed_on, report.failed, report.dropped),
         (1, 10, 1)
@@ -311,7 +333,7 @@ async fn a_call_that_many_have_overtaken_is_dropped() {
         bench.push("", None, format!("call {n}")).await;
     }
     let relays = bench.start();
-    let report = until(&relays, |report| report.backlog.calls == 0).await;
+    let report = until(&bench, &relays, |report| report.backlog.calls == 0).await;
     assert_eq!((report.passed_on, report.dropped), (1_100, 1));
     relays.stop().await;
 }
@@ -327,7 +349,7 @@ async fn unreadable_calls_are_dropped_and_counted() {
         .unwrap();
     bench.push("", None, "good").await;
     let relays = bench.start();
-    let report = until(&relays, |report| report.backlog.calls == 0).await;
+    let report = until(&bench, &relays, |report| report.backlog.calls == 0).await;
     assert_eq!((report.passed_on, report.dropped), (1, 1));
     relays.stop().await;
 }
@@ -344,7 +366,7 @@ async fn stopping_keeps_what_was_not_passed_on_and_repeats_nothing_else() {
     for n in 0..5 {
         bench.push("", None, format!("call {n}")).await;
     }
-    until(&relays, |report| report.failed > 2).await;
+    until(&bench, &relays, |report| report.failed > 2).await;
     relays.stop().await;
     let heard = receiver.heard.lock().len();
     assert_eq!(bench.queue.cursor(APP).await.unwrap(), 3);
@@ -353,7 +375,7 @@ async fn stopping_keeps_what_was_not_passed_on_and_repeats_nothing_else() {
     let second = Receiver::new(|_, _| Reaction::Answer(200)).await;
     bench.relay_to(Some(second.url("/")));
     let relays = bench.start_with(one_by_one);
-    until(&relays, |report| report.backlog.calls == 0).await;
+    until(&bench, &relays, |report| report.backlog.calls == 0).await;
     let bodies: Vec<Bytes> = second
         .heard
         .lock()
@@ -375,9 +397,9 @@ async fn relays_follow_the_directory() {
     let bench = Bench::new(None);
     let relays = bench.start();
     bench.push("", None, "waiting").await;
-    assert_eq!(relays.report().await, []);
+    assert_eq!(relays.counters().report(), []);
     bench.relay_to(Some(receiver.url("/")));
-    until(&relays, |report| report.passed_on == 1).await;
+    until(&bench, &relays, |report| report.passed_on == 1).await;
     relays.stop().await;
 }
 
@@ -387,7 +409,7 @@ async fn a_redirect_is_not_followed() {
     let bench = Bench::new(Some(receiver.url("/")));
     let relays = bench.start();
     bench.push("", None, "call").await;
-    let report = until(&relays, |report| report.failed >= 3).await;
+    let report = until(&bench, &relays, |report| report.failed >= 3).await;
     assert_eq!(report.passed_on, 0);
     relays.stop().await;
 }
