@@ -197,7 +197,7 @@ mod tests {
                 "{source:?} {count}"
             );
         }
-        intake.take(usize::MAX);
+        intake.take(usize::MAX, None);
         assert!(intake.put(events(Source::Client, 100)).is_ok());
     }
 }

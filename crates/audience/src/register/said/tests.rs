@@ -33,7 +33,8 @@ fn every_broken_rule_names_its_field_and_no_token_is_repeated() {
         );
         assert!(!error.to_string().contains("t0ken"), "{error}");
     };
-    let texts: [(&str, fn(Said<Cow<'static, str>>) -> SaidFacts<'static>); 6] = [
+    type Say = fn(Said<Cow<'static, str>>) -> SaidFacts<'static>;
+    let texts: [(&str, Say); 6] = [
         ("model", |model| SaidFacts {
             model,
             ..SaidFacts::default()
