@@ -9,6 +9,8 @@
     reason = "a measurement prints and reads the clock, and needs only a part of the tests' fixture"
 )]
 
+#[path = "../tests/shared/dispatch.rs"]
+mod dispatch;
 #[path = "../tests/devices/fixture.rs"]
 mod fixture;
 
