@@ -67,15 +67,16 @@ impl Server {
         let relays = Relays::start(
             Arc::clone(&directory),
             Arc::clone(&queue),
-            entropy,
+            entropy.clone(),
             relay_settings(config),
         )?;
         let parts = listeners::Parts {
+            engine: opened.engine.clone(),
             stats: Arc::clone(&stats),
             directory: Arc::clone(&directory),
-            identities: Arc::clone(&opened.engine.identities),
             queue,
             clock: Arc::clone(&clock),
+            entropy,
         };
         let listeners =
             Listeners::start(config, parts, config.stop_grace / REQUEST_GRACE_SHARE).await?;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use pushtally_http::{Limits, Metrics, Quotas, State, operator_router, public_router};
-use pushtally_model::Clock;
+use pushtally_audience::Registrar;
+use pushtally_http::{Limits, Metrics, Quotas, State, Throttles, operator_router, public_router};
+use pushtally_model::{Clock, Entropy};
+use pushtally_online::{self as online, Online};
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
-use pushtally_store::{Directory, Identities, RelayQueue, Report};
+use pushtally_store::{Directory, Engine, RelayQueue, Report};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,11 +24,12 @@ const OPERATOR_CONNECTIONS_MAX: usize = 64;
 /// What the listeners serve from.
 #[derive(Clone)]
 pub(super) struct Parts {
+    pub(super) engine: Engine,
     pub(super) stats: Arc<Stats>,
     pub(super) directory: Arc<Directory>,
-    pub(super) identities: Arc<dyn Identities>,
     pub(super) queue: Arc<dyn RelayQueue>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
 }
 
 /// The listeners, serving.
@@ -110,20 +113,35 @@ async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 fn state(parts: Parts, limits: Limits) -> State {
     let Parts {
+        engine,
         stats,
         directory,
-        identities,
         queue,
         clock,
+        entropy,
     } = parts;
     let report: Arc<dyn Report> = stats.clone();
+    let online = Online::new(
+        online::Parts {
+            directory: Arc::clone(&directory),
+            devices: Arc::clone(&engine.devices),
+            tasks: engine.tasks,
+            identities: Arc::clone(&engine.identities),
+            report: Arc::clone(&report),
+            clock: Arc::clone(&clock),
+        },
+        online::Settings::default(),
+    );
     State {
         directory,
-        importer: Importer::new(Arc::clone(&identities), report),
-        identities,
+        importer: Importer::new(Arc::clone(&engine.identities), report),
+        identities: engine.identities,
+        registrar: Registrar::new(engine.devices, Arc::clone(&clock), entropy),
+        online,
         stats,
         relays: queue,
         quotas: Quotas::default(),
+        throttles: Throttles::default(),
         clock,
         metrics: Arc::new(Metrics::default()),
         // The ledger's own health is all there is: everything else fails the start.
@@ -138,11 +156,14 @@ fn limits(config: &Config) -> Limits {
         handshake,
         idle,
         body_read,
+        registrations_per_address,
     } = &config.limits;
     Limits {
         connections_max,
         handshake,
         idle,
         body_read,
+        registrations_per_address,
+        trusted_proxies: config.listen.trusted_proxies.clone(),
     }
 }
