@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a fixture that cannot be built fails its test"
 )]
 #![allow(unsafe_code, reason = "counting allocations needs an allocator")]
