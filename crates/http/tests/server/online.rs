@@ -203,7 +203,11 @@ async fn sockets_have_a_bound_of_their_own_and_give_connections_their_room_back(
     assert_eq!(server.statistics(&around("[]")).await["ErrorCode"], 0);
     phone.0.close(None).await.unwrap();
     while phone.0.next().await.is_some() {}
-    // The end of the connection is after the end of the seat.
+    // The seat is free when the connection is no more, a moment after the phone has read its end.
+    drop(phone);
+    while server.state.online.seat().is_none() {
+        tokio::task::yield_now().await;
+    }
     let mut again = Phone::connect(&server).await;
     again.say(json!({"type": "ping"})).await;
     assert_eq!(again.hear().await, json!({"type": "pong"}));

@@ -124,6 +124,18 @@ fn what_is_wrong_is_told_with_line_key_value_and_range() {
         &[&at(2), "`stop.grace_s` is `5`", "a whole number"],
     );
     check("[stop]\ngrace_s = -1\n", &["`-1`"]);
+    check(
+        "[listen]\ntrusted_proxies = ['10.0.0.0/8', 'proxy']\n",
+        &[&at(2), "`listen.trusted_proxies` is `proxy`", "networks"],
+    );
+    check(
+        "[limits]\nregistrations_per_address = 1000001\n",
+        &[&at(2), "from 0 to 1000000"],
+    );
+    check(
+        &format!("{APP}task_life_s = 604801\n"),
+        &["`app.task_life_s` is `604801`", "from 1 to 604800"],
+    );
     check("[stop]\ngrace_s = 1.5\n", &["`1.5`"]);
     check(
         "stop = 5\n",

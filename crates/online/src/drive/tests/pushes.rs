@@ -1,0 +1,121 @@
+//! What a send is answered: taken, slow or gone, and what is sent again.
+
+use std::sync::Arc;
+
+use pushtally_channel::{Channel as _, Outcome, Presence as _, Redeliver};
+use pushtally_model::{AppId, Number, OwnLoss};
+use serde_json::json;
+
+use super::fixture::{self, APP, NOW_S, World, message, targets};
+use crate::limits::{QUEUE_LEN_MAX, REDELIVERED_MAX};
+
+#[tokio::test]
+async fn a_push_is_accepted_by_those_who_took_it_and_gone_for_the_others() {
+    let world = World::new().await;
+    let one = world.connect("phone-1").await;
+    let two = world.connect("phone-2").await;
+    let sent = world
+        .online
+        .send(&message("task-a"), &targets([2, 3, 1, 70_000]))
+        .await;
+    let gone = Outcome::Lost(OwnLoss::Gone);
+    assert_eq!(
+        sent,
+        [Outcome::Accepted, gone.clone(), Outcome::Accepted, gone]
+    );
+    let push = one.hear().await;
+    assert_eq!(
+        push,
+        json!({
+            "type": "push", "id": "task-a", "title": "Title", "desc": "Text", "ext": "{}", "data_id": "d",
+            "accepted": i64::from(fixture::ACCEPTED_AT.0) * 1000, "expires": (NOW_S + 3600) * 1000,
+        })
+    );
+    assert_eq!(two.hear().await, push);
+    assert_eq!(world.online.send(&message("task-a"), &[]).await, []);
+    assert_eq!(world.online.health().pushes, 2);
+}
+
+#[tokio::test]
+async fn a_push_is_not_accepted_before_the_socket_took_it() {
+    let world = World::new().await;
+    let client = world.connect("phone-1").await;
+    client.stick(true);
+    let online = Arc::clone(&world.online);
+    let sending = tokio::spawn(async move { online.send(&message("task-a"), &targets([1])).await });
+    fixture::let_all_run().await;
+    assert!(!sending.is_finished());
+    client.stick(false);
+    assert_eq!(sending.await.unwrap(), [Outcome::Accepted]);
+}
+
+#[tokio::test]
+async fn a_socket_that_takes_nothing_loses_what_waits_as_slow() {
+    let world = World::new().await;
+    let client = world.connect("phone-1").await;
+    client.stick(true);
+    let send = || {
+        let online = Arc::clone(&world.online);
+        tokio::spawn(async move { online.send(&message("task-a"), &targets([1])).await })
+    };
+    // One is in the socket's buffer, the others wait.
+    let mut sending = Vec::new();
+    for _ in 0..=QUEUE_LEN_MAX {
+        sending.push(send());
+        fixture::let_all_run().await;
+    }
+    assert!(sending.iter().all(|sending| !sending.is_finished()));
+    let slow = [Outcome::Lost(OwnLoss::Slow)];
+    assert_eq!(send().await.unwrap(), slow, "one too many");
+    world.clock.advance_ms(9_999);
+    world.online.tick();
+    fixture::let_all_run().await;
+    assert!(sending.iter().all(|sending| !sending.is_finished()));
+    world.clock.advance_ms(1);
+    world.online.tick();
+    for sending in sending {
+        assert_eq!(sending.await.unwrap(), slow);
+    }
+    client.ended().await;
+    assert_eq!(world.online.connected(APP, 0), []);
+    assert_eq!(world.online.health().closes[&4429], 1);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_socket_that_ends_is_gone() {
+    let world = World::new().await;
+    let client = world.connect("phone-1").await;
+    client.stick(true);
+    let online = Arc::clone(&world.online);
+    let sending =
+        tokio::spawn(async move { online.send(&message("task-a"), &targets([1, 1])).await });
+    fixture::let_all_run().await;
+    client.hang_up();
+    let gone = || Outcome::Lost(OwnLoss::Gone);
+    assert_eq!(sending.await.unwrap(), [gone(), gone()]);
+}
+
+struct Missed(usize);
+
+#[async_trait::async_trait]
+impl Redeliver for Missed {
+    async fn missed(&self, app: AppId, number: Number) -> Vec<pushtally_channel::Message> {
+        assert_eq!((app, number), (APP, Number(1)));
+        (0..self.0)
+            .map(|at| message(&format!("missed-{at}")))
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn what_was_missed_comes_again_the_newest_of_it_and_writes_nothing() {
+    let world = World::new().await;
+    world.online.set_redeliver(Arc::new(Missed(40)));
+    let client = world.connect("phone-1").await;
+    for at in 40 - REDELIVERED_MAX..40 {
+        assert_eq!(client.hear().await["id"], format!("missed-{at}"));
+    }
+    let health = world.online.health();
+    assert_eq!((health.redelivered, health.pushes), (32, 0));
+    assert_eq!(world.ledger.calls(), []);
+}
