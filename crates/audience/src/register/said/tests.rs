@@ -17,6 +17,9 @@ fn tokens(tokens: Vec<SaidToken<'static>>) -> SaidFacts<'static> {
     }
 }
 
+/// Facts of which only one text is said.
+type OneText = fn(Said<Cow<'static, str>>) -> SaidFacts<'static>;
+
 fn this(text: &str) -> Said<Cow<'static, str>> {
     Said::This(Cow::Owned(text.to_owned()))
 }
@@ -33,8 +36,7 @@ fn every_broken_rule_names_its_field_and_no_token_is_repeated() {
         );
         assert!(!error.to_string().contains("t0ken"), "{error}");
     };
-    type Say = fn(Said<Cow<'static, str>>) -> SaidFacts<'static>;
-    let texts: [(&str, Say); 6] = [
+    let texts: [(&str, OneText); 6] = [
         ("model", |model| SaidFacts {
             model,
             ..SaidFacts::default()
