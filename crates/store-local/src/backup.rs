@@ -14,7 +14,7 @@ use crate::disk::{Disk, RealDisk};
 use crate::engine::{LocalEngine, LocalOptions};
 use crate::error::LocalError;
 use crate::format::Format;
-use crate::layout::{APPS, EVENTS, FORMAT, NAMES, PAGES, STATE, keep_private};
+use crate::layout::{APPS, EVENTS, FORMAT, NAMES, PAGES, STATE, STATE_LOG, keep_private};
 use crate::log::Moment;
 use crate::tables::TableSet;
 
@@ -124,13 +124,16 @@ pub fn restore(
         copy_dir(&disk, &from.join(part), &to.join(part))?;
     }
     copy_file(&from.join(APPS), &to.join(APPS))?;
-    // Backups of before there were devices have none.
-    let state = from.join(STATE);
-    if disk
-        .exists(&state)
-        .map_err(|e| LocalError::of_io("look for", &state, e))?
-    {
-        copy_file(&state, &to.join(STATE))?;
+    // Backups of before there were devices have none; backups have no log of it, directories that were in use have.
+    let exists = |path: &Path| {
+        disk.exists(path)
+            .map_err(|e| LocalError::of_io("look for", path, e))
+    };
+    if exists(&from.join(STATE))? {
+        copy_file(&from.join(STATE), &to.join(STATE))?;
+    }
+    if exists(&from.join(STATE_LOG))? {
+        copy_dir(&disk, &from.join(STATE_LOG), &to.join(STATE_LOG))?;
     }
     copy_file(&format, &to.join(FORMAT))?;
     disk.sync_dir(to)

@@ -25,7 +25,7 @@ use crate::layout::{APPS, EVENTS, NAMES, PAGES, RELAYS, STATE, keep_private};
 use crate::log::LocalLog;
 use crate::relay_queue;
 use crate::segments::{OpenReport, SegmentLog, SegmentOptions};
-use crate::state::State;
+use crate::state::{State, StateOptions};
 use crate::tables::Tables;
 
 const EVENTS_MAGIC: [u8; 8] = *b"PTEVENTS";
@@ -135,8 +135,8 @@ impl LocalEngine {
         let reserving = Arc::clone(&log);
         let state = Arc::new(State::open(
             Arc::clone(&disk),
-            &dir.join(STATE),
-            options.cache_bytes,
+            dir,
+            StateOptions::new(options.cache_bytes),
             Box::new(move |app, count| reserving.reserve_numbers(app, count)),
         )?);
         // The two are copied and restored apart: whichever is older, no number is given twice.

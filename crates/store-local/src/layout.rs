@@ -17,6 +17,8 @@ pub(crate) const RELAYS: &str = "relays";
 pub(crate) const APPS: &str = "apps.redb";
 /// Devices, tasks, jobs and the audit.
 pub(crate) const STATE: &str = "state.redb";
+/// The log of what changes in it.
+pub(crate) const STATE_LOG: &str = "state-log";
 /// The mark of a data directory.
 pub(crate) const FORMAT: &str = "FORMAT";
 /// Held by the process that works in it.

@@ -1,9 +1,11 @@
-//! Devices, tasks, jobs and the audit: `state.redb`, one thread that writes it, and the queue of open jobs in memory.
+//! Devices, tasks, jobs and the audit: a log of changed rows, `state.redb` that follows it, one thread that writes both,
+//! and the queue of open jobs in memory.
 //!
-//! Acts that change something wait for the writer, which puts whatever waits into one transaction and answers after its
-//! commit; the queue of jobs follows the commit. Reads look at the last commit. Claims are in memory only.
+//! Acts that change something wait for the writer, which puts whatever waits into one frame of the log and answers when it
+//! is durable. Reads look at the tables, which have what the log has. Claims are in memory only.
 
 mod audit;
+mod changes;
 mod commit;
 mod database;
 mod devices;
@@ -20,6 +22,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use pushtally_model::AppId;
@@ -29,6 +32,8 @@ use redb::ReadableTable;
 
 use crate::disk::Disk;
 use crate::error::LocalError;
+use crate::layout::{STATE, STATE_LOG};
+use crate::segments::{SegmentLog, SegmentOptions};
 
 use commit::Writer;
 use database::StateDatabase;
@@ -47,6 +52,13 @@ const LINE_LEN_MAX: usize = 1024;
 const QUEUE_LEN_MAX: usize = 4096;
 /// Acts of one transaction: more would make the first of them wait for the last.
 const GROUP_LEN_MAX: usize = 256;
+/// How long a transaction waits to become as large as the last one: a fraction of what its sync takes.
+const GATHER_MAX: Duration = Duration::from_micros(500);
+/// Bytes of changes after which a transaction takes no further act: well below the bound of a frame, which one act more
+/// cannot reach.
+const FRAME_LEN_MAX: usize = 4 << 20;
+/// How often a database that could not be opened for want of room is tried again.
+const REOPEN_EVERY: Duration = Duration::from_secs(1);
 /// Device numbers reserved at once: one sync of the names log for so many new devices, and as many lost at most when
 /// the process ends. A shard has 65,536.
 const NUMBERS_BLOCK: u32 = 1024;
@@ -54,6 +66,32 @@ const NUMBERS_BLOCK: u32 = 1024;
 const VISIT_LEN: usize = 1024;
 /// Numbers that are looked up without leaving the caller's thread.
 const DIRECT_LEN_MAX: usize = 16;
+
+const LOG_MAGIC: [u8; 8] = *b"PTSTATE\0";
+const LOG_FORMAT: u32 = 1;
+/// Changes of rows are not hashed to partitions.
+const LOG_PARTITIONS: u16 = 1;
+
+/// The settings of the store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StateOptions {
+    /// Bytes of tables that redb keeps in memory.
+    pub(crate) cache_bytes: usize,
+    /// Bytes of changes after which the tables are saved: a start reads no more of the log.
+    pub(crate) save_len: u64,
+}
+
+impl StateOptions {
+    /// Some ten thousand registrations, made again within a second.
+    const SAVE_LEN: u64 = 8 << 20;
+
+    pub(crate) const fn new(cache_bytes: usize) -> Self {
+        Self {
+            cache_bytes,
+            save_len: Self::SAVE_LEN,
+        }
+    }
+}
 
 /// The store of devices, tasks, jobs and the audit.
 pub(crate) struct State {
@@ -70,14 +108,21 @@ impl std::fmt::Debug for State {
 }
 
 impl State {
-    /// Opens the file, making it when it is missing, and starts the writer. `cache_bytes` bounds what redb keeps in memory.
+    /// Opens the files in a directory, making them when they are missing, and starts the writer.
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
-        path: &Path,
-        cache_bytes: usize,
+        dir: &Path,
+        options: StateOptions,
         reserve: Box<Reserve>,
     ) -> Result<Self, LocalError> {
-        let database = Arc::new(StateDatabase::open(disk, path, cache_bytes)?);
+        let path = &dir.join(STATE);
+        let log_options = SegmentOptions {
+            segment_len_max: options.save_len,
+            ..SegmentOptions::new(LOG_MAGIC, LOG_FORMAT, LOG_PARTITIONS)
+        };
+        let log = SegmentLog::open(Arc::clone(&disk), &dir.join(STATE_LOG), log_options)?;
+        let database = Arc::new(StateDatabase::open(disk, path, options.cache_bytes)?);
+        database.catch_up(&log.log)?;
         let jobs = database.read(|read| {
             let mut queue = tasks::queue(&read.open_table(TASKS)?, &read.open_table(JOBS)?)?;
             for row in read.open_table(APPS)?.iter()? {
@@ -95,6 +140,9 @@ impl State {
             queue: Arc::clone(&queue),
             jobs: Arc::clone(&jobs),
             numbers: Numbers::new(reserve),
+            log: log.log,
+            save_len: options.save_len,
+            unsaved: 0,
         };
         let thread = std::thread::Builder::new()
             .name("pushtally-state".to_owned())

@@ -22,7 +22,7 @@ pub(super) fn append(
     if let Some(app) = entry.app {
         tables.app_audit.insert((app.0, at), ())?;
     }
-    Ok(Outcome::changed(at))
+    Ok(Outcome::of(at))
 }
 
 pub(super) fn entries(

@@ -1,62 +1,174 @@
-//! The open redb file: opened anew after it had no room, closed for good after a sync failed.
+//! The tables in redb: what the log says, in a form that can be asked. Behind the log by what is not saved yet.
+//!
+//! Invariant: the file on disk is the log up to the frame that `included` in it names; the open database is the log whole.
+//! A database that broke is opened anew and catches up; until it has, nothing is read or written.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use pushtally_store::StoreError;
-use redb::{Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
+use redb::{
+    Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
+    WriteTransaction,
+};
 
+use super::changes::Changes;
 use super::file::{Failures, StateFile};
 use super::tables::{ActError, META, Tables};
 use super::writer::stopped;
 use crate::disk::Disk;
 use crate::error::LocalError;
+use crate::segments::SegmentLog;
 
 /// The newest form of the tables that this release reads, and the one that it writes.
 const FORMAT: u64 = 1;
 
-/// An open file, or why there is none any more.
+/// An open database, or why there is none.
 pub(super) struct StateDatabase {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     cache_bytes: usize,
     open: RwLock<Option<Database>>,
     failures: Mutex<Arc<Failures>>,
-    /// Set once the fate of a commit is unknown: nothing is read or written until the process is restarted.
-    failed: Mutex<Option<String>>,
+    /// Why it is not open.
+    closed: Mutex<Option<StoreError>>,
 }
 
 impl StateDatabase {
+    /// Opens the file, making it when it is missing. It is as it was saved last.
     pub(super) fn open(
         disk: Arc<dyn Disk>,
         path: &Path,
         cache_bytes: usize,
     ) -> Result<Self, LocalError> {
+        let state = Self {
+            disk,
+            path: path.to_path_buf(),
+            cache_bytes,
+            open: RwLock::new(None),
+            failures: Mutex::default(),
+            closed: Mutex::new(None),
+        };
+        let database = state.open_file()?;
+        *state.open.write() = Some(database);
+        Ok(state)
+    }
+
+    fn open_file(&self) -> Result<Database, LocalError> {
         let failures = Arc::new(Failures::default());
-        let database = open_file(&*disk, path, cache_bytes, &failures)?;
-        let found = prepare(&database).map_err(|error| broken(path, &failures, &error))?;
+        *self.failures.lock() = Arc::clone(&failures);
+        let broken = |error: redb::Error| broken(&self.path, &failures, &error);
+        let file = StateFile::open(&*self.disk, &self.path, Arc::clone(&failures));
+        let file = file.map_err(|e| LocalError::of_io("open", &self.path, e))?;
+        let database = Builder::new()
+            .set_cache_size(self.cache_bytes)
+            .create_with_backend(file)
+            .map_err(|error| broken(error.into()))?;
+        let found = prepare(&database).map_err(broken)?;
         if found > FORMAT {
             return Err(LocalError::NewerVersion {
-                path: path.to_path_buf(),
+                path: self.path.clone(),
                 found: u32::try_from(found).unwrap_or(u32::MAX),
                 known: FORMAT as u32,
             });
         }
-        Ok(Self {
-            disk,
-            path: path.to_path_buf(),
-            cache_bytes,
-            open: RwLock::new(Some(database)),
-            failures: Mutex::new(failures),
-            failed: Mutex::new(None),
-        })
+        Ok(database)
+    }
+
+    /// Makes the changes of the log that the file does not have, and saves them.
+    pub(super) fn catch_up(&self, log: &SegmentLog) -> Result<(), LocalError> {
+        match self.open.read().as_ref() {
+            Some(database) => self.follow(database, log, Saved::Now),
+            None => Ok(()),
+        }
+    }
+
+    fn follow(
+        &self,
+        database: &Database,
+        log: &SegmentLog,
+        saved: Saved,
+    ) -> Result<(), LocalError> {
+        let broke = |error: &redb::Error| broken(&self.path, &self.failures.lock(), error);
+        let included = included(database).map_err(|error| broke(&error))?;
+        let (first, next) = (log.first_position(), log.next_position());
+        if included >= next || included + 1 < first {
+            let why = format!(
+                "it includes `{included}` changes, the log beside it holds `{first}` to before `{next}`"
+            );
+            return Err(LocalError::corrupt(&self.path, 0, why));
+        }
+        if included + 1 == next {
+            return Ok(());
+        }
+        let write = begin(database, saved).map_err(|error| broke(&error))?;
+        log.replay(included + 1, &mut |position, frame| {
+            let changes = Changes::default();
+            let applied = Tables::open(&write, &changes).and_then(|mut tables| tables.apply(frame));
+            match applied {
+                Ok(true) => Ok(()),
+                Ok(false) => {
+                    let why = format!("its changes `{position}` cannot be read");
+                    Err(LocalError::corrupt(&self.path, 0, why))
+                }
+                Err(error) => Err(broke(&error)),
+            }
+        })?;
+        let committed = include(&write, next - 1).and_then(|()| Ok(write.commit()?));
+        committed.map_err(|error| broke(&error))
+    }
+
+    /// What has become of a database in which an act or a commit broke: it is opened anew and catches up with the log.
+    /// Answers what the error means to whoever met it.
+    pub(super) fn mend(&self, error: &redb::Error, log: &SegmentLog) -> StoreError {
+        let met = self.store_error(error);
+        // What a failed sync left behind can be told from what is durable only by reading it anew after a restart.
+        if self.failures.lock().unsynced() {
+            tracing::error!(path = %self.path.display(), "a sync failed; restart the process");
+            let mut open = self.open.write();
+            *self.closed.lock() = Some(met.clone());
+            drop(open.take());
+        } else if let Err(error) = self.reopen(log) {
+            tracing::warn!(%error, "devices and tasks cannot be read; trying again");
+        }
+        met
+    }
+
+    /// Opens the file anew, unless only a restart can help. Readers wait meanwhile.
+    pub(super) fn reopen(&self, log: &SegmentLog) -> Result<(), StoreError> {
+        let mut open = self.open.write();
+        if let Some(closed @ StoreError::Failed { .. }) = &*self.closed.lock() {
+            return Err(closed.clone());
+        }
+        drop(open.take());
+        let opened = self.open_file().and_then(|database| {
+            // Where there is no room to save there may be memory to read from.
+            self.follow(&database, log, Saved::Later)?;
+            Ok(database)
+        });
+        match opened {
+            Ok(database) => {
+                *open = Some(database);
+                *self.closed.lock() = None;
+                Ok(())
+            }
+            Err(error) => {
+                let error = StoreError::from(error);
+                *self.closed.lock() = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.open.read().is_some()
     }
 
     /// The last commit. Later ones do not change it.
     pub(super) fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
         let open = self.open.read();
-        let database = open.as_ref().ok_or_else(|| self.closed())?;
+        let database = open.as_ref().ok_or_else(|| self.why_closed())?;
         let read = database.begin_read();
         read.map_err(|error| self.store_error(&error.into()))
     }
@@ -77,62 +189,25 @@ impl StateDatabase {
         }
     }
 
-    /// A transaction that writes, and the number that its commit will have.
-    pub(super) fn begin_write(&self) -> Result<WriteTransaction, StoreError> {
+    pub(super) fn begin_write(&self, saved: Saved) -> Result<WriteTransaction, ActError> {
         let open = self.open.read();
-        let database = open.as_ref().ok_or_else(|| self.closed())?;
-        begin(database).map_err(|error| self.store_error(&error))
+        let database = open.as_ref().ok_or_else(|| self.why_closed())?;
+        Ok(begin(database, saved)?)
     }
 
-    /// What became of a transaction that broke. The file is opened anew, and its serial number tells whether the
-    /// transaction is in it; only after a failed sync nobody can tell.
-    pub(super) fn settle(&self, serial: u64, error: &redb::Error) -> Result<(), StoreError> {
-        let refused = self.store_error(error);
-        let failures = Arc::clone(&*self.failures.lock());
-        if failures.unsynced() {
-            return Err(self.fail(format!("a sync of `{}` failed", self.path.display())));
-        }
-        let mut open = self.open.write();
-        drop(open.take());
-        match self.reopen() {
-            Ok((database, found)) => {
-                *open = Some(database);
-                if found == serial {
-                    Ok(())
-                } else {
-                    Err(refused)
-                }
-            }
-            Err(error) => Err(self.fail(format!("it could not be opened anew: {error}"))),
-        }
-    }
-
-    fn reopen(&self) -> Result<(Database, u64), LocalError> {
-        let failures = Arc::new(Failures::default());
-        let database = open_file(&*self.disk, &self.path, self.cache_bytes, &failures)?;
-        let found = serial(&database).map_err(|error| broken(&self.path, &failures, &error))?;
-        *self.failures.lock() = failures;
-        Ok((database, found))
-    }
-
-    fn fail(&self, what: String) -> StoreError {
-        tracing::error!(%what, "the store of devices and tasks has failed; restart the process");
-        *self.failed.lock() = Some(what.clone());
-        StoreError::Failed { what }
-    }
-
-    fn closed(&self) -> StoreError {
-        match &*self.failed.lock() {
-            Some(what) => StoreError::Failed { what: what.clone() },
-            None => stopped(),
-        }
+    fn why_closed(&self) -> StoreError {
+        self.closed.lock().clone().unwrap_or_else(stopped)
     }
 
     /// What an error of redb means to a caller.
     fn store_error(&self, error: &redb::Error) -> StoreError {
         let failures = Arc::clone(&*self.failures.lock());
-        if let Some(what) = &*self.failed.lock() {
-            return StoreError::Failed { what: what.clone() };
+        let mending = matches!(error, redb::Error::PreviousIo | redb::Error::DatabaseClosed);
+        if mending && !failures.full() && !failures.unsynced() {
+            // Somebody else met the failure, and it is being mended.
+            return StoreError::Busy {
+                what: format!("`{}` is being opened anew", self.path.display()),
+            };
         }
         broken(&self.path, &failures, error).into()
     }
@@ -141,62 +216,63 @@ impl StateDatabase {
         drop(self.open.write().take());
     }
 
-    /// Copies everything that a transaction sees into this file, which is new.
+    /// Copies everything that a transaction sees into this file, which is new and has a log of its own.
     pub(super) fn fill(&self, from: &ReadTransaction) -> Result<(), StoreError> {
         let open = self.open.read();
-        let database = open.as_ref().ok_or_else(|| self.closed())?;
-        let copied = Tables::copy(from, &mut || begin(database));
+        let database = open.as_ref().ok_or_else(|| self.why_closed())?;
+        let copied = Tables::copy(from, &mut || begin(database, Saved::Now));
         copied.map_err(|error| self.store_error(&error))
     }
 }
 
-fn open_file(
-    disk: &dyn Disk,
-    path: &Path,
-    cache_bytes: usize,
-    failures: &Arc<Failures>,
-) -> Result<Database, LocalError> {
-    let file = StateFile::open(disk, path, Arc::clone(failures));
-    let file = file.map_err(|e| LocalError::of_io("open", path, e))?;
-    let database = Builder::new()
-        .set_cache_size(cache_bytes)
-        .create_with_backend(file);
-    database.map_err(|error| broken(path, failures, &error.into()))
+/// When the file has what a transaction changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Saved {
+    /// With the next transaction that is saved: until then the log has it.
+    Later,
+    /// With its commit, and everything before it.
+    Now,
 }
 
-/// Every commit records which pages are free, so that opening after a crash reads no more than that.
-fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
+fn begin(database: &Database, saved: Saved) -> Result<WriteTransaction, redb::Error> {
     let mut write = database.begin_write()?;
-    write.set_quick_repair(true);
+    match saved {
+        Saved::Later => write
+            .set_durability(Durability::None)
+            .map_err(|error| redb::Error::Corrupted(error.to_string()))?,
+        // Records which pages are free, so that opening after a crash reads no more than that.
+        Saved::Now => write.set_quick_repair(true),
+    }
     Ok(write)
 }
 
 /// Makes the tables, which must exist before they can be read; answers the form they have.
 fn prepare(database: &Database) -> Result<u64, redb::Error> {
-    let write = begin(database)?;
-    let found = {
-        let mut tables = Tables::open(&write)?;
-        let found = tables.meta.get("format")?.map(|found| found.value());
-        match found {
-            Some(found) => found,
-            None => {
-                tables.meta.insert("format", FORMAT)?;
-                FORMAT
-            }
+    let write = begin(database, Saved::Now)?;
+    let known = write
+        .open_table(META)?
+        .get("format")?
+        .map(|found| found.value());
+    match known {
+        Some(_) => write.abort()?,
+        None => {
+            Tables::open(&write, &Changes::default())?;
+            write.open_table(META)?.insert("format", FORMAT)?;
+            write.commit()?;
         }
-    };
-    if found > FORMAT {
-        write.abort()?;
-    } else {
-        write.commit()?;
     }
-    Ok(found)
+    Ok(known.unwrap_or(FORMAT))
 }
 
-fn serial(database: &Database) -> Result<u64, redb::Error> {
-    let read = database.begin_read()?;
-    let serial = read.open_table(META)?.get("serial")?;
-    Ok(serial.map_or(0, |serial| serial.value()))
+/// The last frame of the log that a transaction's tables have.
+pub(super) fn include(write: &WriteTransaction, position: u64) -> Result<(), redb::Error> {
+    write.open_table(META)?.insert("included", position)?;
+    Ok(())
+}
+
+fn included(database: &Database) -> Result<u64, redb::Error> {
+    let included = database.begin_read()?.open_table(META)?.get("included")?;
+    Ok(included.map_or(0, |included| included.value()))
 }
 
 fn broken(path: &Path, failures: &Failures, error: &redb::Error) -> LocalError {

@@ -99,12 +99,12 @@ pub(super) fn register(
     devices_max: u64,
 ) -> Result<Outcome<Registered>, ActError> {
     let (phone, known) = pair(
-        &tables.phones,
-        &tables.devices,
+        &*tables.phones,
+        &*tables.devices,
         app,
         &registration.registration_id,
     )?;
-    let mut counts = app_row(&tables.apps, app)?;
+    let mut counts = app_row(&*tables.apps, app)?;
     let plan = plan_registration(
         phone.as_ref(),
         known.as_ref(),
@@ -113,11 +113,11 @@ pub(super) fn register(
         devices_max,
     );
     match plan {
-        RegisterPlan::Answer(answer) => Ok(Outcome::unchanged(answer)),
+        RegisterPlan::Answer(answer) => Ok(Outcome::of(answer)),
         RegisterPlan::Change(device) => {
             let number = device.number;
             Change::new(tables, app, known, Some(*device))?.write(tables)?;
-            Ok(Outcome::changed(Registered::Changed { number }))
+            Ok(Outcome::of(Registered::Changed { number }))
         }
         RegisterPlan::New { replaced } => {
             let number = numbers.next(app)?;
@@ -142,7 +142,7 @@ pub(super) fn register(
             let key = phone_key(app, &registration.registration_id);
             tables.phones.insert(key.as_slice(), phone.as_slice())?;
             tables.apps.insert(app.0, counts.as_slice())?;
-            Ok(Outcome::changed(Registered::New { number, replaced }))
+            Ok(Outcome::of(Registered::New { number, replaced }))
         }
     }
 }
@@ -154,13 +154,13 @@ pub(super) fn update(
     secret: SecretHash,
     change: &DeviceChange,
 ) -> Result<Outcome<Updated>, ActError> {
-    let (phone, known) = pair(&tables.phones, &tables.devices, app, registration_id)?;
+    let (phone, known) = pair(&*tables.phones, &*tables.devices, app, registration_id)?;
     match plan_update(phone.as_ref(), known.as_ref(), secret, change) {
-        UpdatePlan::Answer(answer) => Ok(Outcome::unchanged(answer)),
+        UpdatePlan::Answer(answer) => Ok(Outcome::of(answer)),
         UpdatePlan::Change(device) => {
             let number = device.number;
             Change::new(tables, app, known, Some(*device))?.write(tables)?;
-            Ok(Outcome::changed(Updated::Changed(number)))
+            Ok(Outcome::of(Updated::Changed(number)))
         }
     }
 }
@@ -171,24 +171,24 @@ pub(super) fn unregister(
     registration_id: &RegistrationId,
     secret: SecretHash,
 ) -> Result<Outcome<Unregistered>, ActError> {
-    let (phone, known) = pair(&tables.phones, &tables.devices, app, registration_id)?;
+    let (phone, known) = pair(&*tables.phones, &*tables.devices, app, registration_id)?;
     let answer = plan_unregistration(phone.as_ref(), secret);
     if !matches!(answer, Unregistered::Done(_)) {
-        return Ok(Outcome::unchanged(answer));
+        return Ok(Outcome::of(answer));
     }
     let phone = Phone {
         secret,
         device: None,
     };
     let phone = encode("phones", &phone)?;
-    let mut counts = app_row(&tables.apps, app)?;
+    let mut counts = app_row(&*tables.apps, app)?;
     counts.devices = counts.devices.saturating_sub(1);
     let counts = encode("apps", &counts)?;
     Change::new(tables, app, known, None)?.write(tables)?;
     let key = phone_key(app, registration_id);
     tables.phones.insert(key.as_slice(), phone.as_slice())?;
     tables.apps.insert(app.0, counts.as_slice())?;
-    Ok(Outcome::changed(answer))
+    Ok(Outcome::of(answer))
 }
 
 /// A device that comes, goes or changes, and everybody who loses a token by it: all rows are ready before the first
@@ -220,7 +220,7 @@ impl Change {
                 }
                 let known = match losers.remove(&holder) {
                     Some((known, _)) => Some(known),
-                    None => device(&tables.devices, app, holder)?,
+                    None => device(&*tables.devices, app, holder)?,
                 };
                 if let Some(known) = known {
                     let known = without_token(known, token);

@@ -6,9 +6,10 @@
 
 use pushtally_model::{Account, AppId, Number, RegistrationId, TaskDraft, TaskId, TaskKind, Token};
 use pushtally_store::{Job, Part, StoreError, TaskSeq};
-use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 use sha2::{Digest, Sha256};
 
+use super::changes::{self, Changes, Noted};
 use super::rows::{Row, RowError};
 
 pub(super) type Bytes = &'static [u8];
@@ -18,7 +19,7 @@ pub(super) type SecondKey = (u32, u8, u32, u64, u64);
 pub(super) type TokenKey = (u32, [u8; 16]);
 
 macro_rules! tables {
-    ($($(#[$doc:meta])* $name:ident, $table:ident, $key:ty, $value:ty;)*) => {
+    ($($(#[$doc:meta])* $id:literal $name:ident, $table:ident, $key:ty, $value:ty;)*) => {
         $(
             $(#[$doc])*
             pub(super) const $table: TableDefinition<'static, $key, $value> =
@@ -27,12 +28,30 @@ macro_rules! tables {
 
         /// Every table, in a transaction that writes.
         pub(super) struct Tables<'t> {
-            $(pub(super) $name: Table<'t, $key, $value>,)*
+            $(pub(super) $name: Noted<'t, $key, $value>,)*
         }
 
         impl<'t> Tables<'t> {
-            pub(super) fn open(write: &'t WriteTransaction) -> Result<Self, redb::Error> {
-                Ok(Self { $($name: write.open_table($table)?,)* })
+            /// What is changed through them is noted in `changes`.
+            pub(super) fn open(write: &'t WriteTransaction, changes: &'t Changes) -> Result<Self, redb::Error> {
+                Ok(Self { $($name: Noted::new(write.open_table($table)?, $id, changes),)* })
+            }
+
+            /// Makes the changes of a frame; `false` when it is none.
+            pub(super) fn apply(&mut self, frame: &[u8]) -> Result<bool, redb::Error> {
+                for change in changes::read(frame) {
+                    let Some(change) = change else {
+                        return Ok(false);
+                    };
+                    let made = match change.table {
+                        $($id => self.$name.apply(&change)?,)*
+                        _ => false,
+                    };
+                    if !made {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
             }
 
             /// Copies every row into tables that are empty, a part at a time.
@@ -47,33 +66,35 @@ macro_rules! tables {
     };
 }
 
+/// What is said of the file: `format`, and `included`, the last frame of the log that it has. Not in the log.
+pub(super) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+
+// The numbers are written into the log and never change.
 tables! {
-    /// What is said once: `format`, `serial`.
-    meta, META, &'static str, u64;
     /// What is counted of each app.
-    apps, APPS, u32, Bytes;
+    1 apps, APPS, u32, Bytes;
     /// Phones by (app, RegistrationID).
-    phones, PHONES, Bytes, Bytes;
+    2 phones, PHONES, Bytes, Bytes;
     /// Devices by (app, number).
-    devices, DEVICES, (u32, u32), Bytes;
+    3 devices, DEVICES, (u32, u32), Bytes;
     /// (App, account, number), and a mark of each account that was ever known.
-    accounts, ACCOUNTS, Bytes, ();
+    4 accounts, ACCOUNTS, Bytes, ();
     /// Whose token it is.
-    tokens, TOKENS, TokenKey, u32;
+    5 tokens, TOKENS, TokenKey, u32;
     /// Tasks by place.
-    tasks, TASKS, u64, Bytes;
+    6 tasks, TASKS, u64, Bytes;
     /// Places by (app, TaskId).
-    task_ids, TASK_IDS, Bytes, u64;
+    7 task_ids, TASK_IDS, Bytes, u64;
     /// Places of an app.
-    app_tasks, APP_TASKS, (u32, u64), ();
+    8 app_tasks, APP_TASKS, (u32, u64), ();
     /// Places by when they were accepted.
-    task_seconds, TASK_SECONDS, SecondKey, ();
+    9 task_seconds, TASK_SECONDS, SecondKey, ();
     /// Open jobs by (place of the task, shard, part).
-    jobs, JOBS, Bytes, ();
+    10 jobs, JOBS, Bytes, ();
     /// The audit by place.
-    audit, AUDIT, u64, Bytes;
+    11 audit, AUDIT, u64, Bytes;
     /// Places of an app's entries.
-    app_audit, APP_AUDIT, (u32, u64), ();
+    12 app_audit, APP_AUDIT, (u32, u64), ();
 }
 
 /// Rows copied in one transaction: bounds the memory of a backup.

@@ -56,7 +56,7 @@ fn repeated(tables: &Tables<'_>, draft: &TaskDraft) -> Result<Option<StoredTask>
     let equal = second_key(draft, 0)..=second_key(draft, u64::MAX);
     for row in tables.task_seconds.range(equal)? {
         let seq = row?.0.value().4;
-        let known = task(&tables.tasks, TaskSeq(seq))?;
+        let known = task(&*tables.tasks, TaskSeq(seq))?;
         if let Some(known) = known.filter(|known| repeats(draft, &known.draft)) {
             return Ok(Some(known));
         }
@@ -87,7 +87,7 @@ fn standing(
     draft: &TaskDraft,
     limits: &AcceptLimits,
 ) -> Result<Standing, ActError> {
-    let seconds = &tables.task_seconds;
+    let seconds = &*tables.task_seconds;
     let day = accepting::day(limits);
     let used = match limits.broadcasts_per_day {
         Some(max) => count_broadcasts(seconds, draft.app, (day.start, day.end), max)?,
@@ -100,7 +100,7 @@ fn standing(
         }
         None => 0,
     };
-    let open = app_row(&tables.apps, draft.app)?.open_tasks;
+    let open = app_row(&*tables.apps, draft.app)?.open_tasks;
     Ok(Standing {
         broadcasts: used,
         broadcast_near: near > 0,
@@ -115,18 +115,18 @@ pub(super) fn accept(
     limits: &AcceptLimits,
 ) -> Result<Outcome<Accepted>, ActError> {
     if let Some(known) = repeated(tables, draft)? {
-        return Ok(Outcome::unchanged(Accepted::Same(known)));
+        return Ok(Outcome::of(Accepted::Same(known)));
     }
     let standing = standing(tables, draft, limits)?;
     if let Some(refused) = refusal(draft.kind, limits, &standing) {
-        return Ok(Outcome::unchanged(refused));
+        return Ok(Outcome::of(refused));
     }
-    if seq_of(&tables.task_ids, draft.app, &draft.id)?.is_some() {
+    if seq_of(&*tables.task_ids, draft.app, &draft.id)?.is_some() {
         return Err(StoreError::task_id_taken(&draft.id).into());
     }
     let last = tables.tasks.last()?.map(|(seq, _)| seq.value());
     let (task, jobs) = accepted(TaskSeq(last.unwrap_or_default() + 1), draft, shards);
-    let mut counts = app_row(&tables.apps, draft.app)?;
+    let mut counts = app_row(&*tables.apps, draft.app)?;
     counts.open_tasks += u64::from(!jobs.is_empty());
     let (counts, bytes) = (encode("apps", &counts)?, encode("tasks", &task)?);
 
@@ -152,15 +152,15 @@ pub(super) fn set_state(
     id: &TaskId,
     state: TaskState,
 ) -> Result<Outcome<Option<StoredTask>>, ActError> {
-    let Some(seq) = seq_of(&tables.task_ids, app, id)? else {
-        return Ok(Outcome::unchanged(None));
+    let Some(seq) = seq_of(&*tables.task_ids, app, id)? else {
+        return Ok(Outcome::of(None));
     };
-    let Some(mut known) = task(&tables.tasks, seq)? else {
-        return Ok(Outcome::unchanged(None));
+    let Some(mut known) = task(&*tables.tasks, seq)? else {
+        return Ok(Outcome::of(None));
     };
     let after = state_after(&known, state);
     if after == known.state {
-        return Ok(Outcome::unchanged(Some(known)));
+        return Ok(Outcome::of(Some(known)));
     }
     known.state = after;
     let bytes = encode("tasks", &known)?;
@@ -174,9 +174,9 @@ pub(super) fn set_app_paused(
     app: AppId,
     paused: bool,
 ) -> Result<Outcome<()>, ActError> {
-    let mut counts = app_row(&tables.apps, app)?;
+    let mut counts = app_row(&*tables.apps, app)?;
     if counts.paused == paused {
-        return Ok(Outcome::unchanged(()));
+        return Ok(Outcome::of(()));
     }
     counts.paused = paused;
     let counts = encode("apps", &counts)?;
@@ -203,7 +203,7 @@ pub(super) fn move_jobs(
         .chain(ended.filter(|_| ends).map(|(job, _)| job))
     {
         if let std::collections::btree_map::Entry::Vacant(entry) = touched.entry(job.task) {
-            let known = task(&tables.tasks, job.task)?;
+            let known = task(&*tables.tasks, job.task)?;
             entry.insert(Touched {
                 task: known.ok_or_else(|| StoreError::no_task(job))?,
                 jobs_before: has_jobs(tables, job.task)?,
@@ -238,7 +238,7 @@ pub(super) fn move_jobs(
         tables.apps.insert(app.0, row.as_slice())?;
     }
     if effects.is_empty() {
-        return Ok(Outcome::unchanged(()));
+        return Ok(Outcome::of(()));
     }
     Ok(Outcome::with_effects((), effects))
 }
@@ -286,7 +286,7 @@ fn plan(
             let app = task.draft.app;
             let count = match counts.get(&app) {
                 Some(count) => *count,
-                None => app_row(&tables.apps, app)?,
+                None => app_row(&*tables.apps, app)?,
             };
             let open_tasks = if open {
                 count.open_tasks + 1

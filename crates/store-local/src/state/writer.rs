@@ -1,5 +1,4 @@
-//! What waits to be written, and the one thread that writes it: whatever waits goes into one transaction, and each caller is
-//! answered after its commit.
+//! What waits to be written, in lines that take turns.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,46 +11,31 @@ use super::numbers::Numbers;
 use super::tables::{ActError, Tables};
 use super::tasks::Effect;
 
-/// What an act did.
+/// What an act did, beside what it wrote.
 pub(super) struct Outcome<R> {
     answer: R,
-    changed: bool,
     effects: Vec<Effect>,
 }
 
 impl<R> Outcome<R> {
-    /// It wrote nothing.
-    pub(super) const fn unchanged(answer: R) -> Self {
+    /// It has an answer.
+    pub(super) const fn of(answer: R) -> Self {
         Self {
             answer,
-            changed: false,
             effects: Vec::new(),
         }
     }
 
-    /// It wrote something.
-    pub(super) const fn changed(answer: R) -> Self {
-        Self {
-            answer,
-            changed: true,
-            effects: Vec::new(),
-        }
-    }
-
-    /// It wrote something that changes the queue of jobs.
+    /// It has an answer, and changes the queue of jobs once it is committed.
     pub(super) const fn with_effects(answer: R, effects: Vec<Effect>) -> Self {
-        Self {
-            answer,
-            changed: true,
-            effects,
-        }
+        Self { answer, effects }
     }
 }
 
 /// An act that waits, whatever it answers.
 pub(super) trait Act: Send {
-    /// Does it within a transaction; answers whether anything was written. An error ends the transaction.
-    fn run(&mut self, tables: &mut Tables<'_>, numbers: &mut Numbers) -> Result<bool, redb::Error>;
+    /// Does it within a transaction. An error ends the transaction.
+    fn run(&mut self, tables: &mut Tables<'_>, numbers: &mut Numbers) -> Result<(), redb::Error>;
 
     /// What a commit changes in the queue of jobs.
     fn effects(&mut self) -> Vec<Effect>;
@@ -84,22 +68,16 @@ where
     F: FnOnce(&mut Tables<'_>, &mut Numbers) -> Result<Outcome<R>, ActError> + Send,
     R: Send,
 {
-    fn run(&mut self, tables: &mut Tables<'_>, numbers: &mut Numbers) -> Result<bool, redb::Error> {
+    fn run(&mut self, tables: &mut Tables<'_>, numbers: &mut Numbers) -> Result<(), redb::Error> {
         let Some(run) = self.run.take() else {
-            return Ok(false);
+            return Ok(());
         };
-        match run(tables, numbers) {
-            Ok(outcome) => {
-                let changed = outcome.changed;
-                self.done = Some(Ok(outcome));
-                Ok(changed)
-            }
-            Err(ActError::Refused(error)) => {
-                self.done = Some(Err(error));
-                Ok(false)
-            }
-            Err(ActError::Broken(error)) => Err(error),
-        }
+        self.done = match run(tables, numbers) {
+            Ok(outcome) => Some(Ok(outcome)),
+            Err(ActError::Refused(error)) => Some(Err(error)),
+            Err(ActError::Broken(error)) => return Err(error),
+        };
+        Ok(())
     }
 
     fn effects(&mut self) -> Vec<Effect> {
@@ -144,6 +122,8 @@ struct Waiting {
     lines: BTreeMap<Line, VecDeque<Box<dyn Act>>>,
     turns: VecDeque<Line>,
     len: usize,
+    /// How many acts the writer waits for.
+    wanted: usize,
     stopped: bool,
 }
 
@@ -175,19 +155,36 @@ impl WriteQueue {
         }
         acts.push_back(act);
         waiting.len += 1;
-        self.wake.notify_one();
+        if waiting.len >= waiting.wanted {
+            self.wake.notify_one();
+        }
         Ok(())
     }
 
     /// Waits for acts and takes as many as go into one transaction, a line after the other; `None` after `stop`, when
-    /// none is left.
-    pub(super) fn take(&self) -> Option<Vec<Box<dyn Act>>> {
+    /// none is left. The `expected` callers that were answered last are on their way back: it gives them a moment, else
+    /// the first of them would have a transaction alone and the others wait for it. Answers none, after a while, when
+    /// the database is not open: somebody must try.
+    pub(super) fn take(&self, expected: usize, is_open: bool) -> Option<Vec<Box<dyn Act>>> {
         let mut waiting = self.waiting.lock();
         while waiting.len == 0 {
             if waiting.stopped {
                 return None;
             }
-            self.wake.wait(&mut waiting);
+            waiting.wanted = 1;
+            if is_open {
+                self.wake.wait(&mut waiting);
+            } else if self
+                .wake
+                .wait_for(&mut waiting, super::REOPEN_EVERY)
+                .timed_out()
+            {
+                return Some(Vec::new());
+            }
+        }
+        waiting.wanted = expected.min(super::GROUP_LEN_MAX);
+        if waiting.len < waiting.wanted && !waiting.stopped {
+            self.wake.wait_for(&mut waiting, super::GATHER_MAX);
         }
         let mut group = Vec::new();
         while group.len() < super::GROUP_LEN_MAX {

@@ -1,0 +1,306 @@
+//! Devices, tasks and the audit on a real directory: random histories with restarts, SIGKILL, backup, older directories.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise; the child speaks through its output"
+)]
+
+#[path = "state/history.rs"]
+mod history;
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use history::{APP, draft, register, rid, secret};
+use pushtally_model::{FixedEntropy, Number, Route, TaskState};
+use pushtally_store::{
+    AcceptLimits, Accepted, AuditEntry, Claim, Engine, Names, Recipient, Registered, TaskSeq,
+};
+use pushtally_store_local::{LocalEngine, LocalOptions, restore};
+
+fn open(dir: &Path) -> LocalEngine {
+    LocalEngine::open(dir, LocalOptions::default(), &FixedEntropy(5)).unwrap()
+}
+
+const NO_LIMITS: AcceptLimits = AcceptLimits {
+    broadcasts_per_day: None,
+    day_begins: pushtally_model::Second(0),
+    broadcast_gap_s: 0,
+    open_tasks_max: 1000,
+};
+
+const CHILD_DIR: &str = "PUSHTALLY_TEST_CHILD_DIR";
+
+/// Not a test of its own: what the child process of the next one runs.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "runs in the child process of `acknowledged_acts_survive_sigkill`"]
+async fn child_that_acts_until_it_is_killed() {
+    let Some(dir) = std::env::var_os(CHILD_DIR) else {
+        return;
+    };
+    let engine = open(Path::new(&dir));
+    let ports = engine.engine();
+    for n in 0.. {
+        let Registered::New { number, .. } = register(&ports, n, None).await else {
+            panic!("each is new");
+        };
+        let accepted = ports
+            .tasks
+            .accept_task(&draft(n), None, &NO_LIMITS)
+            .await
+            .unwrap();
+        let Accepted::New(task) = accepted else {
+            panic!("each is new");
+        };
+        println!("acknowledged {n} {} {}", number.0, task.seq.0);
+        std::io::stdout().flush().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn acknowledged_acts_survive_sigkill() {
+    let root = tempfile::tempdir().unwrap();
+    let mut numbers = BTreeSet::new();
+    for round in 0..3u64 {
+        let dir = root.path().join(round.to_string());
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "child_that_acts_until_it_is_killed",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env(CHILD_DIR, &dir)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut acknowledged = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            let Some(said) = line
+                .split_once("acknowledged ")
+                .map(|(_, said)| said.to_owned())
+            else {
+                continue;
+            };
+            let said: Vec<u64> = said.split(' ').map(|part| part.parse().unwrap()).collect();
+            acknowledged.push(said);
+            if acknowledged.len() as u64 == 10 + round * 7 {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        assert!(acknowledged.len() >= 10, "{acknowledged:?}");
+
+        let engine = open(&dir);
+        let ports = engine.engine();
+        numbers.clear();
+        for said in &acknowledged {
+            let (n, number) = (said[0] as u32, Number(said[1] as u32));
+            let device = ports
+                .devices
+                .find_device(APP, number)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(device.registration_id, rid(n));
+            let task = ports
+                .tasks
+                .task_at(TaskSeq(said[2]))
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(task.draft, draft(n));
+            assert_eq!(ports.tasks.jobs_left(task.seq).await.unwrap(), 1);
+            assert!(numbers.insert(number));
+        }
+        let mut claimed = 0;
+        while ports
+            .tasks
+            .claim_job(Claim::Any, 0)
+            .await
+            .unwrap()
+            .is_some()
+        {
+            claimed += 1;
+        }
+        assert!(
+            claimed >= acknowledged.len(),
+            "claims are not kept over a restart"
+        );
+        for n in 1_000_000..1_000_050 {
+            let Registered::New { number, .. } = register(&ports, n, None).await else {
+                panic!("each is new");
+            };
+            assert!(numbers.insert(number), "no number is given twice");
+        }
+    }
+}
+
+async fn fill(ports: &Engine) {
+    for n in 0..20 {
+        register(ports, n, Some("a")).await;
+        let accepted = ports
+            .tasks
+            .accept_task(&draft(n), Some(&[0, 1]), &NO_LIMITS)
+            .await;
+        assert!(matches!(accepted.unwrap(), Accepted::New(_)));
+        ports.audit.append_entry(&entry(n)).await.unwrap();
+    }
+    let gone = ports
+        .devices
+        .unregister_device(APP, &rid(3), secret(3))
+        .await;
+    gone.unwrap();
+    let claimed = ports.tasks.claim_job(Claim::Any, 0).await.unwrap().unwrap();
+    ports
+        .tasks
+        .finish_job(&claimed.job, &[], pushtally_model::Second(5))
+        .await
+        .unwrap();
+    let set = ports
+        .tasks
+        .set_task_state(APP, &draft(4).id, TaskState::Paused)
+        .await;
+    assert!(set.unwrap().is_some());
+    ports.tasks.set_app_paused(APP, true).await.unwrap();
+}
+
+fn entry(n: u32) -> AuditEntry {
+    AuditEntry {
+        at: 0,
+        when: pushtally_model::Second(n),
+        app: Some(APP),
+        who: "operator".to_owned(),
+        from: "control socket".to_owned(),
+        what: "app pause".to_owned(),
+        target: n.to_string(),
+        body_hash: String::new(),
+        code: 0,
+    }
+}
+
+#[tokio::test]
+async fn a_backup_holds_devices_tasks_jobs_and_the_audit() {
+    let root = tempfile::tempdir().unwrap();
+    let (data, backup, restored) = (
+        root.path().join("data"),
+        root.path().join("backup"),
+        root.path().join("restored"),
+    );
+    let engine = open(&data);
+    let ports = engine.engine();
+    fill(&ports).await;
+    let expected = history::look(&ports).await;
+    let report = engine.backup(&backup).unwrap();
+    assert!(report.bytes > 10_000, "{report:?}");
+    register(&ports, 100, None).await;
+    drop(engine);
+    restore(
+        &backup,
+        &restored,
+        LocalOptions::default(),
+        &FixedEntropy(5),
+    )
+    .unwrap();
+    let engine = open(&restored);
+    let ports = engine.engine();
+    assert_eq!(history::look(&ports).await, expected);
+    assert_eq!(
+        ports.tasks.claim_job(Claim::Any, 0).await.unwrap(),
+        None,
+        "the app is paused"
+    );
+    assert_eq!(
+        ports.devices.find_phone(APP, &rid(100)).await.unwrap(),
+        None
+    );
+    let Registered::New { number, .. } = register(&ports, 100, None).await else {
+        panic!("it is new");
+    };
+    let highest = expected.devices.keys().max().copied().unwrap();
+    assert!(number > highest, "{number} is above {highest}");
+}
+
+#[tokio::test]
+async fn a_directory_without_the_file_opens_and_gives_no_number_twice() {
+    let root = tempfile::tempdir().unwrap();
+    let recipient = async |ports: &Engine, account: &str| {
+        let names = Names {
+            recipients: vec![Recipient {
+                account,
+                route: Route::Offline,
+                channel: pushtally_model::Channel::Fcm,
+            }],
+            ..Names::default()
+        };
+        ports.identities.resolve(APP, &names).await.unwrap().numbers[0]
+    };
+    let mut given = BTreeSet::new();
+    for round in 0..3 {
+        let engine = open(root.path());
+        let ports = engine.engine();
+        assert_eq!(ports.devices.count_devices(APP).await.unwrap(), 0);
+        for n in 0..3 {
+            assert!(given.insert(recipient(&ports, &format!("{round}-{n}")).await));
+            let Registered::New { number, .. } = register(&ports, n, None).await else {
+                panic!("it is new");
+            };
+            assert!(given.insert(number), "{number} was given before");
+        }
+        engine.close().unwrap();
+        drop(engine);
+        // As a directory is that an earlier release has written.
+        std::fs::remove_file(root.path().join("state.redb")).unwrap();
+        std::fs::remove_dir_all(root.path().join("state-log")).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn names_are_raised_above_the_devices_of_a_newer_file() {
+    let root = tempfile::tempdir().unwrap();
+    let (older, newer) = (root.path().join("older"), root.path().join("newer"));
+    drop(open(&older));
+    let engine = open(&newer);
+    let Registered::New { number, .. } = register(&engine.engine(), 1, None).await else {
+        panic!("it is new");
+    };
+    drop(engine);
+    std::fs::copy(newer.join("state.redb"), older.join("state.redb")).unwrap();
+    std::fs::remove_dir_all(older.join("state-log")).unwrap();
+    std::fs::rename(newer.join("state-log"), older.join("state-log")).unwrap();
+    let engine = open(&older);
+    let Registered::New { number: next, .. } = register(&engine.engine(), 2, None).await else {
+        panic!("it is new");
+    };
+    assert!(next > number, "{next} is above {number}");
+}
+
+#[tokio::test]
+async fn ports_that_outlive_their_engine_do_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let engine = open(root.path());
+    let ports = engine.engine();
+    register(&ports, 1, None).await;
+    drop(engine);
+    assert!(ports.devices.find_phone(APP, &rid(1)).await.is_err());
+    let late = ports
+        .devices
+        .unregister_device(APP, &rid(1), secret(1))
+        .await;
+    assert!(late.is_err());
+    drop(ports);
+    let engine = open(root.path());
+    let phone = engine
+        .engine()
+        .devices
+        .find_phone(APP, &rid(1))
+        .await
+        .unwrap();
+    assert!(phone.unwrap().device.is_some());
+}
