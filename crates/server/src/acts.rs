@@ -133,7 +133,10 @@ pub(crate) enum Done {
         waits: bool,
     },
     Tasks(TaskPage),
-    Task(Box<TaskReport>),
+    /// Nested: a task has a field of the name of this tag.
+    Task {
+        report: Box<TaskReport>,
+    },
     TaskSet(TaskRow),
     Audited(AuditPage),
     /// `replaced` says whether there was one before, which is good no more.

@@ -71,7 +71,9 @@ impl Acts {
             }
         };
         let report = report.ok_or_else(|| no_task(app, id))?;
-        Ok(Done::Task(Box::new(report)))
+        Ok(Done::Task {
+            report: Box::new(report),
+        })
     }
 
     pub(super) async fn set_task(

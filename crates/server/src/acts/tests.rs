@@ -327,7 +327,7 @@ async fn without_a_server_a_push_is_stored_and_its_task_can_be_steered() {
         sdkappid: 7,
         id: id.to_owned(),
     };
-    let Ok(Done::Task(report)) = acts.perform(show).await else {
+    let Ok(Done::Task { report }) = acts.perform(show).await else {
         panic!("not shown")
     };
     assert_eq!((report.jobs_left, report.total.planned), (1, 0));

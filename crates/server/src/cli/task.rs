@@ -93,7 +93,7 @@ pub(super) fn run(
         }
         TaskCommand::Show { task, json } => {
             let Task { sdkappid, id } = task;
-            if let Done::Task(report) = perform(Act::TaskShow { sdkappid, id })? {
+            if let Done::Task { report } = perform(Act::TaskShow { sdkappid, id })? {
                 if json {
                     sayln!("{}", serde_json::to_string(&report)?);
                 } else {

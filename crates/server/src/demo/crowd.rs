@@ -12,6 +12,8 @@ use pushtally_usersig::{Claims, make};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+/// Phones keep their secrets, whatever the seed of the demo: a kept folder knows them again.
+const IDENTITIES: u64 = 2026;
 /// One phone of so many is registered but not connected.
 const AWAY_EVERY: u32 = 10;
 /// How long a UserSig of a phone's account lasts.
@@ -86,7 +88,7 @@ impl Crowd {
                 expire: USERSIG_S,
                 userbuf: None,
             };
-            let identity = Identity::numbered("demo", seed, index)
+            let identity = Identity::numbered("demo", IDENTITIES, index)
                 .bound(account(index), make(key.expose(), &claims));
             let habits = habits.get(index as usize).cloned().unwrap_or_default();
             Phone::new(
@@ -148,6 +150,15 @@ impl Crowd {
             }
         }
         bound
+    }
+
+    /// What everybody is bound to do: these phones, and those of an earlier, larger crowd, which are away.
+    pub(super) fn everybody(&self, registered: u64) -> Bound {
+        let bound = self.bound(0..self.phones);
+        Bound {
+            away: registered.saturating_sub(bound.connected),
+            ..bound
+        }
     }
 
     /// What the phones saw themselves.

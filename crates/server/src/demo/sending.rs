@@ -48,7 +48,8 @@ pub(super) async fn show(
     began: Second,
 ) -> anyhow::Result<bool> {
     let client = asker.client.clone();
-    let everybody = crowd.bound(0..crowd.phones());
+    let devices = &server.stats.engine().devices;
+    let everybody = crowd.everybody(devices.count_devices(super::APP).await?);
 
     let phase = Phase::begin("a push to everybody");
     let body = body("Doors open", 1, None);
