@@ -1,18 +1,19 @@
 //! The engine of one directory: opens its parts in the order in which they depend on one another.
 
+mod relays;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use parking_lot::Mutex;
 use pushtally_ledger::{Page, PageKey};
 use pushtally_model::{AppId, Entropy, Kind, LossId, TaskKey};
 use pushtally_store::{
-    Engine, Identities, Installed, LossText, Names, PageVisitor, Pages, RelayBacklog, RelayCall,
-    RelayQueue, Resolved, Snapshot, StoreError,
+    Engine, Identities, Installed, LossText, Names, PageVisitor, Pages, Resolved, Snapshot,
+    StoreError,
 };
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ use crate::relay_queue;
 use crate::segments::{OpenReport, SegmentLog, SegmentOptions};
 use crate::state::{State, StateOptions};
 use crate::tables::Tables;
+use relays::LocalRelays;
 
 const EVENTS_MAGIC: [u8; 8] = *b"PTEVENTS";
 const NAMES_MAGIC: [u8; 8] = *b"PTNAMES\0";
@@ -382,65 +384,5 @@ impl Identities for LocalNames {
 
     fn memory_bytes(&self) -> usize {
         self.0.memory_bytes()
-    }
-}
-
-/// Queues block for an fsync, so their acts run where blocking is allowed.
-struct LocalRelays(Arc<relay_queue::RelayQueue>);
-
-impl LocalRelays {
-    async fn run<R: Send + 'static>(
-        &self,
-        act: impl FnOnce(&relay_queue::RelayQueue) -> Result<R, LocalError> + Send + 'static,
-    ) -> Result<R, StoreError> {
-        let queue = Arc::clone(&self.0);
-        match tokio::task::spawn_blocking(move || act(&queue)).await {
-            Ok(answer) => Ok(answer?),
-            Err(error) => Err(StoreError::Io {
-                what: format!("a relay queue stopped: {error}"),
-            }),
-        }
-    }
-}
-
-#[async_trait]
-impl RelayQueue for LocalRelays {
-    async fn push(&self, app: AppId, call: Bytes) -> Result<u64, StoreError> {
-        self.run(move |queue| queue.push(app, &call)).await
-    }
-
-    async fn read(
-        &self,
-        app: AppId,
-        after: u64,
-        calls_max: usize,
-        bytes_max: usize,
-    ) -> Result<Vec<RelayCall>, StoreError> {
-        let calls = self
-            .run(move |queue| queue.read(app, after, calls_max, bytes_max))
-            .await?;
-        Ok(calls
-            .into_iter()
-            .map(|(at, call)| RelayCall {
-                at,
-                call: call.into(),
-            })
-            .collect())
-    }
-
-    async fn done(&self, app: AppId, up_to: u64) -> Result<(), StoreError> {
-        self.run(move |queue| queue.done(app, up_to)).await
-    }
-
-    async fn cursor(&self, app: AppId) -> Result<u64, StoreError> {
-        Ok(self.0.cursor(app))
-    }
-
-    async fn backlog(&self, app: AppId) -> Result<RelayBacklog, StoreError> {
-        let backlog = self.0.backlog(app);
-        Ok(RelayBacklog {
-            calls: backlog.calls,
-            bytes: backlog.bytes,
-        })
     }
 }

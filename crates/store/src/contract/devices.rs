@@ -1,7 +1,9 @@
-//! Devices.
+//! Devices: who is who, what a registration and a change do, numbers.
+
+mod reading;
+mod tokens;
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use pushtally_model::{
     Account, AppId, Channel, Device, DeviceFacts, Environment, Number, Permission, RegistrationId,
@@ -22,13 +24,13 @@ pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     another_account_or_registering_again_is_a_new_number(fresh().await).await;
     another_secret_changes_nothing(fresh().await).await;
     an_app_has_no_more_devices_than_it_may(fresh().await).await;
-    a_token_moves_to_who_registers_it(fresh().await).await;
-    a_token_moves_to_who_changes_to_it(fresh().await).await;
+    tokens::a_token_moves_to_who_registers_it(fresh().await).await;
+    tokens::a_token_moves_to_who_changes_to_it(fresh().await).await;
     a_change_leaves_what_it_does_not_name(fresh().await).await;
-    accounts_stay_known(fresh().await).await;
-    shards_are_visited_in_order(fresh().await).await;
+    reading::accounts_stay_known(fresh().await).await;
+    reading::shards_are_visited_in_order(fresh().await).await;
     numbers_are_above_those_of_the_names_and_the_ledger(fresh().await).await;
-    devices_are_found_by_number(fresh().await).await;
+    reading::devices_are_found_by_number(fresh().await).await;
 }
 
 fn rid(name: &str) -> RegistrationId {
@@ -306,94 +308,6 @@ async fn an_app_has_no_more_devices_than_it_may(engine: Engine) {
     assert_eq!(devices.count_devices(APP).await.unwrap(), 2);
 }
 
-/// A token of another device of the app moves; the same text of another vendor, kind or app is another token.
-async fn a_token_moves_to_who_registers_it(engine: Engine) {
-    let alert = token(Channel::Apns, TokenKind::Alert, "t");
-    let voip = token(Channel::Apns, TokenKind::Voip, "t");
-    let fcm = token(Channel::Fcm, TokenKind::Alert, "t");
-    let all = [alert.clone(), voip.clone(), fcm.clone()];
-    let one = new(&engine, APP, &registration("p", Some("a"), &all)).await;
-    let elsewhere = new(&engine, OTHER, &registration("p", None, &all)).await;
-    let taker = registration("q", Some("b"), std::slice::from_ref(&alert));
-    let two = new(&engine, APP, &taker).await;
-    assert_eq!(tokens(&engine, one).await, [voip.clone(), fcm.clone()]);
-    assert_eq!(tokens(&engine, two).await, std::slice::from_ref(&alert));
-    let other = device(&engine, OTHER, elsewhere).await.unwrap();
-    assert_eq!(other.facts.tokens, all, "nothing crosses apps");
-
-    // It comes back, with another certificate; and once more at the same time as a second one.
-    let recertified = Token {
-        cert_id: 2,
-        ..alert.clone()
-    };
-    let back = [recertified.clone(), voip.clone(), fcm.clone()];
-    let answer = register(&engine, APP, &registration("p", Some("a"), &back)).await;
-    assert_eq!(answer, Registered::Changed { number: one });
-    assert_eq!(tokens(&engine, two).await, []);
-    assert_eq!(tokens(&engine, one).await, back);
-    let three = new(&engine, APP, &registration("r", None, &[recertified, fcm])).await;
-    assert_eq!(tokens(&engine, one).await, [voip]);
-    assert_eq!(tokens(&engine, three).await.len(), 2);
-
-    // A token that nobody has any more is nobody's.
-    let gone = engine
-        .devices
-        .unregister_device(APP, &rid("r"), secret("r"))
-        .await;
-    assert_eq!(gone.unwrap(), Unregistered::Done(three));
-    let answer = register(&engine, APP, &taker).await;
-    assert_eq!(answer, Registered::Changed { number: two });
-    assert_eq!(tokens(&engine, two).await, [alert]);
-    assert_eq!(tokens(&engine, one).await.len(), 1);
-}
-
-/// The same by a change, and what a change drops is free.
-async fn a_token_moves_to_who_changes_to_it(engine: Engine) {
-    let (x, y) = (
-        token(Channel::Vivo, TokenKind::Alert, "x"),
-        token(Channel::Vivo, TokenKind::Alert, "y"),
-    );
-    let one = new(
-        &engine,
-        APP,
-        &registration("p", None, std::slice::from_ref(&x)),
-    )
-    .await;
-    let two = new(
-        &engine,
-        APP,
-        &registration("q", None, std::slice::from_ref(&y)),
-    )
-    .await;
-    let change = |tokens: &[Token]| DeviceChange {
-        tokens: Some(tokens.to_vec()),
-        ..DeviceChange::default()
-    };
-    let update = async |phone, tokens: &[Token]| {
-        let devices = &engine.devices;
-        let (id, secret) = (rid(phone), secret(phone));
-        devices
-            .update_device(APP, &id, secret, &change(tokens))
-            .await
-            .unwrap()
-    };
-    assert_eq!(
-        update("q", std::slice::from_ref(&x)).await,
-        Updated::Changed(two)
-    );
-    assert_eq!(tokens(&engine, one).await, []);
-    assert_eq!(
-        update("p", std::slice::from_ref(&y)).await,
-        Updated::Changed(one)
-    );
-    assert_eq!(
-        tokens(&engine, two).await,
-        [x],
-        "`y` was free, nothing else moved"
-    );
-    assert_eq!(update("p", &[y]).await, Updated::Same(one));
-}
-
 /// A change names what changes; `vendor` can be emptied.
 async fn a_change_leaves_what_it_does_not_name(engine: Engine) {
     let mut first = registration(
@@ -482,107 +396,6 @@ async fn a_change_leaves_what_it_does_not_name(engine: Engine) {
     assert_eq!(updated.unwrap(), Updated::Nothing);
 }
 
-/// An account's devices come by number, and it stays known after the last of them has gone.
-async fn accounts_stay_known(engine: Engine) {
-    let devices = &engine.devices;
-    let numbers = async |app, name| {
-        let found = devices
-            .devices_of_account(app, &account(name))
-            .await
-            .unwrap();
-        found.iter().map(|device| device.number).collect::<Vec<_>>()
-    };
-    let mut expected = Vec::new();
-    for (phone, name) in [("p", "a"), ("q", "ab"), ("r", "a"), ("s", "b"), ("t", "a")] {
-        let number = new(&engine, APP, &registration(phone, Some(name), &[])).await;
-        expected.extend((name == "a").then_some(number));
-    }
-    new(&engine, APP, &registration("u", None, &[])).await;
-    assert_eq!(numbers(APP, "a").await, expected);
-    assert_eq!(numbers(OTHER, "a").await, []);
-    assert_eq!(numbers(APP, "c").await, []);
-    register(&engine, APP, &registration("r", Some("c"), &[])).await;
-    expected.remove(1);
-    assert_eq!(
-        numbers(APP, "a").await,
-        expected,
-        "`r` has moved to another account"
-    );
-    for phone in ["p", "t"] {
-        devices
-            .unregister_device(APP, &rid(phone), secret(phone))
-            .await
-            .unwrap();
-    }
-    assert_eq!(numbers(APP, "a").await, []);
-    for (app, name, known) in [
-        (APP, "a", true),
-        (APP, "ab", true),
-        (APP, "c", true),
-        (APP, "abc", false),
-        (OTHER, "a", false),
-    ] {
-        let found = devices.account_known(app, &account(name)).await.unwrap();
-        assert_eq!(found, known, "{name} of {app}");
-    }
-}
-
-/// Shards that have devices are listed in order; a visit has each of its devices once, by number, and ends when told to.
-async fn shards_are_visited_in_order(engine: Engine) {
-    let devices = &engine.devices;
-    assert_eq!(devices.device_shards(APP).await.unwrap(), []);
-    let mut expected: BTreeMap<u16, Vec<Number>> = BTreeMap::new();
-    // Each raise leaves what was reserved before; engines may skip more, never give less.
-    for (batch, raised) in [0, 65_530, 3 << 16, 65_535 << 16].into_iter().enumerate() {
-        let ends = BTreeMap::from([(APP, raised)]);
-        engine.identities.raise(0, &ends).await.unwrap();
-        for n in 0..40 {
-            let phone = format!("p{batch}-{n}");
-            let number = new_in(&engine, &registration(&phone, None, &[])).await;
-            expected.entry(number.shard()).or_default().push(number);
-        }
-    }
-    let shards: Vec<u16> = expected.keys().copied().collect();
-    assert!(shards.contains(&0), "{shards:?}");
-    assert_eq!(devices.device_shards(APP).await.unwrap(), shards);
-    assert_eq!(devices.device_shards(OTHER).await.unwrap(), []);
-    for shard in shards.iter().copied().chain([77]) {
-        let mut visited = Vec::new();
-        let mut visit = |device: Device| {
-            visited.push(device.number);
-            ControlFlow::Continue(())
-        };
-        devices.visit_shard(APP, shard, &mut visit).await.unwrap();
-        assert_eq!(visited, expected.get(&shard).cloned().unwrap_or_default());
-        let mut visit = |_: Device| panic!("another app has no devices");
-        devices.visit_shard(OTHER, shard, &mut visit).await.unwrap();
-    }
-    let mut seen = 0;
-    let mut visit = |_: Device| {
-        seen += 1;
-        if seen == 2 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    };
-    devices.visit_shard(APP, 0, &mut visit).await.unwrap();
-    assert_eq!(seen, 2, "a visitor that breaks sees no more");
-}
-
-/// As `new`, for an app of many devices.
-async fn new_in(engine: &Engine, registration: &Registration) -> Number {
-    let devices = &engine.devices;
-    match devices
-        .register_device(APP, registration, u64::MAX)
-        .await
-        .unwrap()
-    {
-        Registered::New { number, .. } => number,
-        other => panic!("expected a new device, got {other:?}"),
-    }
-}
-
 /// A device's number is nobody else's: no imported recipient's, none that the ledger has.
 async fn numbers_are_above_those_of_the_names_and_the_ledger(engine: Engine) {
     let mut given = Vec::new();
@@ -628,32 +441,4 @@ async fn numbers_are_above_those_of_the_names_and_the_ledger(engine: Engine) {
         ends,
         "ever given"
     );
-}
-
-/// Devices are found by number, each once, whatever the order asked in.
-async fn devices_are_found_by_number(engine: Engine) {
-    let mut numbers = Vec::new();
-    for n in 0..40 {
-        numbers.push(new(&engine, APP, &registration(&format!("p{n}"), None, &[])).await);
-    }
-    engine
-        .devices
-        .unregister_device(APP, &rid("p5"), secret("p5"))
-        .await
-        .unwrap();
-    for len in [0, 1, 7, 40] {
-        let mut asked: Vec<Number> = numbers[..len].iter().rev().copied().collect();
-        asked.extend([Number(4_000_000), Number(u32::MAX)]);
-        asked.extend(numbers.first().filter(|_| len > 0));
-        let found = engine.devices.find_devices(APP, &asked).await.unwrap();
-        let found: Vec<Number> = found.iter().map(|device| device.number).collect();
-        let expected = numbers[..len]
-            .iter()
-            .filter(|number| **number != numbers[5]);
-        assert_eq!(found, expected.copied().collect::<Vec<_>>());
-        assert_eq!(
-            engine.devices.find_devices(OTHER, &asked).await.unwrap(),
-            []
-        );
-    }
 }
