@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
 
 use pushtally_ledger::{Batch, Record, Section};
 use pushtally_model::{Clock, Event, Source};
@@ -14,6 +15,9 @@ use crate::shared::Shared;
 
 /// Events in one batch: large enough to pay for an fsync, small enough to fold in milliseconds.
 const BATCH_EVENTS_MAX: usize = 16_384;
+/// While several callers are about, small batches begin at least so far apart: a commit costs as much as folding a
+/// hundred events, and a caller waits for an fsync anyway. A caller alone, or after a pause, waits for nobody.
+const BATCHES_APART: Duration = Duration::from_millis(2);
 
 /// Runs until the intake is closed and drained, or storage fails.
 pub(crate) fn run(
@@ -22,7 +26,9 @@ pub(crate) fn run(
     runtime: &Handle,
     folder: &SyncSender<Work>,
 ) {
-    while let Some(taken) = shared.intake.take(BATCH_EVENTS_MAX) {
+    let mut gather_until = None;
+    while let Some(taken) = shared.intake.take(BATCH_EVENTS_MAX, gather_until) {
+        gather_until = (taken.len() > 1).then(|| Instant::now() + BATCHES_APART);
         let (batch, answers) = gather(taken, clock.now_ms());
         let appended = match shared.failed() {
             Some(what) => Err(StoreError::Failed { what }),

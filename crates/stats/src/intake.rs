@@ -1,12 +1,16 @@
 //! What waits for a commit: a bounded queue between callers and the committer.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 use pushtally_ledger::Control;
 use pushtally_model::{Event, Source};
 use pushtally_store::StoreError;
 use tokio::sync::oneshot;
+
+/// Events that are worth a commit of their own: what one costs is then little to each of them.
+const COMMIT_EVENTS_MIN: usize = 1_000;
 
 /// Answers one caller.
 pub(crate) type Answer = oneshot::Sender<Result<(), StoreError>>;
@@ -73,21 +77,39 @@ impl Intake {
                 what: format!("`{}` events wait for a commit", waiting.events),
             });
         }
+        let before = waiting.events;
         waiting.events += len;
         waiting.queue.push_back((wanted, answer));
+        // The committer waits for the first, or until there are enough; to be woken in between would be for nothing.
+        let wakes = waiting.queue.len() == 1
+            || (before < COMMIT_EVENTS_MIN && waiting.events >= COMMIT_EVENTS_MIN);
         drop(waiting);
-        self.arrived.notify_one();
+        if wakes {
+            self.arrived.notify_one();
+        }
         Ok(answered)
     }
 
-    /// Waits for work, then takes whole calls up to this many events; `None` when closed and drained.
-    pub(crate) fn take(&self, events_max: usize) -> Option<Vec<(Wanted, Answer)>> {
+    /// Waits for work, and until there is enough of it or this moment has come; then takes whole calls up to this many
+    /// events. `None` when closed and drained.
+    pub(crate) fn take(
+        &self,
+        events_max: usize,
+        gather_until: Option<Instant>,
+    ) -> Option<Vec<(Wanted, Answer)>> {
         let mut waiting = self.waiting.lock();
         while waiting.queue.is_empty() {
             if waiting.closed {
                 return None;
             }
             self.arrived.wait(&mut waiting);
+        }
+        if let Some(moment) = gather_until {
+            while waiting.events < COMMIT_EVENTS_MIN && !waiting.closed {
+                if self.arrived.wait_until(&mut waiting, moment).timed_out() {
+                    break;
+                }
+            }
         }
         let mut taken = Vec::new();
         let mut events = 0;
