@@ -9,7 +9,11 @@ use crate::wire::{DecodeError, Reader, put_varint};
 
 /// Counts by day: the coarsest resolution, and the list of days that have rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Days(BTreeMap<u32, Vec<(Cell, LossId, u64)>>);
+pub struct Days {
+    by_day: BTreeMap<u32, Vec<(Cell, LossId, u64)>>,
+    /// Counts of all days together, so that their memory is known without a walk.
+    counts: usize,
+}
 
 /// All tasks of one kind of an app.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,31 +59,37 @@ impl Counters {
 impl Days {
     /// Adds counts of one day.
     pub fn add(&mut self, day: u32, deltas: &[Delta]) {
-        let totals = self.0.entry(day).or_default();
+        let totals = self.by_day.entry(day).or_default();
+        let before = totals.len();
         for delta in deltas {
             add_total(totals, delta.cell, delta.loss, delta.count.into());
         }
+        self.counts += totals.len() - before;
     }
 
     /// Adds another's counts.
     pub(crate) fn absorb(&mut self, other: &Self) {
-        for (day, totals) in &other.0 {
-            let kept = self.0.entry(*day).or_default();
+        for (day, totals) in &other.by_day {
+            let kept = self.by_day.entry(*day).or_default();
+            let before = kept.len();
             for (cell, loss, count) in totals {
                 add_total(kept, *cell, *loss, *count);
             }
+            self.counts += kept.len() - before;
         }
     }
 
     /// Whether the day has counts.
     #[must_use]
     pub fn contains(&self, day: u32) -> bool {
-        self.0.contains_key(&day)
+        self.by_day.contains_key(&day)
     }
 
     /// The days that have counts, ascending, with their totals by (cell, loss).
     pub fn iter(&self) -> impl Iterator<Item = (u32, &[(Cell, LossId, u64)])> {
-        self.0.iter().map(|(day, totals)| (*day, totals.as_slice()))
+        self.by_day
+            .iter()
+            .map(|(day, totals)| (*day, totals.as_slice()))
     }
 
     /// The same for days in a range.
@@ -88,26 +98,26 @@ impl Days {
         days: std::ops::Range<u32>,
     ) -> impl Iterator<Item = &(Cell, LossId, u64)> {
         let days = days.start..days.end.max(days.start);
-        self.0.range(days).flat_map(|(_, totals)| totals)
+        self.by_day.range(days).flat_map(|(_, totals)| totals)
     }
 
     /// Drops the days before one; answers which.
     pub(crate) fn cut(&mut self, before_day: u32) -> Vec<u32> {
-        let keep = self.0.split_off(&before_day);
-        std::mem::replace(&mut self.0, keep).into_keys().collect()
+        let keep = self.by_day.split_off(&before_day);
+        let cut = std::mem::replace(&mut self.by_day, keep);
+        self.counts -= cut.values().map(Vec::len).sum::<usize>();
+        cut.into_keys().collect()
     }
 
+    /// Approximate: lists have up to half as much room again as they use.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.0
-            .values()
-            .map(|totals| 64 + totals.capacity() * 16)
-            .sum()
+        self.by_day.len() * 64 + self.counts * 24
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        put_varint(out, self.0.len() as u64);
+        put_varint(out, self.by_day.len() as u64);
         let mut last = 0;
-        for (day, totals) in &self.0 {
+        for (day, totals) in &self.by_day {
             put_varint(out, u64::from(day - last));
             last = *day;
             put_varint(out, totals.len() as u64);
@@ -120,7 +130,7 @@ impl Days {
     }
 
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut days = BTreeMap::new();
+        let mut days = Self::default();
         let mut day = 0u32;
         for _ in 0..reader.len()? {
             day = day
@@ -132,9 +142,10 @@ impl Days {
                     Cell::from_byte(reader.byte()?).ok_or_else(|| reader.impossible("cell"))?;
                 totals.push((cell, LossId(reader.u32()?), reader.varint()?));
             }
-            days.insert(day, totals);
+            days.counts += totals.len();
+            days.by_day.insert(day, totals);
         }
-        Ok(Self(days))
+        Ok(days)
     }
 }
 
@@ -175,5 +186,40 @@ impl TotalPage {
             counters,
             days: Days::decode(reader)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pushtally_model::Second;
+
+    #[test]
+    fn counts_are_known_without_a_walk() {
+        let delta = |day: u32, cell: u8| Delta {
+            at: Second(day * 86_400),
+            cell: Cell::from_byte(cell << 3).unwrap(),
+            loss: LossId::NONE,
+            count: 1,
+        };
+        let check = |days: &Days, expected: usize| {
+            let walked: usize = days.iter().map(|(_, totals)| totals.len()).sum();
+            assert_eq!((days.counts, walked), (expected, expected));
+        };
+        let mut days = Days::default();
+        days.add(3, &[delta(3, 1), delta(3, 2), delta(3, 1)]);
+        days.add(4, &[delta(4, 1)]);
+        check(&days, 3);
+        let mut other = Days::default();
+        other.add(4, &[delta(4, 1), delta(4, 2)]);
+        other.add(5, &[delta(5, 1)]);
+        days.absorb(&other);
+        check(&days, 5);
+        let mut bytes = Vec::new();
+        days.encode(&mut bytes);
+        let read = Days::decode(&mut Reader::new(&bytes)).unwrap();
+        assert_eq!(read, days);
+        assert_eq!(days.cut(4), [3]);
+        check(&days, 3);
     }
 }

@@ -35,7 +35,7 @@ pub(in crate::webhook) fn read(body: &str) -> Option<Vec<Typed<'_>>> {
         }
     }
     cursor.expect(b'}')?;
-    cursor.is_at_end().then_some(events)
+    cursor.ends().then_some(events)
 }
 
 struct Cursor<'a> {
@@ -70,7 +70,7 @@ impl<'a> Cursor<'a> {
         (self.next()? == wanted).then_some(())
     }
 
-    fn is_at_end(mut self) -> bool {
+    fn ends(mut self) -> bool {
         self.next().is_none()
     }
 
