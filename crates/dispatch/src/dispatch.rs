@@ -30,6 +30,7 @@ impl Dispatch {
     pub async fn start(parts: Parts, settings: Settings) -> Result<Arc<Self>, StoreError> {
         let count = settings.workers.min(WORKERS_MAX);
         let fanout = Arc::new(Fanout::new(parts, settings));
+        fanout.await_returns().await?;
         fanout.look_back().await?;
         let urgent = match count {
             0 | 1 => 0,

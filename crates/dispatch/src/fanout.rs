@@ -4,7 +4,7 @@
 //! not finished. So a crash between any two acts leaves somebody who will end it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pushtally_audience::Audience;
 use pushtally_channel::{Channel as Carrier, Message, Presence};
@@ -111,6 +111,8 @@ pub(crate) struct Fanout {
     pub(crate) planning: Semaphore,
     pub(crate) stopping: watch::Sender<bool>,
     finishing: Vec<Mutex<()>>,
+    /// The last task from before this start, and the millisecond until which such tasks wait for their phones.
+    returning: OnceLock<(TaskSeq, i64)>,
 }
 
 impl Fanout {
@@ -126,9 +128,30 @@ impl Fanout {
             planning: Semaphore::new(PLANS_AT_ONCE),
             stopping: watch::channel(false).0,
             finishing: (0..FINISH_LOCKS).map(|_| Mutex::default()).collect(),
+            returning: OnceLock::new(),
             parts,
             settings,
         }
+    }
+
+    /// Notes which tasks are from before this start. Nobody is connected yet.
+    pub(crate) async fn await_returns(&self) -> Result<(), StoreError> {
+        let newest = self.parts.tasks.list_tasks(None, None, 1).await?;
+        let grace_ms = i64::try_from(self.settings.return_grace.as_millis()).unwrap_or(i64::MAX);
+        if let Some(task) = newest.first() {
+            let until_ms = self.parts.clock.now_ms().saturating_add(grace_ms);
+            // Set once: there is one start.
+            let _ = self.returning.set((task.seq, until_ms));
+        }
+        Ok(())
+    }
+
+    /// Until when a job waits for phones that come back after a start.
+    pub(crate) fn returns_at_ms(&self, job: &Job) -> Option<i64> {
+        let (last, until_ms) = *self.returning.get()?;
+        let needs_phones = matches!(job.part, Part::Plan | Part::Send(Channel::Online));
+        let waits = job.task <= last && needs_phones && self.parts.clock.now_ms() < until_ms;
+        waits.then_some(until_ms)
     }
 
     /// A job may have become claimable, or a time to wait for may have changed: wakes one worker of each kind. Whoever finds

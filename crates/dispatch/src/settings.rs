@@ -18,6 +18,9 @@ pub struct Settings {
     pub open_tasks_max: usize,
     /// How long a stop waits for what is being sent to be recorded.
     pub stop_grace: Duration,
+    /// How long after a start tasks from before it wait for their phones: those come back within 30 s, and whoever is
+    /// taken for gone before that is counted as lost, though it may have shown the push.
+    pub return_grace: Duration,
 }
 
 impl Default for Settings {
@@ -29,6 +32,7 @@ impl Default for Settings {
             broadcast_gap_s: 1,
             open_tasks_max: 10_000,
             stop_grace: Duration::from_secs(15),
+            return_grace: Duration::from_secs(30),
         }
     }
 }

@@ -64,6 +64,9 @@ impl Fanout {
 
     async fn work(&self, claimed: &ClaimedJob) {
         let job = &claimed.job;
+        if let Some(at_ms) = self.returns_at_ms(job) {
+            return self.release(job, at_ms).await;
+        }
         let worked = match job.part {
             Part::Plan => self.plan(job).await,
             Part::Send(channel) => match self.shares.take(job.app, channel, claimed.urgency) {

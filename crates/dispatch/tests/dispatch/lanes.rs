@@ -111,6 +111,7 @@ async fn workers(count: usize) -> World {
         workers: count,
         chunks_at_once: 1,
         broadcast_gap_s: 0,
+        return_grace: std::time::Duration::ZERO,
         stop_grace: PATIENCE,
         ..Settings::default()
     };

@@ -65,6 +65,7 @@ impl Model {
             workers: 0,
             chunks_at_once: 1 + seed as usize % 4,
             broadcast_gap_s: 0,
+            return_grace: std::time::Duration::ZERO,
             ..Settings::default()
         };
         let mut world = World::new(seed, true, Script::Random, settings);

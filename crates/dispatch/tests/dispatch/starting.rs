@@ -251,3 +251,36 @@ async fn a_device_that_connects_gets_what_it_missed_oldest_first_until_it_acknow
     world.clock.advance_ms(i64::from(app(1).task_life_s) * 1000);
     assert!(world.dispatch().missed(APP, devices[1]).await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_planned_before_a_crash_waits_for_its_phones_to_come_back() {
+    let mut world = World::calm(Script::Accept).await;
+    let numbers = with_devices(&world, 5).await;
+    let task = world.accept(&app(APP.0), push(1, None)).await.unwrap();
+    assert_eq!(
+        world.dispatch().turn(Claim::Any).await,
+        pushtally_dispatch::Turn::Worked
+    );
+    world.crash().await;
+    world.connected.0.lock().clear();
+    world.settings.return_grace = std::time::Duration::from_secs(30);
+    world.start().await;
+    // Nobody is back yet: nobody is taken for gone.
+    world.work(20).await;
+    assert_eq!(
+        count(&world, &task, Channel::Online, Lane::LostBeforeSent).await,
+        0
+    );
+    let back = numbers
+        .iter()
+        .map(|number| ((APP, *number), Attention::Foreground));
+    world.connected.0.lock().extend(back);
+    world.clock.advance_ms(30_000);
+    world.work_to_the_end().await;
+    assert_eq!(count(&world, &task, Channel::Online, Lane::Sent).await, 5);
+    // What comes after the start waits for nobody.
+    world.connected.0.lock().clear();
+    let later = world.accept(&app(APP.0), push(2, None)).await.unwrap();
+    world.work_to_the_end().await;
+    assert_eq!(count(&world, &later, Channel::Apns, Lane::Sent).await, 5);
+}

@@ -68,6 +68,7 @@ impl World {
             workers: 0,
             chunks_at_once: 1,
             broadcast_gap_s: 0,
+            return_grace: std::time::Duration::ZERO,
             ..Settings::default()
         };
         let mut world = Self::new(0, false, script, settings);
