@@ -9,8 +9,9 @@ mod record;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 use pushtally_model::{AppId, Entropy, Kind, LossId, Number, TaskKey, TaskNumber};
 use pushtally_store::{LossText, Names, Recipient, Resolved, TaskName};
 
@@ -47,6 +48,9 @@ pub(crate) struct LocalIdentities {
     hasher: NameHasher,
     /// Known names are found under a shared lock; a new one needs it alone.
     inner: RwLock<Inner>,
+    /// Whether anything is pending. A commit without new names, which most are, takes no lock: one that asked for it alone
+    /// would make everybody wait for whoever looks names up just then.
+    waits: AtomicBool,
 }
 
 impl LocalIdentities {
@@ -82,7 +86,15 @@ impl LocalIdentities {
         Ok(Self {
             hasher,
             inner: RwLock::new(inner),
+            waits: AtomicBool::new(false),
         })
+    }
+
+    /// To give out what is new: alone.
+    fn change(&self) -> RwLockWriteGuard<'_, Inner> {
+        let inner = self.inner.write();
+        self.waits.store(true, Ordering::Release);
+        inner
     }
 
     /// Finds or gives numbers. Names are hashed before the lock and looked up in one go: the look-ups then wait for
@@ -96,7 +108,7 @@ impl LocalIdentities {
         if let Some(known) = self.inner.read().find_all(app, names, &hashes) {
             return known;
         }
-        let inner = &mut *self.inner.write();
+        let inner = &mut *self.change();
         let tasks = names.tasks.iter().map(|task| inner.task(app, *task));
         let tasks = tasks.collect();
         let numbers = hashes.into_iter().zip(&names.recipients);
@@ -122,7 +134,7 @@ impl LocalIdentities {
     }
 
     pub(crate) fn raise(&self, tasks_end: u32, numbers_end: &BTreeMap<AppId, u32>) {
-        let inner = &mut *self.inner.write();
+        let inner = &mut *self.change();
         if inner.next_task < tasks_end {
             inner.put(&Record::RaiseTasks(tasks_end));
         }
@@ -136,7 +148,7 @@ impl LocalIdentities {
     /// Reserves numbers of an app, none of which a name has or will get; `None` when it has no more. Durable once they are
     /// flushed.
     pub(crate) fn reserve(&self, app: AppId, count: u32) -> Option<Range<u32>> {
-        let inner = &mut *self.inner.write();
+        let inner = &mut *self.change();
         let first = inner.next_number.get(&app).copied().unwrap_or_default();
         let end = first.checked_add(count)?;
         inner.put(&Record::RaiseNumbers(app, end));
@@ -185,7 +197,7 @@ impl LocalIdentities {
                 return Ok(());
             };
             if let Err(error) = log.append(chunk.bytes()) {
-                self.inner.write().pending.insert(0, chunk);
+                self.change().pending.insert(0, chunk);
                 return Err(error);
             }
         }
@@ -193,8 +205,14 @@ impl LocalIdentities {
 
     /// Takes the oldest chunk; what is given out from now on goes into later ones.
     fn take_oldest(&self) -> Option<Writer> {
+        if !self.waits.load(Ordering::Acquire) {
+            return None;
+        }
         let mut inner = self.inner.write();
-        (!inner.pending.is_empty()).then(|| inner.pending.remove(0))
+        let oldest = (!inner.pending.is_empty()).then(|| inner.pending.remove(0));
+        self.waits
+            .store(!inner.pending.is_empty(), Ordering::Release);
+        oldest
     }
 }
 
