@@ -21,10 +21,10 @@ macro_rules! name {
             pub const LEN_MAX: usize = $len_max;
 
             /// Takes a name in, if it is within its bounds.
-            pub fn new(name: impl Into<String>) -> Result<Self, NameError> {
+            pub fn new(name: impl Into<String>) -> Result<Self, $crate::NameError> {
                 let name = name.into();
                 if name.is_empty() || name.len() > Self::LEN_MAX || name.chars().any(char::is_control) {
-                    return Err(NameError { len_max: Self::LEN_MAX });
+                    return Err($crate::NameError { len_max: Self::LEN_MAX });
                 }
                 Ok(Self(name))
             }
@@ -43,6 +43,7 @@ macro_rules! name {
         }
     };
 }
+pub(crate) use name;
 
 name!(
     /// What a phone's installation of an app calls itself.

@@ -9,6 +9,7 @@ mod device;
 mod entropy;
 mod event;
 mod ids;
+mod label;
 mod push;
 mod secret;
 mod time;
@@ -23,6 +24,10 @@ pub use device::{
 pub use entropy::{Entropy, FixedEntropy, SystemEntropy};
 pub use event::{Event, Source, What};
 pub use ids::{AppId, Kind, LossId, Number, Origin, Scope, TaskKey, TaskNumber};
+pub use label::{
+    AccountKind, AttributeIndex, AttributeName, AttributeNames, AttributeValue, Condition, Labels,
+    Tag,
+};
 pub use push::{Audience, Notification, OwnLoss, TaskDraft, TaskKind, TaskState, Urgency};
 pub use secret::Secret;
 pub use time::{Clock, ManualClock, Second, SystemClock};

@@ -2,6 +2,7 @@
 
 mod audit;
 mod devices;
+mod labels;
 mod tasks;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,10 @@ pub use audit::{Audit, AuditEntry};
 pub use devices::{
     DeviceChange, DeviceVisitor, Devices, Phone, Registered, Registration, SecretHash,
     Unregistered, Updated,
+};
+pub use labels::{
+    AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,
+    NamesChanged, Slots,
 };
 pub use tasks::{AcceptLimits, Accepted, Claim, ClaimedJob, Job, Part, StoredTask, TaskSeq, Tasks};
 
