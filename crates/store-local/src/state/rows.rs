@@ -4,6 +4,8 @@
 //! end and the next version byte, write only that one, and keep reading the older ones through `From`. Variants may be
 //! added at the end of a stored enum without a new version. Later releases read every earlier version.
 
+mod labels;
+
 use pushtally_model::{
     Account, AppId, Audience, Channel, Device, DeviceFacts, Environment, Notification, Number,
     Permission, RegistrationId, Second, Secret, TaskDraft, TaskId, TaskKind, TaskState, Token,
@@ -11,6 +13,8 @@ use pushtally_model::{
 };
 use pushtally_store::{AuditEntry, Phone, SecretHash, StoredTask, TaskSeq};
 use serde::{Deserialize, Serialize};
+
+use labels::ConditionV1;
 
 /// The version of every row that this release writes.
 const V1: u8 = 1;
@@ -206,6 +210,8 @@ enum AudienceV1<'a> {
     Everyone,
     #[serde(borrow)]
     Accounts(Vec<&'a str>),
+    #[serde(borrow)]
+    Fitting(ConditionV1<'a>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -249,6 +255,7 @@ impl Row for StoredTask {
                 Audience::Accounts(accounts) => {
                     AudienceV1::Accounts(accounts.iter().map(Account::as_str).collect())
                 }
+                Audience::Fitting(condition) => AudienceV1::Fitting(ConditionV1::of(condition)),
             },
             title: &draft.notification.title,
             desc: &draft.notification.desc,
@@ -289,6 +296,7 @@ impl Row for StoredTask {
                         let accounts = accounts.collect::<Result<_, _>>();
                         Audience::Accounts(accounts.map_err(|_| RowError::Bytes)?)
                     }
+                    AudienceV1::Fitting(condition) => Audience::Fitting(condition.read()?),
                 },
                 notification: Notification {
                     title: row.title.to_owned(),
