@@ -9,6 +9,10 @@
 
 #[path = "state/history.rs"]
 mod history;
+#[path = "state/index.rs"]
+mod index;
+#[path = "state/labelled.rs"]
+mod labelled;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};

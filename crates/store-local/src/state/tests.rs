@@ -1,5 +1,7 @@
 //! The store on a simulated disk: no room, failed writes and syncs, power cuts at every change; the lines before the writer.
 
+mod index;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering};
