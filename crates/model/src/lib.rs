@@ -10,6 +10,7 @@ mod entropy;
 mod event;
 mod ids;
 mod label;
+mod notification;
 mod push;
 mod secret;
 mod time;
@@ -28,7 +29,12 @@ pub use label::{
     AccountKind, AttributeIndex, AttributeName, AttributeNames, AttributeValue, Condition, Labels,
     Tag,
 };
-pub use push::{Audience, Notification, OwnLoss, TaskDraft, TaskKind, TaskState, Urgency};
+pub use notification::{
+    AndroidContent, ApnsContent, Badge, GoogleContent, HarmonyContent, HonorContent, HuaweiContent,
+    Importance, Interruption, LiveActivity, Loudness, Notification, OppoContent, Translation,
+    VivoAlert, VivoContent,
+};
+pub use push::{Audience, OwnLoss, TaskDraft, TaskKind, TaskState, Urgency};
 pub use secret::Secret;
 pub use time::{Clock, ManualClock, Second, SystemClock};
 pub use window::{Window, WindowError};

@@ -66,6 +66,7 @@ pub(super) fn message(id: &str) -> Message {
             desc: "Text".to_owned(),
             ext: "{}".to_owned(),
             online_only: false,
+            ..Notification::default()
         },
         accepted_at: ACCEPTED_AT,
         deadline: Second(NOW_S as u32 + 3600),
