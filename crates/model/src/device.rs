@@ -55,6 +55,22 @@ name!(
     Account,
     128
 );
+/// A phone that nobody is signed in on is an account of its own name.
+impl From<&RegistrationId> for Account {
+    fn from(phone: &RegistrationId) -> Self {
+        const { assert!(RegistrationId::LEN_MAX <= Self::LEN_MAX) };
+        Self(phone.0.clone())
+    }
+}
+
+/// The phone that an account of this name would be.
+impl From<&Account> for RegistrationId {
+    fn from(account: &Account) -> Self {
+        const { assert!(Account::LEN_MAX <= Self::LEN_MAX) };
+        Self(account.0.clone())
+    }
+}
+
 name!(
     /// A task's public name.
     TaskId,

@@ -8,6 +8,7 @@ pub mod contract;
 mod directory;
 mod error;
 pub mod job_queue;
+pub mod labelling;
 pub mod memory;
 mod ports;
 pub mod registering;

@@ -335,6 +335,8 @@ pub struct Engine {
     pub relays: Arc<dyn RelayQueue>,
     /// Devices.
     pub devices: Arc<dyn Devices>,
+    /// Accounts, their labels, and the index.
+    pub accounts: Arc<dyn Accounts>,
     /// Tasks and jobs.
     pub tasks: Arc<dyn Tasks>,
     /// The audit.
