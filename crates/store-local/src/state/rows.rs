@@ -246,6 +246,7 @@ impl Row for StoredTask {
             data_id: &draft.data_id,
             audience: match &draft.audience {
                 Audience::Everyone => AudienceV1::Everyone,
+                Audience::Fitting(_) => return Err(RowError::Bytes),
                 Audience::Accounts(accounts) => {
                     AudienceV1::Accounts(accounts.iter().map(Account::as_str).collect())
                 }
