@@ -59,6 +59,8 @@ impl Audience {
                 }
                 Ok(())
             }
+            // Until conditions are evaluated they reach nobody.
+            (Addressed::Fitting(_), _) => Ok(()),
             (Addressed::Accounts(names), shard) => {
                 let named = self.named(app, names).await?;
                 let wanted = |number: &Number| shard.is_none_or(|shard| number.shard() == shard);

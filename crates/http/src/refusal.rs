@@ -44,8 +44,8 @@ pub(crate) enum Refusal {
     NobodyKnown { names: Vec<String> },
     #[error("app `{app}` has sent its `{max}` pushes of the day")]
     DayFull { app: AppId, max: u32 },
-    #[error("pushes of app `{app}` must be more than `{gap_s}` seconds apart")]
-    TooSoon { app: AppId, gap_s: u32 },
+    #[error("pushes of app `{app}` must be more than `{gap_ms}` milliseconds apart")]
+    TooSoon { app: AppId, gap_ms: u32 },
     #[error("`{max}` pushes of app `{app}` are not done yet, try again later")]
     TasksOpen { app: AppId, max: usize },
     #[error("the server cannot make a TaskId, its log tells why")]
@@ -93,7 +93,7 @@ impl Refusal {
     pub(crate) fn of_push(app: AppId, error: AcceptError) -> Self {
         match error {
             AcceptError::DayFull { max } => Self::DayFull { app, max },
-            AcceptError::TooSoon { gap_s } => Self::TooSoon { app, gap_s },
+            AcceptError::TooSoon { gap_ms } => Self::TooSoon { app, gap_ms },
             AcceptError::Busy { max } => Self::TasksOpen { app, max },
             AcceptError::Store(error) => Self::Store(error),
             AcceptError::Entropy(error) => {

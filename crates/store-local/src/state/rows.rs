@@ -12,8 +12,10 @@ use pushtally_model::{
 use pushtally_store::{AuditEntry, Phone, SecretHash, StoredTask, TaskSeq};
 use serde::{Deserialize, Serialize};
 
-/// The version of every row that this release writes.
+/// The first version of every kind of row.
 const V1: u8 = 1;
+/// The second one, of the kinds that have it.
+const V2: u8 = 2;
 
 /// Why a row is not what was written. Says nothing of its contents: they may be secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -33,19 +35,32 @@ pub(super) trait Row: Sized {
 }
 
 fn write<T: Serialize>(row: &T) -> Result<Vec<u8>, RowError> {
-    postcard::to_extend(row, vec![V1]).map_err(|_| RowError::Bytes)
+    write_as(V1, row)
 }
 
+fn write_as<T: Serialize>(version: u8, row: &T) -> Result<Vec<u8>, RowError> {
+    postcard::to_extend(row, vec![version]).map_err(|_| RowError::Bytes)
+}
+
+/// A row of a kind that has one version.
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, RowError> {
-    match bytes.split_first() {
-        Some((&V1, row)) => postcard::from_bytes(row).map_err(|_| RowError::Bytes),
-        Some((version, _)) => Err(RowError::Version(*version)),
-        None => Err(RowError::Bytes),
+    match split(bytes)? {
+        (V1, row) => parse(row),
+        (version, _) => Err(RowError::Version(version)),
     }
 }
 
+fn split(bytes: &[u8]) -> Result<(u8, &[u8]), RowError> {
+    let (version, row) = bytes.split_first().ok_or(RowError::Bytes)?;
+    Ok((*version, row))
+}
+
+fn parse<'a, T: Deserialize<'a>>(row: &'a [u8]) -> Result<T, RowError> {
+    postcard::from_bytes(row).map_err(|_| RowError::Bytes)
+}
+
 /// What is counted of an app.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct AppRow {
     /// Its registered devices.
     pub(super) devices: u64,
@@ -55,15 +70,66 @@ pub(super) struct AppRow {
     pub(super) open_tasks: u64,
     /// Whether all its tasks are paused.
     pub(super) paused: bool,
+    /// The millisecond in which its last broadcast was accepted; `None` also of one from before this was kept.
+    pub(super) last_broadcast_ms: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AppV1 {
+    devices: u64,
+    numbers_end: u32,
+    open_tasks: u64,
+    paused: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AppV2 {
+    devices: u64,
+    numbers_end: u32,
+    open_tasks: u64,
+    paused: bool,
+    last_broadcast_ms: Option<i64>,
+}
+
+impl From<AppV1> for AppV2 {
+    fn from(row: AppV1) -> Self {
+        Self {
+            devices: row.devices,
+            numbers_end: row.numbers_end,
+            open_tasks: row.open_tasks,
+            paused: row.paused,
+            last_broadcast_ms: None,
+        }
+    }
 }
 
 impl Row for AppRow {
     fn encode(&self) -> Result<Vec<u8>, RowError> {
-        write(self)
+        write_as(
+            V2,
+            &AppV2 {
+                devices: self.devices,
+                numbers_end: self.numbers_end,
+                open_tasks: self.open_tasks,
+                paused: self.paused,
+                last_broadcast_ms: self.last_broadcast_ms,
+            },
+        )
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RowError> {
-        read(bytes)
+        let row: AppV2 = match split(bytes)? {
+            (V1, row) => parse::<AppV1>(row)?.into(),
+            (V2, row) => parse(row)?,
+            (version, _) => return Err(RowError::Version(version)),
+        };
+        Ok(Self {
+            devices: row.devices,
+            numbers_end: row.numbers_end,
+            open_tasks: row.open_tasks,
+            paused: row.paused,
+            last_broadcast_ms: row.last_broadcast_ms,
+        })
     }
 }
 
@@ -246,6 +312,7 @@ impl Row for StoredTask {
             data_id: &draft.data_id,
             audience: match &draft.audience {
                 Audience::Everyone => AudienceV1::Everyone,
+                Audience::Fitting(_) => return Err(RowError::Bytes),
                 Audience::Accounts(accounts) => {
                     AudienceV1::Accounts(accounts.iter().map(Account::as_str).collect())
                 }
@@ -353,3 +420,6 @@ impl Row for AuditEntry {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

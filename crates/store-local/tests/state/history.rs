@@ -491,7 +491,8 @@ impl Pair {
         let limits = AcceptLimits {
             broadcasts_per_day: Some(day),
             day_begins: Second(START),
-            broadcast_gap_s: gap,
+            now_ms: self.now_ms,
+            broadcast_gap_ms: gap * 700,
             open_tasks_max: open,
         };
         let mut draft = TaskDraft { app, ..draft(n) };

@@ -127,7 +127,8 @@ async fn accept_task(tasks: &dyn Tasks, id: &str) {
     let limits = AcceptLimits {
         broadcasts_per_day: None,
         day_begins: Second(0),
-        broadcast_gap_s: 0,
+        now_ms: NOW_S * 1000,
+        broadcast_gap_ms: 0,
         open_tasks_max: 10,
     };
     let accepted = tasks.accept_task(&draft, Some(&[0]), &limits).await;
