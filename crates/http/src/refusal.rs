@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use pushtally_dispatch::AcceptError;
-use pushtally_model::AppId;
+use pushtally_model::{AccountKind, AppId, AttributeIndex, AttributeName};
 use pushtally_store::StoreError;
 use pushtally_usersig::UserSigError;
 use pushtally_wire::{Code, WireError};
@@ -42,6 +42,16 @@ pub(crate) enum Refusal {
     PushTooLong { len_max: usize },
     #[error("none of the accounts exists")]
     NobodyKnown { names: Vec<String> },
+    #[error("{}", pushtally_wire::label::taken(.name, *.by))]
+    AttributeTaken {
+        name: AttributeName,
+        by: AttributeIndex,
+    },
+    #[error("attribute `{}` has type `{}` for ever", .index.get(), *.kind as u8)]
+    AttributeKind {
+        index: AttributeIndex,
+        kind: AccountKind,
+    },
     #[error("app `{app}` has sent its `{max}` pushes of the day")]
     DayFull { app: AppId, max: u32 },
     #[error("pushes of app `{app}` must be more than `{gap_ms}` milliseconds apart")]
@@ -122,6 +132,7 @@ impl Refusal {
             Self::BodyTooLong { .. } => Code::NotJson,
             Self::PushTooLong { .. } => Code::PushTooLong,
             Self::NobodyKnown { .. } => Code::AccountUnknown,
+            Self::AttributeTaken { .. } | Self::AttributeKind { .. } => Code::AttributeBad,
             Self::DayFull { .. } => Code::DayFull,
             Self::TooSoon { .. } => Code::TooSoon,
             Self::TasksOpen { .. } => Code::Overloaded,

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use pushtally_model::{AttributeIndex, AttributeName, AttributeNames, AttributeValue, Tag};
 
-use crate::object::Value;
+use crate::object::{Object, Value};
 use crate::{Code, WireError};
 
 pub use accounts::AccountsRequest;
@@ -26,6 +26,11 @@ pub use tags::{AddTags, RemoveTags};
 /// The faults of these commands that have no code of their own.
 fn malformed(error: WireError) -> WireError {
     error.common(Code::Malformed)
+}
+
+/// That a body of `get_attr_name` is an object, which has nothing to say.
+pub fn check_empty(body: &[u8]) -> Result<(), WireError> {
+    Object::of_body(body).map(drop).map_err(malformed)
 }
 
 /// A list of tags, as received; the bound counts repetitions.

@@ -105,6 +105,7 @@ impl Server {
             online,
             dispatch,
             audience: Audience::new(engine.devices.clone()),
+            accounts: engine.accounts.clone(),
             tasks: engine.tasks.clone(),
             audit: Arc::new(Recorder::new(engine.audit.clone(), clock.clone())),
             entropy: Arc::new(SystemEntropy),

@@ -142,6 +142,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         dispatch,
         audience: Audience::new(Arc::clone(&engine.devices)),
         registrar: Registrar::new(engine.devices, Arc::clone(&clock), Arc::clone(&entropy)),
+        accounts: engine.accounts,
         tasks: engine.tasks,
         audit,
         entropy,

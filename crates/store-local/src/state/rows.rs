@@ -4,13 +4,17 @@
 //! end and the next version byte, write only that one, and keep reading the older ones through `From`. Variants may be
 //! added at the end of a stored enum without a new version. Later releases read every earlier version.
 
+mod content;
+
 use pushtally_model::{
-    Account, AppId, Audience, Channel, Device, DeviceFacts, Environment, Notification, Number,
-    Permission, RegistrationId, Second, Secret, TaskDraft, TaskId, TaskKind, TaskState, Token,
-    TokenKind, Urgency,
+    Account, AppId, Audience, Channel, Device, DeviceFacts, Environment, Number, Permission,
+    RegistrationId, Second, Secret, TaskDraft, TaskId, TaskKind, TaskState, Token, TokenKind,
+    Urgency,
 };
 use pushtally_store::{AuditEntry, Phone, SecretHash, StoredTask, TaskSeq};
 use serde::{Deserialize, Serialize};
+
+use content::ContentV1;
 
 /// The first version of every kind of row.
 const V1: u8 = 1;
@@ -297,10 +301,26 @@ struct TaskV1<'a> {
     done_at: Option<u32>,
 }
 
+/// The first version, and what a push shows beyond its common texts.
+#[derive(Serialize, Deserialize)]
+struct TaskV2<'a> {
+    #[serde(borrow)]
+    first: TaskV1<'a>,
+    #[serde(borrow)]
+    content: ContentV1<'a>,
+}
+
+impl<'a> From<TaskV1<'a>> for TaskV2<'a> {
+    fn from(first: TaskV1<'a>) -> Self {
+        let content = ContentV1::default();
+        Self { first, content }
+    }
+}
+
 impl Row for StoredTask {
     fn encode(&self) -> Result<Vec<u8>, RowError> {
         let draft = &self.draft;
-        write(&TaskV1 {
+        let first = TaskV1 {
             seq: self.seq.0,
             app: draft.app.0,
             id: draft.id.as_str(),
@@ -325,11 +345,21 @@ impl Row for StoredTask {
             deadline: draft.deadline.0,
             state: self.state as u8,
             done_at: self.done_at.map(|at| at.0),
-        })
+        };
+        let content = ContentV1::of(&draft.notification);
+        write_as(V2, &TaskV2 { first, content })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RowError> {
-        let row: TaskV1<'_> = read(bytes)?;
+        let row: TaskV2<'_> = match split(bytes)? {
+            (V1, row) => parse::<TaskV1<'_>>(row)?.into(),
+            (V2, row) => parse(row)?,
+            (version, _) => return Err(RowError::Version(version)),
+        };
+        let TaskV2 {
+            first: row,
+            content,
+        } = row;
         Ok(Self {
             seq: TaskSeq(row.seq),
             draft: TaskDraft {
@@ -357,12 +387,7 @@ impl Row for StoredTask {
                         Audience::Accounts(accounts.map_err(|_| RowError::Bytes)?)
                     }
                 },
-                notification: Notification {
-                    title: row.title.to_owned(),
-                    desc: row.desc.to_owned(),
-                    ext: row.ext.to_owned(),
-                    online_only: row.online_only,
-                },
+                notification: content.read(row.title, row.desc, row.ext, row.online_only)?,
                 accepted_at: Second(row.accepted_at),
                 deadline: Second(row.deadline),
             },

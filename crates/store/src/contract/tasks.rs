@@ -1,7 +1,8 @@
 //! Tasks: accepting, quotas, finding, what the operator wants.
 
 use pushtally_model::{
-    Account, AppId, Audience, Notification, Second, TaskDraft, TaskId, TaskKind, TaskState, Urgency,
+    Account, ApnsContent, AppId, Audience, Badge, Notification, Second, TaskDraft, TaskId,
+    TaskKind, TaskState, Translation, Urgency,
 };
 
 use super::APP;
@@ -55,6 +56,17 @@ pub(super) fn batch(n: u32) -> TaskDraft {
             desc: "desc".to_owned(),
             ext: "{}".to_owned(),
             online_only: true,
+            translations: vec![Translation {
+                language: "zh-hant".to_owned(),
+                title: "標題".to_owned(),
+                desc: String::new(),
+            }],
+            badge: Some(Badge::Set(999)),
+            apns: Some(Box::new(ApnsContent {
+                sound: "a.caf".to_owned(),
+                ..ApnsContent::default()
+            })),
+            ..Notification::default()
         },
         data_id: "data".to_owned(),
         ..draft(n)

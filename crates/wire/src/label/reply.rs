@@ -39,9 +39,9 @@ struct UserTags<'a> {
 
 /// The reply of `get_tag`: tags in the order of their bytes.
 #[must_use]
-pub fn tags_of(accounts: &[(&str, &Labels)], errors: &[AccountError<'_>]) -> Vec<u8> {
+pub fn tags_of(accounts: &[(&str, Labels)], errors: &[AccountError<'_>]) -> Vec<u8> {
     let mut user_tags = Vec::with_capacity(accounts.len());
-    for &(account, labels) in accounts {
+    for (account, labels) in accounts {
         let tags = labels.tags.iter().map(Tag::as_str);
         let tags = tags.collect();
         user_tags.push(TagsOf { account, tags });
@@ -72,12 +72,12 @@ struct UserAttributes<'a> {
 /// The reply of `get_attr`: by the names that the attributes have now.
 #[must_use]
 pub fn attributes_of(
-    accounts: &[(&str, &Labels)],
+    accounts: &[(&str, Labels)],
     names: &AttributeNames,
     errors: &[AccountError<'_>],
 ) -> Vec<u8> {
     let mut rows = Vec::with_capacity(accounts.len());
-    for &(account, labels) in accounts {
+    for (account, labels) in accounts {
         let named = labels.attributes.iter().filter_map(|(index, value)| {
             let (name, _) = names.get(index)?;
             Some((name.as_str(), value.as_str()))

@@ -395,8 +395,7 @@ fn replies_have_the_documented_fields() {
     labels
         .attributes
         .insert(index(7), AttributeValue::new("深圳").unwrap());
-    let none = Labels::default();
-    let accounts = [("a", &labels), ("b", &none)];
+    let accounts = [("a", labels), ("b", Labels::default())];
     assert_eq!(
         text(tags_of(&accounts, &errors)),
         format!(
