@@ -145,6 +145,7 @@ impl World {
         let parts = Parts {
             tasks: engine.tasks,
             devices: engine.devices,
+            accounts: engine.accounts,
             identities: engine.identities,
             stats: Arc::clone(&stats),
             presence: Arc::clone(&self.connected) as _,

@@ -104,7 +104,7 @@ impl Server {
             registrar: Registrar::new(engine.devices.clone(), clock.clone(), entropy),
             online,
             dispatch,
-            audience: Audience::new(engine.devices.clone()),
+            audience: Audience::new(engine.devices.clone(), engine.accounts.clone()),
             accounts: engine.accounts.clone(),
             tasks: engine.tasks.clone(),
             audit: Arc::new(Recorder::new(engine.audit.clone(), clock.clone())),

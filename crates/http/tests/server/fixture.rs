@@ -128,7 +128,7 @@ impl Server {
             ),
             online,
             dispatch,
-            audience: Audience::new(engine.devices.clone()),
+            audience: Audience::new(engine.devices.clone(), engine.accounts.clone()),
             accounts: engine.accounts.clone(),
             tasks: engine.tasks.clone(),
             audit: Arc::new(Recorder::new(engine.audit.clone(), clock.clone())),

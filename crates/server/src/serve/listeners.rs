@@ -140,7 +140,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         stats,
         online,
         dispatch,
-        audience: Audience::new(Arc::clone(&engine.devices)),
+        audience: Audience::new(Arc::clone(&engine.devices), Arc::clone(&engine.accounts)),
         registrar: Registrar::new(engine.devices, Arc::clone(&clock), Arc::clone(&entropy)),
         accounts: engine.accounts,
         tasks: engine.tasks,

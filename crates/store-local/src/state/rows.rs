@@ -5,6 +5,7 @@
 //! added at the end of a stored enum without a new version. Later releases read every earlier version.
 
 mod content;
+mod labels;
 
 use pushtally_model::{
     Account, AppId, Audience, Channel, Device, DeviceFacts, Environment, Number, Permission,
@@ -15,6 +16,7 @@ use pushtally_store::{AuditEntry, Phone, SecretHash, StoredTask, TaskSeq};
 use serde::{Deserialize, Serialize};
 
 use content::ContentV1;
+use labels::ConditionV1;
 
 /// The first version of every kind of row.
 const V1: u8 = 1;
@@ -276,6 +278,8 @@ enum AudienceV1<'a> {
     Everyone,
     #[serde(borrow)]
     Accounts(Vec<&'a str>),
+    #[serde(borrow)]
+    Fitting(ConditionV1<'a>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -332,10 +336,10 @@ impl Row for StoredTask {
             data_id: &draft.data_id,
             audience: match &draft.audience {
                 Audience::Everyone => AudienceV1::Everyone,
-                Audience::Fitting(_) => return Err(RowError::Bytes),
                 Audience::Accounts(accounts) => {
                     AudienceV1::Accounts(accounts.iter().map(Account::as_str).collect())
                 }
+                Audience::Fitting(condition) => AudienceV1::Fitting(ConditionV1::of(condition)),
             },
             title: &draft.notification.title,
             desc: &draft.notification.desc,
@@ -386,6 +390,7 @@ impl Row for StoredTask {
                         let accounts = accounts.collect::<Result<_, _>>();
                         Audience::Accounts(accounts.map_err(|_| RowError::Bytes)?)
                     }
+                    AudienceV1::Fitting(condition) => Audience::Fitting(condition.read()?),
                 },
                 notification: content.read(row.title, row.desc, row.ext, row.online_only)?,
                 accepted_at: Second(row.accepted_at),
