@@ -6,13 +6,21 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use pushtally_model::{Account, AppId, Audience as Addressed, Device, Number, RegistrationId};
-use pushtally_store::{DeviceVisitor, Devices, StoreError};
+use pushtally_model::{
+    Account, AppId, Audience as Addressed, Condition, Device, Number, RegistrationId,
+};
+use pushtally_store::{Accounts, DeviceVisitor, Devices, Slots, StoreError};
+
+use crate::fitting::{fitting, index_keys};
+
+/// Devices of a shard that are read at once: some hundred kilobytes.
+const READ_LEN: usize = 1024;
 
 /// Evaluates audiences over the registered devices. A name is an account, or the RegistrationID of a phone.
 #[derive(Clone)]
 pub struct Audience {
     devices: Arc<dyn Devices>,
+    accounts: Arc<dyn Accounts>,
 }
 
 impl std::fmt::Debug for Audience {
@@ -22,19 +30,20 @@ impl std::fmt::Debug for Audience {
 }
 
 impl Audience {
-    /// Over these devices.
+    /// Over these devices, and the index over them.
     #[must_use]
-    pub fn new(devices: Arc<dyn Devices>) -> Self {
-        Self { devices }
+    pub fn new(devices: Arc<dyn Devices>, accounts: Arc<dyn Accounts>) -> Self {
+        Self { devices, accounts }
     }
 
-    /// The shards that an audience of everyone has, ascending.
+    /// The shards that an audience of everyone has, ascending: those of any condition are among them.
     pub async fn shards(&self, app: AppId) -> Result<Vec<u16>, StoreError> {
         self.devices.device_shards(app).await
     }
 
     /// Visits the registered devices that are addressed, each once, by number: those of one shard, or all. What is
-    /// registered meanwhile may or may not be among them. Everyone's are read as they are visited, never all at once.
+    /// registered meanwhile may or may not be among them; whether one fits a condition is as of the moment at which its
+    /// shard is begun. They are read as they are visited, never all at once.
     pub async fn evaluate(
         &self,
         app: AppId,
@@ -44,7 +53,10 @@ impl Audience {
     ) -> Result<(), StoreError> {
         match (addressed, shard) {
             (Addressed::Everyone, Some(shard)) => self.devices.visit_shard(app, shard, visit).await,
-            (Addressed::Everyone, None) => {
+            (Addressed::Fitting(condition), Some(shard)) => {
+                self.visit_fitting(app, shard, condition, visit).await
+            }
+            (Addressed::Everyone | Addressed::Fitting(_), None) => {
                 let mut ended = false;
                 for shard in self.shards(app).await? {
                     let mut visit = |device| {
@@ -52,7 +64,15 @@ impl Audience {
                         ended = flow.is_break();
                         flow
                     };
-                    self.devices.visit_shard(app, shard, &mut visit).await?;
+                    match addressed {
+                        Addressed::Fitting(condition) => {
+                            let visit = &mut visit;
+                            self.visit_fitting(app, shard, condition, visit).await?;
+                        }
+                        Addressed::Everyone | Addressed::Accounts(_) => {
+                            self.devices.visit_shard(app, shard, &mut visit).await?;
+                        }
+                    }
                     if ended {
                         break;
                     }
@@ -72,15 +92,68 @@ impl Audience {
         }
     }
 
-    /// The names that no account and no phone of the app ever had, in their order.
+    /// How many registered devices are addressed. Of a condition no device is read.
+    pub async fn count(&self, app: AppId, addressed: &Addressed) -> Result<u64, StoreError> {
+        match addressed {
+            Addressed::Everyone => self.devices.count_devices(app).await,
+            Addressed::Accounts(names) => Ok(self.named(app, names).await?.len() as u64),
+            Addressed::Fitting(condition) => {
+                let mut count = 0;
+                for shard in self.shards(app).await? {
+                    count += self.slots(app, shard, condition).await?.len();
+                }
+                Ok(count)
+            }
+        }
+    }
+
+    /// The slots of a shard whose devices fit.
+    async fn slots(
+        &self,
+        app: AppId,
+        shard: u16,
+        condition: &Condition,
+    ) -> Result<Slots, StoreError> {
+        let keys = index_keys(condition);
+        let bitmaps = self.accounts.read_index(app, shard, &keys).await?;
+        Ok(fitting(condition, &bitmaps))
+    }
+
+    async fn visit_fitting(
+        &self,
+        app: AppId,
+        shard: u16,
+        condition: &Condition,
+        visit: &mut DeviceVisitor<'_>,
+    ) -> Result<(), StoreError> {
+        let slots = self.slots(app, shard, condition).await?;
+        let mut slots = slots.iter();
+        loop {
+            let part = slots.by_ref().take(READ_LEN);
+            let numbers: Vec<Number> = part
+                .map(|slot| Number(u32::from(shard) << 16 | slot))
+                .collect();
+            if numbers.is_empty() {
+                return Ok(());
+            }
+            for device in self.devices.find_devices(app, &numbers).await? {
+                if visit(device).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// The names that no account and no phone of the app has, in their order. An imported account is known.
     pub async fn unknown(&self, app: AppId, names: &[Account]) -> Result<Vec<Account>, StoreError> {
         let mut unknown = Vec::new();
         for name in names {
             let known = self.devices.account_known(app, name).await?
-                || match phone_named(name) {
-                    Some(phone) => self.devices.find_phone(app, &phone).await?.is_some(),
-                    None => false,
-                };
+                || self
+                    .devices
+                    .find_phone(app, &RegistrationId::from(name))
+                    .await?
+                    .is_some();
             if !known {
                 unknown.push(name.clone());
             }
@@ -99,10 +172,10 @@ impl Audience {
             for device in self.devices.devices_of_account(app, name).await? {
                 named.insert(device.number, device);
             }
-            let Some(phone) = phone_named(name) else {
-                continue;
-            };
-            let phone = self.devices.find_phone(app, &phone).await?;
+            let phone = self
+                .devices
+                .find_phone(app, &RegistrationId::from(name))
+                .await?;
             if let Some(number) = phone.and_then(|phone| phone.device)
                 && let Some(device) = self.devices.find_device(app, number).await?
             {
@@ -111,9 +184,4 @@ impl Audience {
         }
         Ok(named)
     }
-}
-
-/// The phone that a name would name.
-fn phone_named(name: &Account) -> Option<RegistrationId> {
-    RegistrationId::new(name.as_str()).ok()
 }

@@ -3,6 +3,7 @@
 //! It knows neither HTTP nor sockets. `http` registers through it, `dispatch` evaluates audiences through it.
 
 mod evaluate;
+mod fitting;
 mod register;
 
 pub use evaluate::Audience;

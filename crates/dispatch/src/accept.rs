@@ -34,12 +34,13 @@ pub struct Push {
 impl Fanout {
     /// Stores the push, or finds the equal one of the same second.
     pub(crate) async fn accept(&self, app: &App, push: Push) -> Result<StoredTask, AcceptError> {
-        let draft = self.draft(app, push)?;
+        let now_ms = self.parts.clock.now_ms();
+        let draft = self.draft(app, push, now_ms)?;
         let shards = match draft.kind {
             TaskKind::Broadcast => Some(self.audience.shards(app.id).await?),
             TaskKind::Batch => None,
         };
-        let limits = self.limits(app, draft.accepted_at);
+        let limits = self.limits(app, now_ms);
         let accepted = self
             .parts
             .tasks
@@ -60,7 +61,7 @@ impl Fanout {
                 max: limits.broadcasts_per_day.unwrap_or(u32::MAX),
             }),
             Accepted::TooSoon => Err(AcceptError::TooSoon {
-                gap_s: limits.broadcast_gap_s,
+                gap_ms: limits.broadcast_gap_ms,
             }),
             Accepted::Busy => Err(AcceptError::Busy {
                 max: limits.open_tasks_max,
@@ -68,8 +69,8 @@ impl Fanout {
         }
     }
 
-    fn draft(&self, app: &App, push: Push) -> Result<TaskDraft, AcceptError> {
-        let accepted_at = self.parts.clock.now();
+    fn draft(&self, app: &App, push: Push, now_ms: i64) -> Result<TaskDraft, AcceptError> {
+        let accepted_at = Second::from_millis(now_ms).unwrap_or_default();
         let life_s = push.life_time_s.unwrap_or(app.task_life_s);
         Ok(TaskDraft {
             app: app.id,
@@ -103,11 +104,13 @@ impl Fanout {
         })?)
     }
 
-    fn limits(&self, app: &App, now: Second) -> AcceptLimits {
+    fn limits(&self, app: &App, now_ms: i64) -> AcceptLimits {
+        let now = Second::from_millis(now_ms).unwrap_or_default();
         AcceptLimits {
             broadcasts_per_day: Some(app.broadcasts_per_day).filter(|max| *max > 0),
             day_begins: day_begins(now, self.settings.quota_day_offset_s),
-            broadcast_gap_s: self.settings.broadcast_gap_s,
+            now_ms,
+            broadcast_gap_ms: self.settings.broadcast_gap_ms,
             open_tasks_max: self.settings.open_tasks_max,
         }
     }

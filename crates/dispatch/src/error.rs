@@ -14,10 +14,10 @@ pub enum AcceptError {
         max: u32,
     },
     /// The app's last broadcast was too short ago.
-    #[error("the last broadcast was not more than `{gap_s}` seconds ago")]
+    #[error("the last broadcast was not more than `{gap_ms}` milliseconds ago")]
     TooSoon {
-        /// How many seconds must lie between two.
-        gap_s: u32,
+        /// More than how many milliseconds must lie between two.
+        gap_ms: u32,
     },
     /// As many tasks of the app as may be are not done yet.
     #[error("`{max}` tasks of the app are not done yet")]

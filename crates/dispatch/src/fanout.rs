@@ -11,7 +11,8 @@ use pushtally_channel::{Channel as Carrier, Message, Presence};
 use pushtally_model::{AppId, Channel, Clock, Entropy, Kind, Origin, Second, TaskKey, TaskKind};
 use pushtally_stats::Stats;
 use pushtally_store::{
-    Claim, Devices, Identities, Job, Names, Part, StoreError, StoredTask, TaskName, TaskSeq, Tasks,
+    Accounts, Claim, Devices, Identities, Job, Names, Part, StoreError, StoredTask, TaskName,
+    TaskSeq, Tasks,
 };
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
 
@@ -28,6 +29,8 @@ pub struct Parts {
     pub tasks: Arc<dyn Tasks>,
     /// Registered devices.
     pub devices: Arc<dyn Devices>,
+    /// Their accounts, and the index over them.
+    pub accounts: Arc<dyn Accounts>,
     /// Names and their numbers.
     pub identities: Arc<dyn Identities>,
     /// The ledger: ends go in, what is pending comes out.
@@ -120,7 +123,7 @@ impl Fanout {
         let channel_max = (settings.workers / CHANNEL_SHARE).max(1);
         let app_max = (channel_max / APP_SHARE).max(1);
         Self {
-            audience: Audience::new(Arc::clone(&parts.devices)),
+            audience: Audience::new(Arc::clone(&parts.devices), Arc::clone(&parts.accounts)),
             live: Live::default(),
             counters: Counters::default(),
             shares: Shares::new(channel_max, app_max),

@@ -12,8 +12,8 @@ pub struct Settings {
     pub chunks_at_once: usize,
     /// How long before midnight UTC a quota day begins, in seconds; 28,800 for UTC+8.
     pub quota_day_offset_s: i32,
-    /// Seconds that must lie between two broadcasts of an app.
-    pub broadcast_gap_s: u32,
+    /// More than so many milliseconds must lie between two broadcasts of an app; 0 is no limit.
+    pub broadcast_gap_ms: u32,
     /// Tasks of an app that may have jobs left; one more is refused.
     pub open_tasks_max: usize,
     /// How long a stop waits for what is being sent to be recorded.
@@ -29,7 +29,7 @@ impl Default for Settings {
             workers: 64,
             chunks_at_once: 16,
             quota_day_offset_s: 8 * 3600,
-            broadcast_gap_s: 1,
+            broadcast_gap_ms: 1_000,
             open_tasks_max: 10_000,
             stop_grace: Duration::from_secs(15),
             return_grace: Duration::from_secs(30),

@@ -5,57 +5,31 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract;
 use axum::response::Response;
-use bytes::Bytes;
 use pushtally_model::{Account, AppId, Audience, TaskKind};
 use pushtally_store::StoreError;
 use pushtally_wire::push::BatchRequest;
 
-use crate::admission::{Administrator, admit};
-use crate::audit::Deed;
-use crate::body::read;
-use crate::limits::BATCH_BODY_LEN_MAX;
+use crate::call::{Call, Done, change};
 use crate::refusal::Refusal;
-use crate::reply::answer;
-use crate::sending::{self, Sent};
-use crate::{Command, State};
-
-const COMMAND: Command = Command::Batch;
+use crate::{Command, State, sending};
 
 pub(crate) async fn handle(
     state: extract::State<Arc<State>>,
     request: extract::Request,
 ) -> Response {
-    let work = batch(Arc::clone(&state), request);
-    answer(&state, COMMAND, sending::to_the_end(work)).await
+    change(&state, Command::Batch, request, batch).await
 }
 
-async fn batch(state: Arc<State>, request: extract::Request) -> Result<Bytes, Refusal> {
-    let (parts, body) = request.into_parts();
-    let caller = admit(&state, COMMAND, &parts)?;
-    let mut deed = sending::deed(&state, &caller, COMMAND, &parts);
-    let sent = send(&state, &caller, body, &mut deed).await;
-    sending::end(&state, &caller, deed, sent).await
-}
-
-async fn send(
-    state: &State,
-    caller: &Administrator,
-    body: Body,
-    deed: &mut Deed,
-) -> Result<Sent, Refusal> {
-    let body = read(body, BATCH_BODY_LEN_MAX, state.limits.body_read).await?;
-    let hash = deed.hash(&body);
-    let BatchRequest { push, names } = BatchRequest::parse(&body)?;
-    let Sorted { known, unknown } = sort(&state.audience, caller.app.id, names).await?;
+async fn batch(call: Call, body_hash: [u8; 32]) -> Result<Done, Refusal> {
+    let BatchRequest { push, names } = BatchRequest::parse(&call.body)?;
+    let Sorted { known, unknown } = sort(&call.state.audience, call.app(), names).await?;
     if known.is_empty() {
         return Err(Refusal::NobodyKnown { names: unknown });
     }
     let audience = Audience::Accounts(known);
-    let push = sending::push(push, TaskKind::Batch, audience, caller, hash);
-    sending::accept(state, &caller.app, push, unknown).await
+    sending::send(&call, push, TaskKind::Batch, audience, body_hash, &unknown).await
 }
 
 /// Names, those of somebody apart from those of nobody, each in their order.

@@ -2,6 +2,11 @@
 
 use pushtally_model::Quota;
 
+use crate::limits::{
+    BATCH_BODY_LEN_MAX, EVENTS_BODY_LEN_MAX, LABELS_BODY_LEN_MAX, PUSH_BODY_LEN_MAX,
+    SMALL_BODY_LEN_MAX,
+};
+
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Command {
@@ -9,6 +14,32 @@ pub enum Command {
     Push,
     /// `/v4/timpush/batch`.
     Batch,
+    /// `/v4/timpush/set_attr_name`, as all up to [`Self::ClearAllTags`] also under `/v4/all_member_push/im_…`.
+    SetAttrName,
+    /// `/v4/timpush/get_attr_name`.
+    GetAttrName,
+    /// `/v4/timpush/set_attr`.
+    SetAttr,
+    /// `/v4/timpush/get_attr`.
+    GetAttr,
+    /// `/v4/timpush/remove_attr`.
+    RemoveAttr,
+    /// `/v4/timpush/add_tag`.
+    AddTag,
+    /// `/v4/timpush/get_tag`.
+    GetTag,
+    /// `/v4/timpush/remove_tag`.
+    RemoveTag,
+    /// `/v4/timpush/clear_all_tags`, and `/v4/all_member_push/im_remove_all_tags`.
+    ClearAllTags,
+    /// `/v4/im_open_login_svc/account_import`.
+    AccountImport,
+    /// `/v4/im_open_login_svc/multiaccount_import`.
+    MultiaccountImport,
+    /// `/v4/im_open_login_svc/account_check`.
+    AccountCheck,
+    /// `/v4/im_open_login_svc/account_delete`.
+    AccountDelete,
     /// `/v4/timpush/all_member_push_statistics`.
     AllMemberPushStatistics,
     /// `/v1/events`.
@@ -24,6 +55,19 @@ impl Command {
         match self {
             Self::Push => "push",
             Self::Batch => "batch",
+            Self::SetAttrName => "set_attr_name",
+            Self::GetAttrName => "get_attr_name",
+            Self::SetAttr => "set_attr",
+            Self::GetAttr => "get_attr",
+            Self::RemoveAttr => "remove_attr",
+            Self::AddTag => "add_tag",
+            Self::GetTag => "get_tag",
+            Self::RemoveTag => "remove_tag",
+            Self::ClearAllTags => "clear_all_tags",
+            Self::AccountImport => "account_import",
+            Self::MultiaccountImport => "multiaccount_import",
+            Self::AccountCheck => "account_check",
+            Self::AccountDelete => "account_delete",
             Self::AllMemberPushStatistics => "all_member_push_statistics",
             Self::Events => "events",
             Self::Unknown => "unknown",
@@ -38,9 +82,51 @@ impl Command {
             Self::Push => Quota { per_second: 0 },
             // The standard edition's.
             Self::Batch => Quota { per_second: 30 },
+            Self::AccountImport => Quota { per_second: 200 },
+            Self::SetAttrName
+            | Self::GetAttrName
+            | Self::SetAttr
+            | Self::GetAttr
+            | Self::RemoveAttr
+            | Self::AddTag
+            | Self::GetTag
+            | Self::RemoveTag
+            | Self::ClearAllTags
+            | Self::MultiaccountImport
+            | Self::AccountCheck
+            | Self::AccountDelete => Quota { per_second: 100 },
             Self::AllMemberPushStatistics => Quota { per_second: 1 },
             // The sender's own cap is 1,000 calls a second, and refusing an import only delays it.
             Self::Events | Self::Unknown => Quota { per_second: 0 },
+        }
+    }
+
+    /// Whether it sends a push.
+    pub(crate) const fn sends(self) -> bool {
+        matches!(self, Self::Push | Self::Batch)
+    }
+
+    /// The longest body, in bytes.
+    pub(crate) const fn body_len_max(self) -> usize {
+        match self {
+            Self::Push => PUSH_BODY_LEN_MAX,
+            Self::Batch => BATCH_BODY_LEN_MAX,
+            Self::SetAttr | Self::RemoveAttr | Self::AddTag | Self::RemoveTag => {
+                LABELS_BODY_LEN_MAX
+            }
+            // Only names, and what is ignored beside them.
+            Self::SetAttrName
+            | Self::GetAttrName
+            | Self::GetAttr
+            | Self::GetTag
+            | Self::ClearAllTags
+            | Self::AccountImport
+            | Self::AccountCheck
+            | Self::AccountDelete
+            | Self::AllMemberPushStatistics
+            | Self::Unknown => SMALL_BODY_LEN_MAX,
+            Self::MultiaccountImport => BATCH_BODY_LEN_MAX,
+            Self::Events => EVENTS_BODY_LEN_MAX,
         }
     }
 }

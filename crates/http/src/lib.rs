@@ -5,10 +5,12 @@
 //! operator's listener and the command line do. Parsing and writing of the compatible JSON is `wire`'s, counting is
 //! `stats`'.
 
+mod accounts;
 mod admission;
 mod audit;
 mod batch;
 mod body;
+mod call;
 mod client_address;
 mod command;
 mod cors;
@@ -16,6 +18,7 @@ mod device_call;
 mod devices;
 mod events;
 mod health;
+mod labels;
 mod limits;
 mod listen;
 mod metrics;

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use crate::TrustedProxies;
 
-/// Longest body of a statistics query: five ids of any sensible length fit a hundred times.
-pub(crate) const STATISTICS_BODY_LEN_MAX: usize = 64 * 1024;
+/// Longest body that only names a few things: 100 accounts of 128 bytes fit with every character escaped.
+pub(crate) const SMALL_BODY_LEN_MAX: usize = 64 * 1024;
+
+/// Longest body on tags and attributes: 100 accounts with 100 tags of 50 bytes, every character escaped, which doubles
+/// Chinese and triples emoji of four bytes.
+pub(crate) const LABELS_BODY_LEN_MAX: usize = 1536 * 1024;
 
 /// Longest body of a push: documented as 10 K.
 pub(crate) const PUSH_BODY_LEN_MAX: usize = 10 * 1024;

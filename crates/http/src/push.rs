@@ -1,67 +1,49 @@
-//! `POST /v4/timpush/push`: to every registered device. Answers after the task and its jobs are durable.
+//! `POST /v4/timpush/push`: to every registered device, or to those that fit a condition. Answers after the task and its
+//! jobs are durable.
 //!
-//! The same under its older name `/v4/all_member_push/im_push`. Conditions come with a later release.
+//! The same under its older name `/v4/all_member_push/im_push`.
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract;
 use axum::response::Response;
-use bytes::Bytes;
-use pushtally_model::{Audience, TaskKind};
-use pushtally_wire::push::PushRequest;
+use pushtally_model::{AttributeNames, Audience, TaskKind};
+use pushtally_wire::push::{PushRequest, Selection};
 
-use crate::admission::{Administrator, admit};
-use crate::audit::Deed;
-use crate::body::read;
-use crate::limits::PUSH_BODY_LEN_MAX;
+use crate::call::{Call, Done, change};
 use crate::refusal::Refusal;
-use crate::reply::answer;
-use crate::sending::{self, Sent};
-use crate::{Command, State};
-
-const COMMAND: Command = Command::Push;
+use crate::{Command, State, sending};
 
 pub(crate) async fn handle(
     state: extract::State<Arc<State>>,
     request: extract::Request,
 ) -> Response {
-    let work = push(Arc::clone(&state), request);
-    answer(&state, COMMAND, sending::to_the_end(work)).await
+    change(&state, Command::Push, request, push).await
 }
 
-async fn push(state: Arc<State>, request: extract::Request) -> Result<Bytes, Refusal> {
-    let (parts, body) = request.into_parts();
-    let caller = admit(&state, COMMAND, &parts)?;
-    let mut deed = sending::deed(&state, &caller, COMMAND, &parts);
-    let sent = send(&state, &caller, body, &mut deed).await;
-    sending::end(&state, &caller, deed, sent).await
-}
-
-async fn send(
-    state: &State,
-    caller: &Administrator,
-    body: Body,
-    deed: &mut Deed,
-) -> Result<Sent, Refusal> {
-    let body = read(body, PUSH_BODY_LEN_MAX, state.limits.body_read).await;
-    let body = body.map_err(too_long)?;
-    let hash = deed.hash(&body);
-    let request = PushRequest::parse(&body)?;
-    let push = sending::push(
+async fn push(call: Call, body_hash: [u8; 32]) -> Result<Done, Refusal> {
+    let mut request = PushRequest::parse(&call.body)?;
+    let audience = match request.selection.take() {
+        None => Audience::Everyone,
+        Some(selection) => fitting(&call, selection).await?,
+    };
+    sending::send(
+        &call,
         request,
         TaskKind::Broadcast,
-        Audience::Everyone,
-        caller,
-        hash,
-    );
-    sending::accept(state, &caller.app, push, Vec::new()).await
+        audience,
+        body_hash,
+        &[],
+    )
+    .await
 }
 
-/// The length of this command's body has a code of its own.
-fn too_long(refusal: Refusal) -> Refusal {
-    match refusal {
-        Refusal::BodyTooLong { len_max } => Refusal::PushTooLong { len_max },
-        other => other,
-    }
+async fn fitting(call: &Call, selection: Selection) -> Result<Audience, Refusal> {
+    let names = if selection.has_attributes() {
+        call.state.accounts.attribute_names(call.app()).await?
+    } else {
+        AttributeNames::new()
+    };
+    let condition = selection.resolve(&names)?;
+    Ok(Audience::Fitting(Box::new(condition)))
 }

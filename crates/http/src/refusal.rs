@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use pushtally_dispatch::AcceptError;
-use pushtally_model::AppId;
+use pushtally_model::{AccountKind, AppId, AttributeIndex, AttributeName};
 use pushtally_store::StoreError;
 use pushtally_usersig::UserSigError;
 use pushtally_wire::{Code, WireError};
@@ -42,10 +42,20 @@ pub(crate) enum Refusal {
     PushTooLong { len_max: usize },
     #[error("none of the accounts exists")]
     NobodyKnown { names: Vec<String> },
+    #[error("{}", pushtally_wire::label::taken(.name, *.by))]
+    AttributeTaken {
+        name: AttributeName,
+        by: AttributeIndex,
+    },
+    #[error("attribute `{}` has type `{}` for ever", .index.get(), *.kind as u8)]
+    AttributeKind {
+        index: AttributeIndex,
+        kind: AccountKind,
+    },
     #[error("app `{app}` has sent its `{max}` pushes of the day")]
     DayFull { app: AppId, max: u32 },
-    #[error("pushes of app `{app}` must be more than `{gap_s}` seconds apart")]
-    TooSoon { app: AppId, gap_s: u32 },
+    #[error("pushes of app `{app}` must be more than `{gap_ms}` milliseconds apart")]
+    TooSoon { app: AppId, gap_ms: u32 },
     #[error("`{max}` pushes of app `{app}` are not done yet, try again later")]
     TasksOpen { app: AppId, max: usize },
     #[error("the server cannot make a TaskId, its log tells why")]
@@ -93,7 +103,7 @@ impl Refusal {
     pub(crate) fn of_push(app: AppId, error: AcceptError) -> Self {
         match error {
             AcceptError::DayFull { max } => Self::DayFull { app, max },
-            AcceptError::TooSoon { gap_s } => Self::TooSoon { app, gap_s },
+            AcceptError::TooSoon { gap_ms } => Self::TooSoon { app, gap_ms },
             AcceptError::Busy { max } => Self::TasksOpen { app, max },
             AcceptError::Store(error) => Self::Store(error),
             AcceptError::Entropy(error) => {
@@ -122,6 +132,7 @@ impl Refusal {
             Self::BodyTooLong { .. } => Code::NotJson,
             Self::PushTooLong { .. } => Code::PushTooLong,
             Self::NobodyKnown { .. } => Code::AccountUnknown,
+            Self::AttributeTaken { .. } | Self::AttributeKind { .. } => Code::AttributeBad,
             Self::DayFull { .. } => Code::DayFull,
             Self::TooSoon { .. } => Code::TooSoon,
             Self::TasksOpen { .. } => Code::Overloaded,

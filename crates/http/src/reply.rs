@@ -49,9 +49,7 @@ fn refused(command: Command, refusal: &Refusal) -> Vec<u8> {
     match (command, refusal) {
         (_, Refusal::NobodyKnown { names }) => push::nobody(&info, names),
         (Command::Push | Command::Batch, _) => push::failure(code, &info),
-        (Command::AllMemberPushStatistics | Command::Events | Command::Unknown, _) => {
-            failure(code, &info)
-        }
+        _ => failure(code, &info),
     }
 }
 

@@ -8,8 +8,8 @@ use axum::Router;
 use axum::routing::any;
 
 use crate::{
-    State, batch, devices, events, health, metrics, operator, push, reports, socket, statistics,
-    unknown,
+    State, accounts, batch, devices, events, health, labels, metrics, operator, push, reports,
+    socket, statistics, unknown,
 };
 
 /// The public listener: backends, devices, and health without reasons.
@@ -18,6 +18,9 @@ pub fn public_router(state: Arc<State>) -> Router {
         .route("/v4/timpush/push", any(push::handle))
         .route("/v4/all_member_push/im_push", any(push::handle))
         .route("/v4/timpush/batch", any(batch::handle))
+        .merge(labels_router("/v4/timpush/", "clear_all_tags"))
+        .merge(labels_router("/v4/all_member_push/im_", "remove_all_tags"))
+        .merge(accounts_router())
         .route(
             "/v4/timpush/all_member_push_statistics",
             any(statistics::handle),
@@ -31,6 +34,30 @@ pub fn public_router(state: Arc<State>) -> Router {
         .route("/health/ready", any(health::ready))
         .fallback(unknown::handle)
         .with_state(state)
+}
+
+/// Tags and attributes: under the documented names, and under those of the service that was before.
+fn labels_router(prefix: &str, clear: &str) -> Router<Arc<State>> {
+    let path = |command: &str| format!("{prefix}{command}");
+    Router::new()
+        .route(&path("set_attr_name"), any(labels::set_attr_name))
+        .route(&path("get_attr_name"), any(labels::get_attr_name))
+        .route(&path("set_attr"), any(labels::set_attr))
+        .route(&path("get_attr"), any(labels::get_attr))
+        .route(&path("remove_attr"), any(labels::remove_attr))
+        .route(&path("add_tag"), any(labels::add_tag))
+        .route(&path("get_tag"), any(labels::get_tag))
+        .route(&path("remove_tag"), any(labels::remove_tag))
+        .route(&path(clear), any(labels::clear_all_tags))
+}
+
+fn accounts_router() -> Router<Arc<State>> {
+    let path = |command: &str| format!("/v4/im_open_login_svc/{command}");
+    Router::new()
+        .route(&path("account_import"), any(accounts::import))
+        .route(&path("multiaccount_import"), any(accounts::import_all))
+        .route(&path("account_check"), any(accounts::check))
+        .route(&path("account_delete"), any(accounts::delete))
 }
 
 /// The operator listener: tasks, the audit, health with reasons, and metrics. Not to be reachable from outside.

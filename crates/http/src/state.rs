@@ -9,7 +9,7 @@ use pushtally_model::{Clock, Entropy};
 use pushtally_online::Online;
 use pushtally_receipt::Importer;
 use pushtally_stats::Stats;
-use pushtally_store::{Directory, Identities, RelayQueue, Tasks};
+use pushtally_store::{Accounts, Directory, Identities, RelayQueue, Tasks};
 use pushtally_webhook::RelayCounters;
 
 use crate::audit::Recorder;
@@ -32,6 +32,8 @@ pub struct State {
     pub dispatch: Arc<Dispatch>,
     /// Who can be addressed.
     pub audience: Audience,
+    /// Accounts with their tags and attributes.
+    pub accounts: Arc<dyn Accounts>,
     /// Tasks as they are stored.
     pub tasks: Arc<dyn Tasks>,
     /// Who did what.

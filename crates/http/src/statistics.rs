@@ -4,32 +4,30 @@ use std::sync::Arc;
 
 use axum::extract;
 use axum::response::Response;
-use bytes::Bytes;
 use pushtally_model::{AppId, Kind, Scope, Window};
 use pushtally_wire::statistics::{Asked, StatisticsQuery, StatisticsReply, StatisticsResult};
 
-use crate::admission::admit;
-use crate::body::read;
-use crate::limits::STATISTICS_BODY_LEN_MAX;
+use crate::call::{Call, look};
 use crate::refusal::Refusal;
-use crate::reply::answer;
 use crate::{Command, State};
-
-const COMMAND: Command = Command::AllMemberPushStatistics;
 
 pub(crate) async fn handle(
     state: extract::State<Arc<State>>,
     request: extract::Request,
 ) -> Response {
-    answer(&state, COMMAND, statistics(&state, request)).await
+    look(
+        &state,
+        Command::AllMemberPushStatistics,
+        request,
+        statistics,
+    )
+    .await
 }
 
-async fn statistics(state: &State, request: extract::Request) -> Result<Bytes, Refusal> {
-    let (parts, body) = request.into_parts();
-    let app = admit(state, COMMAND, &parts)?.app;
-    let body = read(body, STATISTICS_BODY_LEN_MAX, state.limits.body_read).await?;
+async fn statistics(call: Call) -> Result<Vec<u8>, Refusal> {
+    let (state, app) = (&*call.state, &*call.caller.app);
     let StatisticsQuery { window, asked } =
-        StatisticsQuery::parse(&body, app.statistics_span_s_max)?;
+        StatisticsQuery::parse(&call.body, app.statistics_span_s_max)?;
     let results = match &asked {
         Asked::Overall => vec![
             tally(
@@ -49,7 +47,7 @@ async fn statistics(state: &State, request: extract::Request) -> Result<Bytes, R
             results
         }
     };
-    Ok(StatisticsReply::new(results).to_json().into())
+    Ok(StatisticsReply::new(results).to_json())
 }
 
 /// A task that the app does not know has no counts, which is not an error.

@@ -11,12 +11,21 @@ mod dispatch;
 #[path = "server/fixture.rs"]
 mod fixture;
 
+#[path = "server/asking.rs"]
+mod asking;
+
+#[path = "server/accounts.rs"]
+mod accounts;
 #[path = "server/admission.rs"]
 mod admission;
+#[path = "server/conditions.rs"]
+mod conditions;
 #[path = "server/connections.rs"]
 mod connections;
 #[path = "server/events.rs"]
 mod events;
+#[path = "server/labels.rs"]
+mod labels;
 #[path = "server/online.rs"]
 mod online;
 #[path = "server/operations.rs"]

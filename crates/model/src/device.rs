@@ -21,10 +21,10 @@ macro_rules! name {
             pub const LEN_MAX: usize = $len_max;
 
             /// Takes a name in, if it is within its bounds.
-            pub fn new(name: impl Into<String>) -> Result<Self, NameError> {
+            pub fn new(name: impl Into<String>) -> Result<Self, $crate::NameError> {
                 let name = name.into();
                 if name.is_empty() || name.len() > Self::LEN_MAX || name.chars().any(char::is_control) {
-                    return Err(NameError { len_max: Self::LEN_MAX });
+                    return Err($crate::NameError { len_max: Self::LEN_MAX });
                 }
                 Ok(Self(name))
             }
@@ -43,6 +43,7 @@ macro_rules! name {
         }
     };
 }
+pub(crate) use name;
 
 name!(
     /// What a phone's installation of an app calls itself.
@@ -54,6 +55,22 @@ name!(
     Account,
     128
 );
+/// A phone that nobody is signed in on is an account of its own name.
+impl From<&RegistrationId> for Account {
+    fn from(phone: &RegistrationId) -> Self {
+        const { assert!(RegistrationId::LEN_MAX <= Self::LEN_MAX) };
+        Self(phone.0.clone())
+    }
+}
+
+/// The phone that an account of this name would be.
+impl From<&Account> for RegistrationId {
+    fn from(account: &Account) -> Self {
+        const { assert!(Account::LEN_MAX <= Self::LEN_MAX) };
+        Self(account.0.clone())
+    }
+}
+
 name!(
     /// A task's public name.
     TaskId,

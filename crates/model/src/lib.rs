@@ -9,6 +9,8 @@ mod device;
 mod entropy;
 mod event;
 mod ids;
+mod label;
+mod notification;
 mod push;
 mod secret;
 mod time;
@@ -23,7 +25,16 @@ pub use device::{
 pub use entropy::{Entropy, FixedEntropy, SystemEntropy};
 pub use event::{Event, Source, What};
 pub use ids::{AppId, Kind, LossId, Number, Origin, Scope, TaskKey, TaskNumber};
-pub use push::{Audience, Notification, OwnLoss, TaskDraft, TaskKind, TaskState, Urgency};
+pub use label::{
+    AccountKind, AttributeIndex, AttributeName, AttributeNames, AttributeValue, Condition, Labels,
+    Tag,
+};
+pub use notification::{
+    AndroidContent, ApnsContent, Badge, GoogleContent, HarmonyContent, HonorContent, HuaweiContent,
+    Importance, Interruption, LiveActivity, Loudness, Notification, OppoContent, Translation,
+    VivoAlert, VivoContent,
+};
+pub use push::{Audience, OwnLoss, TaskDraft, TaskKind, TaskState, Urgency};
 pub use secret::Secret;
 pub use time::{Clock, ManualClock, Second, SystemClock};
 pub use window::{Window, WindowError};

@@ -1,6 +1,6 @@
-//! A push of our own: whom it addresses, what it shows, how long it may take, and the losses that we name.
+//! A push of our own: whom it addresses, how long it may take, and the losses that we name.
 
-use crate::{Account, AppId, Second, TaskId};
+use crate::{Account, AppId, Condition, Notification, Second, TaskId};
 
 /// Whom a task addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum Audience {
     Everyone,
     /// The devices of these accounts, or the devices of these RegistrationIDs. At most 500, each once.
     Accounts(Vec<Account>),
+    /// The registered devices that fit.
+    Fitting(Box<Condition>),
 }
 
 /// Which command made a task; also what its quota is counted by.
@@ -29,19 +31,6 @@ pub enum Urgency {
     Urgent = 0,
     /// `push`.
     Bulk = 1,
-}
-
-/// What a push shows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Notification {
-    /// The title.
-    pub title: String,
-    /// The text.
-    pub desc: String,
-    /// What is passed through to the app.
-    pub ext: String,
-    /// Only connected devices are planned (`PushFlag` 1).
-    pub online_only: bool,
 }
 
 /// What is known of a push when it is accepted.

@@ -1,6 +1,9 @@
 //! The gateway as a channel, and as who knows who is connected.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
+use bytes::Bytes;
 use pushtally_channel::{Attention, Channel, Message, Outcome, Presence, Target};
 use pushtally_model::{AppId, Number};
 
@@ -14,11 +17,11 @@ impl Channel for Online {
         TARGETS_MAX
     }
 
-    /// The frame is encoded once and shared. `Accepted` is a push that the device's socket took; it answers when all
+    /// A frame is encoded once for each translation, and shared. `Accepted` is a push that the device's socket took; it answers when all
     /// sockets have taken theirs or lost it, after ten seconds and a tick at the latest.
     async fn send(&self, message: &Message, targets: &[Target]) -> Vec<Outcome> {
-        let frame = reply::push(message);
-        if frame.len() > FRAME_LEN_MAX {
+        let mut frames = Frames::new(message);
+        if frames.common.len() > FRAME_LEN_MAX {
             let code = CloseCode::TooLarge as i64;
             let text = "message is longer than a frame may be".to_owned();
             return vec![Outcome::Rejected { code, text }; targets.len()];
@@ -28,7 +31,7 @@ impl Channel for Online {
         for (target, ticket) in targets.iter().zip(tickets) {
             // Without a session the ticket goes, which is `gone`.
             if let Some(link) = self.rooms.session(message.app, target.number) {
-                link.offer(frame.clone(), ticket);
+                link.offer(frames.of(&target.language), ticket);
             }
         }
         collector.outcomes().await
@@ -42,5 +45,39 @@ impl Presence for Online {
 
     fn attention(&self, app: AppId, number: Number) -> Option<Attention> {
         self.rooms.attention(app, number)
+    }
+}
+
+/// A push as its frames: the common texts, and the translations that were asked for so far.
+struct Frames<'a> {
+    message: &'a Message,
+    common: Bytes,
+    translated: HashMap<&'a str, Bytes>,
+}
+
+impl<'a> Frames<'a> {
+    fn new(message: &'a Message) -> Self {
+        Self {
+            message,
+            common: reply::push(message, ""),
+            translated: HashMap::new(),
+        }
+    }
+
+    /// The frame for a device of this language. A translation that is too long for a frame is not shown.
+    fn of(&mut self, language: &str) -> Bytes {
+        let Some(translation) = self.message.notification.translation(language) else {
+            return self.common.clone();
+        };
+        let (message, common) = (self.message, &self.common);
+        let encode = || {
+            let frame = reply::push(message, &translation.language);
+            if frame.len() > FRAME_LEN_MAX {
+                return common.clone();
+            }
+            frame
+        };
+        let frame = self.translated.entry(&translation.language);
+        frame.or_insert_with(encode).clone()
     }
 }

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::{Sink, Stream};
-use pushtally_channel::Message;
 use pushtally_model::{OwnLoss, TaskId};
 use pushtally_store::StoreError;
 
@@ -19,6 +18,7 @@ use self::outbox::Outbox;
 use crate::health::count;
 use crate::limits::REPORTS_WAITING_MAX;
 use crate::link::{Link, Signal};
+use crate::online::Missed;
 use crate::reply::Reply;
 use crate::session::{Action, Input, Session};
 use crate::{CloseCode, Frame, Online, OnlineError, SocketFault, reply};
@@ -29,7 +29,7 @@ type Work<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
 enum Done {
     Admitted(Result<(), OnlineError>),
     Reported(u64, Result<Vec<TaskId>, StoreError>),
-    Missed(Vec<Message>),
+    Missed(Missed),
 }
 
 impl Online {
@@ -139,9 +139,13 @@ where
         worked
     }
 
-    fn send_again(&mut self, missed: &[Message]) {
-        count(&self.online.counters.redelivered, missed.len() as u64);
-        self.outbox.again(missed.iter().map(reply::push));
+    fn send_again(&mut self, missed: &Missed) {
+        let Missed { messages, language } = missed;
+        count(&self.online.counters.redelivered, messages.len() as u64);
+        let frames = messages
+            .iter()
+            .map(|message| reply::push(message, language));
+        self.outbox.again(frames);
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) {

@@ -203,14 +203,36 @@ impl Online {
     }
 
     /// What a device has missed, oldest first: the newest, if there are too many.
-    pub(crate) async fn missed(&self, app: AppId, number: Number) -> Vec<Message> {
-        let Some(redeliver) = self.redeliver.get() else {
-            return Vec::new();
+    pub(crate) async fn missed(&self, app: AppId, number: Number) -> Missed {
+        let mut messages = match self.redeliver.get() {
+            Some(redeliver) => redeliver.missed(app, number).await,
+            None => Vec::new(),
         };
-        let mut missed = redeliver.missed(app, number).await;
-        missed.drain(..missed.len().saturating_sub(REDELIVERED_MAX));
-        missed
+        messages.drain(..messages.len().saturating_sub(REDELIVERED_MAX));
+        let mut language = String::new();
+        if messages
+            .iter()
+            .any(|message| !message.notification.translations.is_empty())
+        {
+            language = self.language(app, number).await;
+        }
+        Missed { messages, language }
     }
+
+    /// Empty when unknown: a push in the common texts is better than none.
+    async fn language(&self, app: AppId, number: Number) -> String {
+        let device = self.parts.devices.find_device(app, number).await;
+        device
+            .ok()
+            .flatten()
+            .map_or_else(String::new, |device| device.facts.language)
+    }
+}
+
+/// What a device has missed, and the language that it reads.
+pub(crate) struct Missed {
+    pub(crate) messages: Vec<Message>,
+    pub(crate) language: String,
 }
 
 async fn tick(online: Weak<Online>) {

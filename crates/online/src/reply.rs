@@ -75,14 +75,15 @@ struct Push<'a> {
     expires: u64,
 }
 
-/// A push as a frame, the same for every device.
-pub(crate) fn push(message: &Message) -> Bytes {
+/// A push as a frame, for devices of one language.
+pub(crate) fn push(message: &Message, language: &str) -> Bytes {
+    let (title, desc) = message.notification.texts(language);
     let ms = |second: Second| u64::from(second.0) * 1000;
     encode(&Push {
         r#type: "push",
         id: message.id.as_str(),
-        title: &message.notification.title,
-        desc: &message.notification.desc,
+        title,
+        desc,
         ext: &message.notification.ext,
         data_id: &message.data_id,
         accepted: ms(message.accepted_at),

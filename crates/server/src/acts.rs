@@ -4,6 +4,7 @@
 //! either way it is this code that performs them.
 
 mod apps;
+mod audience;
 mod ledger;
 mod sending;
 mod tasks;
@@ -25,6 +26,7 @@ use tokio::sync::Mutex;
 use crate::config::Declared;
 use crate::engine::Opened;
 
+pub(crate) use audience::AudienceVerified;
 pub(crate) use ledger::LedgerVerified;
 pub(crate) use tasks::Wanted;
 
@@ -68,6 +70,10 @@ pub(crate) enum Act {
     LedgerStat,
     LedgerDigest,
     LedgerVerify,
+    AudienceVerify {
+        /// `None` is all apps.
+        sdkappid: Option<u32>,
+    },
     Backup {
         to: PathBuf,
     },
@@ -150,6 +156,9 @@ pub(crate) enum Done {
         next: u64,
     },
     Verified(ledger::LedgerVerified),
+    AudienceVerified {
+        apps: Vec<AudienceVerified>,
+    },
     BackedUp {
         bytes: u64,
         pause_us: u64,
@@ -287,6 +296,7 @@ impl Acts {
             | Act::LedgerStat
             | Act::LedgerDigest
             | Act::LedgerVerify
+            | Act::AudienceVerify { .. }
             | Act::Backup { .. } => None,
         };
         match act {
@@ -308,6 +318,9 @@ impl Acts {
             Act::LedgerStat => Ok(Done::Stat(ledger::stat(&self.opened.engine).await?)),
             Act::LedgerDigest => ledger::digest(&self.opened.engine).await,
             Act::LedgerVerify => ledger::verify(&self.opened.engine, &self.ledger).await,
+            Act::AudienceVerify { sdkappid } => {
+                audience::verify(&self.opened.engine, sdkappid.map(AppId)).await
+            }
             Act::Backup { to } => {
                 let report = self.opened.backup(&to).map_err(ActError::Backup)?;
                 let pause_us = u64::try_from(report.pause_us).unwrap_or(u64::MAX);

@@ -1,6 +1,7 @@
 //! The command line: what can be said, and which code does it.
 
 mod app;
+mod audience;
 mod audit;
 mod config;
 mod ledger;
@@ -57,6 +58,9 @@ enum Command {
     /// Look into the ledger.
     #[command(subcommand)]
     Ledger(ledger::LedgerCommand),
+    /// Check the index by which conditions find their devices.
+    #[command(subcommand)]
+    Audience(audience::AudienceCommand),
     /// Copy everything, consistently, into a new or empty folder, while the server runs or not.
     Backup {
         /// The folder; of the machine and the user that the server runs as.
@@ -120,6 +124,9 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(command) => config::run(&command, load)?,
         Command::Usersig(command) => return usersig::run(command),
         Command::Ledger(command) => return ledger::run(&command, |act| perform(&load()?, act)),
+        Command::Audience(command) => {
+            return audience::run(command, |act| perform(&load()?, act));
+        }
         Command::Push(arguments) => push::run(arguments, |act| perform(&load()?, act))?,
         Command::Task(command) => task::run(command, |act| perform(&load()?, act))?,
         Command::Audit(arguments) => audit::run(&arguments, |act| perform(&load()?, act))?,

@@ -130,6 +130,7 @@ pub(crate) struct Config {
     pub(crate) file: Option<PathBuf>,
     pub(crate) storage: Storage,
     pub(crate) memory_bytes_max: usize,
+    pub(crate) index_bytes_max: usize,
     pub(crate) listen: Listen,
     pub(crate) limits: Limits,
     pub(crate) waiting_events_max: usize,
@@ -221,7 +222,7 @@ fn parse(path: &Path, text: &str, origin: impl Fn(usize) -> Origin) -> Result<Ta
 fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
     let mut root = Reader::root(tree.clone(), problems);
     let mut notes = Vec::new();
-    let (storage, memory_bytes_max) = read_storage(root.section("storage"));
+    let (storage, memory_bytes_max, index_bytes_max) = read_storage(root.section("storage"));
     let listen = read_listen(root.section("listen"), &storage);
     let limits = read_limits(root.section("limits"));
     let waiting_events_max = within(root.section("intake"), |intake| {
@@ -252,6 +253,7 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
         file,
         storage,
         memory_bytes_max,
+        index_bytes_max,
         listen,
         limits,
         waiting_events_max,
@@ -278,7 +280,7 @@ fn seconds(section: &mut Reader<'_>, key: &'static str, most: u32) -> Duration {
     Duration::from_secs(section.integer(key, 1..=most, "seconds").into())
 }
 
-fn read_storage(section: Reader<'_>) -> (Storage, usize) {
+fn read_storage(section: Reader<'_>) -> (Storage, usize, usize) {
     within(section, |storage| {
         let (url, origin) = storage.text("url");
         let engine = match url.split_once(':') {
@@ -289,7 +291,8 @@ fn read_storage(section: Reader<'_>) -> (Storage, usize) {
                 Storage::Memory
             }
         };
-        (engine, storage.size("memory_max", 64 * MIB..=TIB))
+        let memory = storage.size("memory_max", 64 * MIB..=TIB);
+        (engine, memory, storage.size("index_max", MIB..=TIB))
     })
 }
 

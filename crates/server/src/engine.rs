@@ -56,6 +56,7 @@ pub(crate) fn restore(config: &Config, from: &Path) -> anyhow::Result<u64> {
 fn options(config: &Config) -> LocalOptions {
     LocalOptions {
         relay_bytes_max: config.relay.queue_bytes_max as u64,
+        index_cache_bytes: config.index_bytes_max,
         ..LocalOptions::default()
     }
 }
@@ -85,5 +86,18 @@ impl Opened {
             Some(local) => Ok(tokio::task::block_in_place(|| local.close())?),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_file_says_what_the_engine_does_by_default() {
+        let said = options(&Config::defaults().unwrap());
+        let default = LocalOptions::default();
+        assert_eq!(said.index_cache_bytes, default.index_cache_bytes);
+        assert_eq!(said.relay_bytes_max, default.relay_bytes_max);
     }
 }

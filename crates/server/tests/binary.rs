@@ -281,6 +281,7 @@ fn apps_and_ledger_without_a_server() {
     let rotated = done(dir, &["app", "rotate-client-key", "7"]);
     assert!(rotated.contains("client key: "), "{rotated}");
     assert!(done(dir, &["ledger", "verify"]).ends_with("ok\n"));
+    assert!(done(dir, &["audience", "verify"]).ends_with("ok\n"));
     assert!(done(dir, &["ledger", "stat", "--json"]).contains("\"log_next\""));
     done(dir, &["ledger", "digest"]);
 }
@@ -339,6 +340,11 @@ fn a_server_serves_obeys_the_command_line_and_stops_gracefully() {
     assert_eq!(second.code, 1, "{}", second.err);
     let backup = done(dir, &["backup", "copy"]);
     assert!(backup.contains("bytes copied"), "{backup}");
+    let compared = done(dir, &["audience", "verify", "--app", "8"]);
+    assert!(
+        compared.starts_with("8 ") && compared.ends_with("ok\n"),
+        "{compared}"
+    );
     let digest = done(dir, &["ledger", "digest"]);
 
     server.signal("TERM");

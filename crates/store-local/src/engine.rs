@@ -47,6 +47,8 @@ pub struct LocalOptions {
     pub relay_bytes_max: u64,
     /// Bytes of devices, tasks and jobs that are kept in memory.
     pub cache_bytes: usize,
+    /// Bytes of the index over devices that are kept in memory.
+    pub index_cache_bytes: usize,
 }
 
 impl Default for LocalOptions {
@@ -56,6 +58,7 @@ impl Default for LocalOptions {
             segment_len_max: 64 << 20,
             relay_bytes_max: 4 << 30,
             cache_bytes: 64 << 20,
+            index_cache_bytes: 64 << 20,
         }
     }
 }
@@ -138,7 +141,7 @@ impl LocalEngine {
         let state = Arc::new(State::open(
             Arc::clone(&disk),
             dir,
-            StateOptions::new(options.cache_bytes),
+            StateOptions::new(options.cache_bytes, options.index_cache_bytes),
             Box::new(move |app, count| reserving.reserve_numbers(app, count)),
         )?);
         // The two are copied and restored apart: whichever is older, no number is given twice.
@@ -182,6 +185,7 @@ impl LocalEngine {
             apps: Arc::clone(&self.apps) as _,
             relays: Arc::new(LocalRelays(Arc::clone(&self.relays))),
             devices: Arc::clone(&self.state) as _,
+            accounts: Arc::clone(&self.state) as _,
             tasks: Arc::clone(&self.state) as _,
             audit: Arc::clone(&self.state) as _,
         }

@@ -10,6 +10,8 @@ mod commit;
 mod database;
 mod devices;
 mod file;
+mod index;
+mod labels;
 mod numbers;
 mod ports;
 mod rows;
@@ -37,6 +39,7 @@ use crate::segments::{SegmentLog, SegmentOptions};
 
 use commit::Writer;
 use database::StateDatabase;
+use index::Fresh;
 use numbers::Numbers;
 use rows::AppRow;
 use tables::{APPS, ActError, JOBS, TASKS, Tables};
@@ -64,6 +67,12 @@ const REOPEN_EVERY: Duration = Duration::from_secs(1);
 const NUMBERS_BLOCK: u32 = 1024;
 /// Devices read at once while a shard is visited: some hundred kilobytes.
 const VISIT_LEN: usize = 1024;
+/// Asks of one caller that are done in one act: those of other callers wait for it.
+const BULK_LEN: usize = 1000;
+/// Bytes of moves in the index after which they are saved, however short the log is.
+const INDEX_FRESH_MAX: usize = 48 << 20;
+/// Differences between index and records that are told: whoever has so many has them all.
+const DIFFERENCES_MAX: usize = 100;
 /// Numbers that are looked up without leaving the caller's thread.
 const DIRECT_LEN_MAX: usize = 16;
 
@@ -77,6 +86,8 @@ const LOG_PARTITIONS: u16 = 1;
 pub(crate) struct StateOptions {
     /// Bytes of tables that redb keeps in memory.
     pub(crate) cache_bytes: usize,
+    /// Bytes of pages of the index that are kept in memory.
+    pub(crate) index_cache_bytes: usize,
     /// Bytes of changes after which the tables are saved: a start reads no more of the log.
     pub(crate) save_len: u64,
 }
@@ -85,9 +96,10 @@ impl StateOptions {
     /// Some ten thousand registrations, made again within a second.
     const SAVE_LEN: u64 = 8 << 20;
 
-    pub(crate) const fn new(cache_bytes: usize) -> Self {
+    pub(crate) const fn new(cache_bytes: usize, index_cache_bytes: usize) -> Self {
         Self {
             cache_bytes,
+            index_cache_bytes,
             save_len: Self::SAVE_LEN,
         }
     }
@@ -121,7 +133,9 @@ impl State {
             ..SegmentOptions::new(LOG_MAGIC, LOG_FORMAT, LOG_PARTITIONS)
         };
         let log = SegmentLog::open(Arc::clone(&disk), &dir.join(STATE_LOG), log_options)?;
-        let database = Arc::new(StateDatabase::open(disk, path, options.cache_bytes)?);
+        let database =
+            StateDatabase::open(disk, path, options.cache_bytes, options.index_cache_bytes)?;
+        let database = Arc::new(database);
         database.catch_up(&log.log)?;
         let jobs = database.read(|read| {
             let mut queue = tasks::queue(&read.open_table(TASKS)?, &read.open_table(JOBS)?)?;
@@ -186,7 +200,7 @@ impl State {
 
     /// The last commit, to be copied by [`StateCopy::write`].
     pub(crate) fn snapshot(&self) -> Result<StateCopy, StoreError> {
-        Ok(StateCopy(self.database.begin_read()?))
+        Ok(StateCopy(self.database.moment()?))
     }
 
     fn read<R>(
@@ -205,6 +219,36 @@ impl State {
         let (asked, answer) = Asked::new(run);
         self.queue.put(line, Box::new(asked))?;
         answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Has the same done for each of many, in as many acts as their changes need; answers in their order. After an error
+    /// it may be done for the first of them.
+    async fn act_on_all<T: Clone + Send + Sync + 'static, R: Send + 'static>(
+        &self,
+        app: AppId,
+        all: &[T],
+        each: impl Fn(&mut Tables<'_>, &mut Numbers, AppId, &T) -> Result<R, ActError>
+        + Copy
+        + Send
+        + 'static,
+    ) -> Result<Vec<R>, StoreError> {
+        let mut answers = Vec::with_capacity(all.len());
+        while answers.len() < all.len() {
+            let rest = all.iter().skip(answers.len());
+            let part: Vec<T> = rest.take(BULK_LEN).cloned().collect();
+            let act = self.act(ports::of_devices(app), move |tables, numbers| {
+                let mut done = Vec::with_capacity(part.len());
+                for one in &part {
+                    done.push(each(tables, numbers, app, one)?);
+                    if tables.apps.changes_len() >= FRAME_LEN_MAX {
+                        break;
+                    }
+                }
+                Ok(Outcome::of(done))
+            });
+            answers.extend(act.await?);
+        }
+        Ok(answers)
     }
 
     /// Reads where blocking is allowed: what may take longer than a few look-ups.
@@ -229,13 +273,14 @@ impl Drop for State {
 }
 
 /// A moment of the store.
-pub(crate) struct StateCopy(redb::ReadTransaction);
+pub(crate) struct StateCopy((redb::ReadTransaction, Fresh));
 
 impl StateCopy {
     /// Writes everything into a new file; answers its bytes.
     pub(crate) fn write(self, disk: &Arc<dyn Disk>, path: &Path) -> Result<u64, LocalError> {
-        let target = StateDatabase::open(Arc::clone(disk), path, COPY_CACHE_BYTES)?;
-        let copied = target.fill(&self.0);
+        let target = StateDatabase::open(Arc::clone(disk), path, COPY_CACHE_BYTES, 0)?;
+        let (read, fresh) = &self.0;
+        let copied = target.fill(read, fresh);
         copied.map_err(|error| unreadable(path, &error))?;
         target.close();
         let file = disk

@@ -9,6 +9,10 @@
 
 #[path = "state/history.rs"]
 mod history;
+#[path = "state/index.rs"]
+mod index;
+#[path = "state/labelled.rs"]
+mod labelled;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -29,7 +33,8 @@ fn open(dir: &Path) -> LocalEngine {
 const NO_LIMITS: AcceptLimits = AcceptLimits {
     broadcasts_per_day: None,
     day_begins: pushtally_model::Second(0),
-    broadcast_gap_s: 0,
+    now_ms: 0,
+    broadcast_gap_ms: 0,
     open_tasks_max: 1000,
 };
 
@@ -183,6 +188,30 @@ fn entry(n: u32) -> AuditEntry {
         body_hash: String::new(),
         code: 0,
     }
+}
+
+#[tokio::test]
+async fn the_gap_between_broadcasts_holds_over_a_restart() {
+    let root = tempfile::tempdir().unwrap();
+    let limits = |now_ms| AcceptLimits {
+        now_ms,
+        broadcast_gap_ms: 1_000,
+        ..NO_LIMITS
+    };
+    let engine = open(root.path());
+    let first = engine
+        .engine()
+        .tasks
+        .accept_task(&draft(1), None, &limits(5_000))
+        .await;
+    assert!(matches!(first.unwrap(), Accepted::New(_)));
+    drop(engine);
+    let engine = open(root.path());
+    let tasks = engine.engine().tasks;
+    let soon = tasks.accept_task(&draft(2), None, &limits(6_000)).await;
+    assert_eq!(soon.unwrap(), Accepted::TooSoon);
+    let later = tasks.accept_task(&draft(2), None, &limits(6_001)).await;
+    assert!(matches!(later.unwrap(), Accepted::New(_)));
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use crate::ports::{AcceptLimits, Accepted, Job, Part, StoredTask, TaskSeq};
 pub struct Standing {
     /// Its broadcasts accepted on the quota day.
     pub broadcasts: u32,
-    /// Whether one of its broadcasts was accepted within [`near`].
-    pub broadcast_near: bool,
+    /// The millisecond in which its last broadcast was accepted.
+    pub last_broadcast_ms: Option<i64>,
     /// Its tasks that have jobs left.
     pub open_tasks: usize,
 }
@@ -26,7 +26,7 @@ pub fn refusal(kind: TaskKind, limits: &AcceptLimits, standing: &Standing) -> Op
         .map(|max| standing.broadcasts >= max);
     if broadcast && used_up == Some(true) {
         Some(Accepted::DayFull)
-    } else if broadcast && standing.broadcast_near {
+    } else if broadcast && is_too_soon(standing.last_broadcast_ms, limits) {
         Some(Accepted::TooSoon)
     } else if standing.open_tasks >= limits.open_tasks_max {
         Some(Accepted::Busy)
@@ -35,12 +35,11 @@ pub fn refusal(kind: TaskKind, limits: &AcceptLimits, standing: &Standing) -> Op
     }
 }
 
-/// The seconds in which another broadcast is too near to one accepted at `at`; `None` when none is. Both ways, so that
-/// a clock that was set back does not let a second one through.
-#[must_use]
-pub fn near(at: Second, limits: &AcceptLimits) -> Option<std::ops::RangeInclusive<Second>> {
-    let gap = limits.broadcast_gap_s;
-    (gap > 0).then(|| Second(at.0.saturating_sub(gap))..=Second(at.0.saturating_add(gap)))
+/// Whether a broadcast now is too near to the last one. Both ways, so that a clock that was set back a little does not let
+/// a second one through.
+fn is_too_soon(last_ms: Option<i64>, limits: &AcceptLimits) -> bool {
+    let gap_ms = u64::from(limits.broadcast_gap_ms);
+    gap_ms > 0 && last_ms.is_some_and(|last_ms| limits.now_ms.abs_diff(last_ms) <= gap_ms)
 }
 
 /// The seconds of the quota day.

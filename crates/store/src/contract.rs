@@ -8,6 +8,7 @@
     reason = "a broken contract must stop the test that runs it"
 )]
 
+mod accounts;
 mod apps;
 mod audit;
 mod devices;
@@ -41,6 +42,7 @@ pub async fn check_all(mut fresh: impl AsyncFnMut() -> Engine) {
     apps::apps_are_replaced_by_id(fresh().await).await;
     relays::relay_calls_wait_until_done(fresh().await).await;
     devices::check(&mut fresh).await;
+    accounts::check(&mut fresh).await;
     tasks::check(&mut fresh).await;
     jobs::check(&mut fresh).await;
     audit::entries_come_newest_first(fresh().await).await;

@@ -8,6 +8,7 @@ pub mod contract;
 mod directory;
 mod error;
 pub mod job_queue;
+pub mod labelling;
 pub mod memory;
 mod ports;
 pub mod registering;
@@ -15,9 +16,10 @@ pub mod registering;
 pub use directory::Directory;
 pub use error::StoreError;
 pub use ports::{
-    AcceptLimits, Accepted, Apps, Audit, AuditEntry, BatchVisitor, Claim, ClaimedJob, DeviceChange,
-    DeviceVisitor, Devices, Engine, Identities, Installed, Job, Log, LogReport, LossText, Names,
-    PageVisitor, Pages, Part, Phone, Position, Recipient, Registered, Registration, RelayBacklog,
-    RelayCall, RelayQueue, Report, Resolved, SecretHash, Snapshot, StoredTask, TaskName, TaskSeq,
-    Tasks, Unregistered, Updated,
+    AcceptLimits, Accepted, AccountDeleted, Accounts, Apps, AttributeNaming, Audit, AuditEntry,
+    BatchVisitor, Claim, ClaimedJob, DeviceChange, DeviceVisitor, Devices, Engine, Identities,
+    IndexKey, Installed, Job, LabelChange, Labelled, LabelsChanged, Log, LogReport, LossText,
+    Names, NamesChanged, PageVisitor, Pages, Part, Phone, Position, Recipient, Registered,
+    Registration, RelayBacklog, RelayCall, RelayQueue, Report, Resolved, SecretHash, Slots,
+    Snapshot, StoredTask, TaskName, TaskSeq, Tasks, Unregistered, Updated,
 };

@@ -1,5 +1,6 @@
 //! The in-memory engine: every port, nothing durable. For tests, and the plainest reading of the contract.
 
+mod accounts;
 mod apps;
 mod audit;
 mod devices;
@@ -17,9 +18,11 @@ use crate::ports::Engine;
 #[must_use]
 pub fn engine() -> Engine {
     let identities = Arc::<identities::MemoryIdentities>::default();
+    let devices = Arc::new(devices::MemoryDevices::new(Arc::clone(&identities)));
     Engine {
         log: Arc::<log::MemoryLog>::default(),
-        devices: Arc::new(devices::MemoryDevices::new(Arc::clone(&identities))),
+        accounts: Arc::clone(&devices) as _,
+        devices,
         identities,
         pages: Arc::<pages::MemoryPages>::default(),
         apps: Arc::<apps::MemoryApps>::default(),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod devices;
+mod labels;
 mod tasks;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,10 @@ pub use audit::{Audit, AuditEntry};
 pub use devices::{
     DeviceChange, DeviceVisitor, Devices, Phone, Registered, Registration, SecretHash,
     Unregistered, Updated,
+};
+pub use labels::{
+    AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,
+    NamesChanged, Slots,
 };
 pub use tasks::{AcceptLimits, Accepted, Claim, ClaimedJob, Job, Part, StoredTask, TaskSeq, Tasks};
 
@@ -330,6 +335,8 @@ pub struct Engine {
     pub relays: Arc<dyn RelayQueue>,
     /// Devices.
     pub devices: Arc<dyn Devices>,
+    /// Accounts, their labels, and the index.
+    pub accounts: Arc<dyn Accounts>,
     /// Tasks and jobs.
     pub tasks: Arc<dyn Tasks>,
     /// The audit.

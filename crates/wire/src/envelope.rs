@@ -23,6 +23,28 @@ pub fn failure(code: Code, info: &str) -> Vec<u8> {
     to_json(&reply)
 }
 
+/// The reply to a request that did what it says, with what it asks for.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Success<T> {
+    action_status: &'static str,
+    error_info: &'static str,
+    error_code: u32,
+    #[serde(flatten)]
+    content: T,
+}
+
+impl<T> Success<T> {
+    pub(crate) const fn new(content: T) -> Self {
+        Self {
+            action_status: "OK",
+            error_info: "",
+            error_code: 0,
+            content,
+        }
+    }
+}
+
 /// Writes a reply. Ours are trees of structures, numbers and texts, none of which can fail to be written.
 pub(crate) fn to_json<T: Serialize>(reply: &T) -> Vec<u8> {
     serde_json::to_vec(reply).unwrap_or_default()

@@ -2,6 +2,7 @@
 //!
 //! Messages reach clients, so they repeat received values, escaped and cut, but never a UserSig or a signature.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use thiserror::Error;
@@ -69,15 +70,15 @@ pub enum WireError {
     #[error("`{name}` is missing")]
     FieldMissing {
         /// Its name.
-        name: &'static str,
+        name: Cow<'static, str>,
     },
     /// A field's value is not what its name calls for.
     #[error("`{name}` must be {wanted}, not {}", Quoted(.value))]
     Field {
         /// Its name.
-        name: &'static str,
+        name: Cow<'static, str>,
         /// What was wanted, in words.
-        wanted: &'static str,
+        wanted: Cow<'static, str>,
         /// What was received, as JSON.
         value: String,
     },
@@ -85,7 +86,7 @@ pub enum WireError {
     #[error("`{name}` has `{len}` bytes, more than `{len_max}`")]
     FieldTooLong {
         /// Its name.
-        name: &'static str,
+        name: Cow<'static, str>,
         /// Its bytes.
         len: usize,
         /// The bound.
@@ -95,7 +96,7 @@ pub enum WireError {
     #[error("`{name}` must be in seconds, `{value}` looks like milliseconds")]
     Milliseconds {
         /// The field's name.
-        name: &'static str,
+        name: Cow<'static, str>,
         /// What was received.
         value: i64,
     },
@@ -128,6 +129,37 @@ pub enum WireError {
     TooManyAccounts {
         /// How many.
         count: usize,
+    },
+    /// More entries than a list or an object may have.
+    #[error("`{name}` has `{count}` entries, more than `{count_max}`")]
+    TooMany {
+        /// Its name.
+        name: Cow<'static, str>,
+        /// How many, repetitions included.
+        count: usize,
+        /// The bound.
+        count_max: usize,
+    },
+    /// A tag that two parts of a condition name.
+    #[error("`Condition.TagsOr` and `Condition.TagsAnd` both name {}", Quoted(.tag))]
+    SameTag {
+        /// The tag.
+        tag: String,
+    },
+    /// A condition on tags and on attributes.
+    #[error("`Condition` has tags and attributes, it must have one of them")]
+    TagsAndAttributes,
+    /// An attribute that the app has not named.
+    #[error("the app has no attribute {}", Quoted(.name))]
+    AttributeUnknown {
+        /// What it was called.
+        name: String,
+    },
+    /// Two attributes of the same name.
+    #[error("`AttrNames` gives the name {} twice", Quoted(.name))]
+    AttributeRepeated {
+        /// The name.
+        name: String,
     },
     /// A fault that has another code in this field or command than elsewhere.
     #[error("{fault}")]
@@ -163,6 +195,15 @@ impl WireError {
         Self::Coded { code, fault }
     }
 
+    /// The faults that have no code of their own have another common one in this family of commands than in queries.
+    #[must_use]
+    pub(crate) fn common(self, code: Code) -> Self {
+        match self.code() {
+            Code::BadRequest => self.coded(code),
+            _ => self,
+        }
+    }
+
     /// The public code.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -178,7 +219,11 @@ impl WireError {
             Self::BodyEmpty | Self::NotJson { .. } => Code::NotJson,
             Self::TooManyAccounts { .. } => Code::TooManyAccounts,
             Self::Coded { code, .. } => *code,
-            Self::NotObject { .. }
+            Self::SameTag { .. } => Code::SameTag,
+            Self::TagsAndAttributes => Code::TagsAndAttributes,
+            Self::AttributeUnknown { .. } | Self::AttributeRepeated { .. } => Code::AttributeBad,
+            Self::TooMany { .. }
+            | Self::NotObject { .. }
             | Self::FieldRepeated { .. }
             | Self::FieldMissing { .. }
             | Self::Field { .. }

@@ -44,13 +44,13 @@ pub(crate) fn fields<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Wir
 pub(crate) type Raw<'a> = Option<&'a RawValue>;
 
 pub(crate) fn present<'a>(name: &'static str, raw: Raw<'a>) -> Result<&'a RawValue, WireError> {
-    raw.ok_or(WireError::FieldMissing { name })
+    raw.ok_or_else(|| WireError::FieldMissing { name: name.into() })
 }
 
 pub(crate) fn refuse(name: &'static str, wanted: &'static str, raw: &RawValue) -> WireError {
     WireError::Field {
-        name,
-        wanted,
+        name: name.into(),
+        wanted: wanted.into(),
         value: raw.get().to_owned(),
     }
 }
@@ -66,7 +66,10 @@ pub(crate) fn integer(name: &'static str, raw: &RawValue) -> Result<i64, WireErr
 pub(crate) fn second(name: &'static str, raw: &RawValue) -> Result<Second, WireError> {
     let value = integer(name, raw)?;
     if value >= MILLISECONDS_FROM {
-        return Err(WireError::Milliseconds { name, value });
+        return Err(WireError::Milliseconds {
+            name: name.into(),
+            value,
+        });
     }
     Second::from_unix(value)
         .ok_or_else(|| refuse(name, "a Unix time in seconds from 1970 to 2106", raw))

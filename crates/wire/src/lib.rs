@@ -3,10 +3,14 @@
 //! Outside bytes become values of `model` here, and tallies become the documented JSON; PascalCase exists nowhere
 //! below. Pure: nothing reads a clock, knows an app's settings, or does I/O. Only `http` calls.
 
+pub mod account;
 mod code;
 mod envelope;
 mod error;
+mod error_list;
 mod field;
+pub mod label;
+mod object;
 mod parameters;
 pub mod push;
 pub mod statistics;
@@ -15,6 +19,7 @@ pub mod webhook;
 pub use code::Code;
 pub use envelope::failure;
 pub use error::WireError;
+pub use error_list::AccountError;
 pub use parameters::Parameters;
 
 // The bounds of this crate. Body lengths are bounded by the caller, before anything is parsed.
@@ -27,6 +32,15 @@ pub const EVENTS_MAX: usize = 100;
 
 /// Accounts that one `batch` may address: documented.
 pub const ACCOUNTS_MAX: usize = 500;
+
+/// Accounts that one call on tags, attributes or accounts may name: documented.
+pub const ENTRIES_MAX: usize = 100;
+
+/// Tags that one call may add to an account, and those that it may replace its tags with: documented.
+pub const TAGS_ADDED_MAX: usize = 10;
+
+/// Longest UserID of an imported account, in bytes: documented.
+pub const USER_ID_LEN_MAX: usize = 32;
 
 /// Longest `DataId`, in bytes: documented.
 pub const DATA_ID_LEN_MAX: usize = 64;

@@ -1,12 +1,14 @@
 //! The sending commands `push` and `batch`: their bodies, what they show, their replies.
 //!
-//! A body becomes a `PushRequest`; who the caller is, which accounts exist and what a quota allows is for `http` and
-//! `dispatch`. Conditions and templates are not served yet and are refused rather than ignored: a push that reached
-//! more phones than was meant cannot be taken back.
+//! A body becomes a `PushRequest`; who the caller is, which accounts and attributes exist and what a quota allows is for
+//! `http` and `dispatch`. Templates are not served and are refused rather than ignored.
 
+mod condition;
+mod message;
 mod notification;
 mod reply;
 mod request;
 
+pub use condition::Selection;
 pub use reply::{PushReply, failure, nobody};
 pub use request::{BatchRequest, PushRequest};

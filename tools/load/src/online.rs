@@ -18,8 +18,8 @@ use crate::target::Target;
 
 /// Connections of a backend and of an operator: as many as anything here asks at once.
 const CALLS_MAX: usize = 8;
-/// Pushes to everyone must lie more than a whole second apart, counted in whole seconds.
-const PUSH_GAP: Duration = Duration::from_millis(2_050);
+/// Pushes to everyone must lie more than a second apart.
+const PUSH_GAP: Duration = Duration::from_millis(1_100);
 
 /// An app's backend, and the operator beside it.
 pub(crate) struct Backend<'a> {

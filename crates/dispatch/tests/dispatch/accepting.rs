@@ -47,7 +47,7 @@ async fn a_task_has_the_documented_name_its_lane_and_its_deadline() {
 async fn quotas_refuse_by_name_and_change_nothing() {
     let mut world = World::calm(Script::Accept).await;
     world.crash().await;
-    world.settings.broadcast_gap_s = 1;
+    world.settings.broadcast_gap_ms = 1_000;
     world.settings.open_tasks_max = 2;
     world.start().await;
     let mut app = app(1_400_000_000);
@@ -60,12 +60,18 @@ async fn quotas_refuse_by_name_and_change_nothing() {
     assert_eq!(first, same);
     let refused = world.accept(&app, push(2, None)).await;
     assert!(
-        matches!(refused, Err(AcceptError::TooSoon { gap_s: 1 })),
+        matches!(refused, Err(AcceptError::TooSoon { gap_ms: 1_000 })),
         "{refused:?}"
     );
-    world.clock.advance_ms(2_000);
+    world.clock.advance_ms(1_000);
+    let refused = world.accept(&app, push(3, None)).await;
+    assert!(
+        matches!(refused, Err(AcceptError::TooSoon { .. })),
+        "a second is not more than one: {refused:?}"
+    );
+    world.clock.advance_ms(1);
     world.accept(&app, push(3, None)).await.unwrap();
-    world.clock.advance_ms(2_000);
+    world.clock.advance_ms(1_001);
     let refused = world.accept(&app, push(4, None)).await;
     assert!(
         matches!(refused, Err(AcceptError::DayFull { max: 2 })),
@@ -80,8 +86,8 @@ async fn quotas_refuse_by_name_and_change_nothing() {
     world.accept(&app, push(6, Some(&["user"]))).await.unwrap();
     world.work(20).await;
     // The next day begins at midnight UTC+8.
-    let to_midnight_s = 86_400 - (world.clock.now().0 + 8 * 3600) % 86_400;
-    world.clock.advance_ms(i64::from(to_midnight_s) * 1000 - 1);
+    let to_midnight_ms = 86_400_000 - (world.clock.now_ms() + 8 * 3_600_000) % 86_400_000;
+    world.clock.advance_ms(to_midnight_ms - 1);
     let refused = world.accept(&app, push(7, None)).await;
     assert!(
         matches!(refused, Err(AcceptError::DayFull { .. })),

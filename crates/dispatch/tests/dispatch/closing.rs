@@ -44,7 +44,7 @@ impl Model {
             events.map(|(source, event)| (*source, *event))
         };
         let shard = |number: Number| match task.draft.audience {
-            Audience::Everyone => Some(number.shard()),
+            Audience::Everyone | Audience::Fitting(_) => Some(number.shard()),
             Audience::Accounts(_) => None,
         };
         let planned_before: BTreeSet<Option<u16>> = book
@@ -295,6 +295,8 @@ impl Model {
 fn addressed(audience: &Audience, device: &Device) -> bool {
     match audience {
         Audience::Everyone => true,
+        // Whom a condition addresses is for the tests of audiences.
+        Audience::Fitting(_) => unreachable!("these histories have no conditions"),
         Audience::Accounts(names) => names.iter().any(|name| {
             device.account.as_ref() == Some(name)
                 || device.registration_id.as_str() == name.as_str()

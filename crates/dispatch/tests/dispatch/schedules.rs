@@ -64,7 +64,7 @@ impl Model {
         let settings = Settings {
             workers: 0,
             chunks_at_once: 1 + seed as usize % 4,
-            broadcast_gap_s: 0,
+            broadcast_gap_ms: 0,
             return_grace: std::time::Duration::ZERO,
             ..Settings::default()
         };

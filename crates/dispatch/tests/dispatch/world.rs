@@ -67,7 +67,7 @@ impl World {
         let settings = Settings {
             workers: 0,
             chunks_at_once: 1,
-            broadcast_gap_s: 0,
+            broadcast_gap_ms: 0,
             return_grace: std::time::Duration::ZERO,
             ..Settings::default()
         };
@@ -145,6 +145,7 @@ impl World {
         let parts = Parts {
             tasks: engine.tasks,
             devices: engine.devices,
+            accounts: engine.accounts,
             identities: engine.identities,
             stats: Arc::clone(&stats),
             presence: Arc::clone(&self.connected) as _,

@@ -116,6 +116,7 @@ impl Order {
             desc: self.desc.clone(),
             ext: self.ext.clone(),
             online_only: self.online_only,
+            ..Notification::default()
         }
     }
 

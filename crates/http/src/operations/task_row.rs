@@ -88,7 +88,7 @@ impl From<&StoredTask> for TaskRow {
             kind: kind.to_owned(),
             status: TaskStatus::of(task),
             accounts: match &draft.audience {
-                Audience::Everyone => None,
+                Audience::Everyone | Audience::Fitting(_) => None,
                 Audience::Accounts(accounts) => Some(accounts.len()),
             },
             online_only: draft.notification.online_only,

@@ -88,7 +88,9 @@ fn refused(error: OrderError) -> Problem {
             told,
         ),
         OrderError::Store(error) | OrderError::Accept(AcceptError::Store(error)) => storage(error),
-        OrderError::Accept(AcceptError::TooSoon { gap_s }) => Problem::too_many(told, gap_s),
+        OrderError::Accept(AcceptError::TooSoon { gap_ms }) => {
+            Problem::too_many(told, gap_ms.div_ceil(1000))
+        }
         OrderError::Accept(AcceptError::Busy { .. }) => Problem::too_many(told, 1),
         OrderError::Accept(AcceptError::DayFull { .. }) => Problem::new(
             StatusCode::TOO_MANY_REQUESTS,

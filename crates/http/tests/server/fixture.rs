@@ -128,7 +128,8 @@ impl Server {
             ),
             online,
             dispatch,
-            audience: Audience::new(engine.devices.clone()),
+            audience: Audience::new(engine.devices.clone(), engine.accounts.clone()),
+            accounts: engine.accounts.clone(),
             tasks: engine.tasks.clone(),
             audit: Arc::new(Recorder::new(engine.audit.clone(), clock.clone())),
             entropy: Arc::new(SystemEntropy),
@@ -267,7 +268,8 @@ pub(crate) async fn task(engine: &Engine, id: &str) -> TaskKey {
     let limits = AcceptLimits {
         broadcasts_per_day: None,
         day_begins: Second(0),
-        broadcast_gap_s: 0,
+        now_ms: NOW_S * 1000,
+        broadcast_gap_ms: 0,
         open_tasks_max: 10,
     };
     engine

@@ -21,6 +21,7 @@ pub(crate) async fn dispatch(
     let parts = Parts {
         tasks: engine.tasks.clone(),
         devices: engine.devices.clone(),
+        accounts: engine.accounts.clone(),
         identities: engine.identities.clone(),
         stats: stats.clone(),
         presence,

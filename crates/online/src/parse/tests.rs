@@ -238,14 +238,17 @@ fn the_documents_frames_are_those_that_are_read_and_written() {
                 unknown: Vec::new(),
             }
             .encode(),
-            "push" => crate::reply::push(&pushtally_channel::Message {
-                app: AppId(1),
-                id: TaskId::new("t").unwrap(),
-                data_id: String::new(),
-                notification: pushtally_model::Notification::default(),
-                accepted_at: pushtally_model::Second(1),
-                deadline: pushtally_model::Second(2),
-            }),
+            "push" => {
+                let message = pushtally_channel::Message {
+                    app: AppId(1),
+                    id: TaskId::new("t").unwrap(),
+                    data_id: String::new(),
+                    notification: pushtally_model::Notification::default(),
+                    accepted_at: pushtally_model::Second(1),
+                    deadline: pushtally_model::Second(2),
+                };
+                crate::reply::push(&message, "en")
+            }
             other => panic!("the document shows `{other}`, which nobody reads or writes"),
         };
         let written: Value = serde_json::from_slice(&written).unwrap();

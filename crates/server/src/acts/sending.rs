@@ -60,7 +60,8 @@ impl Acts {
         app: &App,
         wanted: Order,
     ) -> Result<Ordered, ActError> {
-        let audience = Audience::new(Arc::clone(&self.opened.engine.devices));
+        let engine = &self.opened.engine;
+        let audience = Audience::new(Arc::clone(&engine.devices), Arc::clone(&engine.accounts));
         Ok(order(dispatch, &audience, &*self.entropy, app, wanted).await?)
     }
 
@@ -75,6 +76,7 @@ impl Acts {
         let parts = Parts {
             tasks: Arc::clone(&engine.tasks),
             devices: Arc::clone(&engine.devices),
+            accounts: Arc::clone(&engine.accounts),
             identities: Arc::clone(&engine.identities),
             stats: Arc::clone(&stats),
             presence: Arc::new(Nobody),

@@ -447,3 +447,37 @@ async fn whatever_changes_something_is_in_the_audit_without_secrets() {
     }
     assert!(!serde_json::to_string(&page).unwrap().contains(&key));
 }
+
+#[tokio::test]
+async fn the_index_of_one_app_or_of_all_is_compared_with_the_records() {
+    let acts = acts(Vec::new()).await;
+    for (app, phones) in [(7, 2), (8, 1)] {
+        for n in 0..phones {
+            let registration = pushtally_store::Registration {
+                registration_id: pushtally_model::RegistrationId::new(format!("p{n}")).unwrap(),
+                account: None,
+                secret: pushtally_store::SecretHash([1; 32]),
+                facts: pushtally_model::DeviceFacts::default(),
+                at: pushtally_model::Second(1),
+            };
+            let devices = &acts.opened.engine.devices;
+            devices
+                .register_device(AppId(app), &registration, 10)
+                .await
+                .unwrap();
+        }
+    }
+    for (asked, expected) in [
+        (None, vec![(7, 2), (8, 1)]),
+        (Some(8), vec![(8, 1)]),
+        (Some(9), vec![(9, 0)]),
+    ] {
+        let act = Act::AudienceVerify { sdkappid: asked };
+        let Ok(Done::AudienceVerified { apps }) = acts.perform(act).await else {
+            panic!("not compared")
+        };
+        assert!(apps.iter().all(|app| app.differences.is_empty()));
+        let found: Vec<(u32, u64)> = apps.iter().map(|app| (app.sdkappid, app.devices)).collect();
+        assert_eq!(found, expected);
+    }
+}

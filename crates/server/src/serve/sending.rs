@@ -50,6 +50,7 @@ pub(super) async fn start(
         dispatch::Parts {
             tasks: Arc::clone(&engine.tasks),
             devices: Arc::clone(&engine.devices),
+            accounts: Arc::clone(&engine.accounts),
             identities: Arc::clone(&engine.identities),
             stats: Arc::clone(parts.stats),
             presence,

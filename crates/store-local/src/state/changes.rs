@@ -5,6 +5,7 @@
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Deref;
 
 use redb::{Key, StorageError, Table, Value};
@@ -14,23 +15,40 @@ const V1: u8 = 1;
 const REMOVED: u8 = 0;
 const PUT: u8 = 1;
 
+/// The rows that were there before a transaction, of those that it changed: by table and key, `None` where there was none.
+pub(super) type Before = HashMap<(u8, Vec<u8>), Option<Vec<u8>>>;
+
 /// The changes of one transaction.
 #[derive(Debug, Default)]
-pub(super) struct Changes(RefCell<Vec<u8>>);
+pub(super) struct Changes {
+    bytes: RefCell<Vec<u8>>,
+    before: RefCell<Before>,
+}
 
 impl Changes {
     /// Its bytes so far.
     pub(super) fn len(&self) -> usize {
-        self.0.borrow().len()
+        self.bytes.borrow().len()
     }
 
     /// The frame; `None` when nothing changed.
     pub(super) fn into_frame(self) -> Option<Vec<u8>> {
-        Some(self.0.into_inner()).filter(|bytes| !bytes.is_empty())
+        Some(self.bytes.into_inner()).filter(|bytes| !bytes.is_empty())
+    }
+
+    /// What the changed rows of the tables that are watched were before.
+    pub(super) fn take_before(&self) -> Before {
+        self.before.take()
+    }
+
+    /// The first change of a row says what it was.
+    fn keep(&self, table: u8, key: &[u8], row: Option<Vec<u8>>) {
+        let mut before = self.before.borrow_mut();
+        before.entry((table, key.to_vec())).or_insert(row);
     }
 
     fn note(&self, table: u8, key: &[u8], value: Option<&[u8]>) {
-        let mut bytes = self.0.borrow_mut();
+        let mut bytes = self.bytes.borrow_mut();
         if bytes.is_empty() {
             bytes.push(V1);
         }
@@ -93,11 +111,50 @@ pub(super) struct Noted<'t, K: Key + 'static, V: Value + 'static> {
     table: Table<'t, K, V>,
     id: u8,
     changes: &'t Changes,
+    /// Whether rows are kept as they were before.
+    watched: bool,
 }
 
 impl<'t, K: Key + 'static, V: Value + 'static> Noted<'t, K, V> {
-    pub(super) const fn new(table: Table<'t, K, V>, id: u8, changes: &'t Changes) -> Self {
-        Self { table, id, changes }
+    pub(super) const fn new(
+        table: Table<'t, K, V>,
+        id: u8,
+        changes: &'t Changes,
+        watched: bool,
+    ) -> Self {
+        Self {
+            table,
+            id,
+            changes,
+            watched,
+        }
+    }
+
+    /// Bytes of the changes of all tables so far.
+    pub(super) fn changes_len(&self) -> usize {
+        self.changes.len()
+    }
+
+    fn put<'k, 'v>(
+        &mut self,
+        key: &K::SelfType<'k>,
+        value: &V::SelfType<'v>,
+    ) -> Result<(), StorageError> {
+        let before = self.table.insert(key, value)?;
+        if self.watched {
+            let row = before.map(|row| V::as_bytes(&row.value()).as_ref().to_vec());
+            self.changes.keep(self.id, K::as_bytes(key).as_ref(), row);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, key: &K::SelfType<'_>) -> Result<(), StorageError> {
+        let before = self.table.remove(key)?;
+        if self.watched {
+            let row = before.map(|row| V::as_bytes(&row.value()).as_ref().to_vec());
+            self.changes.keep(self.id, K::as_bytes(key).as_ref(), row);
+        }
+        Ok(())
     }
 
     /// Puts a row, replacing one of the same key.
@@ -110,7 +167,7 @@ impl<'t, K: Key + 'static, V: Value + 'static> Noted<'t, K, V> {
         let (key_bytes, value_bytes) = (K::as_bytes(key), V::as_bytes(value));
         self.changes
             .note(self.id, key_bytes.as_ref(), Some(value_bytes.as_ref()));
-        self.table.insert(key, value).map(drop)
+        self.put(key, value)
     }
 
     /// Removes a row, if it is there.
@@ -120,7 +177,7 @@ impl<'t, K: Key + 'static, V: Value + 'static> Noted<'t, K, V> {
     ) -> Result<(), StorageError> {
         let key = key.borrow();
         self.changes.note(self.id, K::as_bytes(key).as_ref(), None);
-        self.table.remove(key).map(drop)
+        self.take(key)
     }
 
     /// Makes a change that was read back; `false` when its bytes cannot be of this table.
@@ -132,11 +189,10 @@ impl<'t, K: Key + 'static, V: Value + 'static> Noted<'t, K, V> {
         }
         match change.value {
             Some(value) if fits(V::fixed_width(), value) => {
-                self.table
-                    .insert(K::from_bytes(change.key), V::from_bytes(value))?;
+                self.put(&K::from_bytes(change.key), &V::from_bytes(value))?;
             }
             Some(_) => return Ok(false),
-            None => drop(self.table.remove(K::from_bytes(change.key))?),
+            None => self.take(&K::from_bytes(change.key))?,
         }
         Ok(true)
     }

@@ -11,6 +11,7 @@ use pushtally_store::job_queue::JobQueue;
 
 use super::changes::Changes;
 use super::database::{Saved, StateDatabase, include};
+use super::index::{moves_of, write_pages};
 use super::numbers::Numbers;
 use super::tables::{ActError, Tables};
 use super::writer::{Act, WriteQueue};
@@ -45,7 +46,8 @@ impl Writer {
         while let Some(acts) = self.queue.take(answered, self.database.is_open()) {
             answered = acts.len();
             self.perform(acts);
-            if self.unsaved >= self.save_len {
+            let moved = self.database.index().fresh_bytes();
+            if self.unsaved >= self.save_len || moved >= super::INDEX_FRESH_MAX {
                 self.save();
             }
         }
@@ -101,12 +103,12 @@ impl Writer {
                     break;
                 }
             }
-            Ok(())
+            moves_of(&tables, changes.take_before())
         });
         let done = done.max(1);
-        let frame = match (ran, changes.into_frame()) {
-            (Ok(()), Some(frame)) => frame,
-            (Ok(()), None) => {
+        let (moves, frame) = match (ran, changes.into_frame()) {
+            (Ok(moves), Some(frame)) => (moves, frame),
+            (Ok(_), None) => {
                 // Nothing to keep; an abort that fails shows in the next transaction.
                 let _ = write.abort();
                 return (done, Ok(()));
@@ -138,7 +140,7 @@ impl Writer {
             }
         }
         self.unsaved += frame.len() as u64;
-        if let Err(error) = write.commit() {
+        if let Err(error) = self.database.index().commit(write, moves) {
             // The log has it: what is opened anew has it too.
             self.database.mend(&error.into(), &self.log);
         }
@@ -150,13 +152,16 @@ impl Writer {
         let next = self.log.next_position();
         // Also after a failure: it is tried again when as much has come together, not with every act.
         self.unsaved = 0;
+        let fresh = self.database.index().fresh();
         let saved = self.database.begin_write(Saved::Now);
         let saved = saved.and_then(|write| {
+            write_pages(&write, &fresh)?;
             include(&write, next - 1)?;
             Ok(write.commit().map_err(redb::Error::from)?)
         });
         match saved {
             Ok(()) => {
+                self.database.index().forget(&fresh);
                 if let Err(error) = self.log.drop_before(next) {
                     tracing::warn!(%error, "the log of devices and tasks keeps what it no longer needs");
                 }

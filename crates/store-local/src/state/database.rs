@@ -15,14 +15,15 @@ use redb::{
 
 use super::changes::Changes;
 use super::file::{Failures, StateFile};
-use super::tables::{ActError, META, Tables};
+use super::index::{Fresh, Index, build, moves_of, write_pages};
+use super::tables::{ActError, INDEX, META, Tables};
 use super::writer::stopped;
 use crate::disk::Disk;
 use crate::error::LocalError;
 use crate::segments::SegmentLog;
 
-/// The newest form of the tables that this release reads, and the one that it writes.
-const FORMAT: u64 = 1;
+/// The newest form of the tables that this release reads, and the one that it writes. Form 1 had no labels and no index.
+const FORMAT: u64 = 2;
 
 /// An open database, or why there is none.
 pub(super) struct StateDatabase {
@@ -30,6 +31,7 @@ pub(super) struct StateDatabase {
     path: PathBuf,
     cache_bytes: usize,
     open: RwLock<Option<Database>>,
+    index: Index,
     failures: Mutex<Arc<Failures>>,
     /// Why it is not open.
     closed: Mutex<Option<StoreError>>,
@@ -41,12 +43,14 @@ impl StateDatabase {
         disk: Arc<dyn Disk>,
         path: &Path,
         cache_bytes: usize,
+        index_cache_bytes: usize,
     ) -> Result<Self, LocalError> {
         let state = Self {
             disk,
             path: path.to_path_buf(),
             cache_bytes,
             open: RwLock::new(None),
+            index: Index::new(index_cache_bytes),
             failures: Mutex::default(),
             closed: Mutex::new(None),
         };
@@ -103,19 +107,28 @@ impl StateDatabase {
             return Ok(());
         }
         let write = begin(database, saved).map_err(|error| broke(&error))?;
+        let mut fresh = Fresh::default();
         log.replay(included + 1, &mut |position, frame| {
             let changes = Changes::default();
-            let applied = Tables::open(&write, &changes).and_then(|mut tables| tables.apply(frame));
+            let applied = Tables::open(&write, &changes).and_then(|mut tables| {
+                let applied = tables.apply(frame)?;
+                Ok(applied.then_some(moves_of(&tables, changes.take_before())?))
+            });
             match applied {
-                Ok(true) => Ok(()),
-                Ok(false) => {
+                Ok(Some(moves)) => {
+                    moves.into_iter().for_each(|moved| fresh.note(moved));
+                    Ok(())
+                }
+                Ok(None) => {
                     let why = format!("its changes `{position}` cannot be read");
                     Err(LocalError::corrupt(&self.path, 0, why))
                 }
                 Err(error) => Err(broke(&error)),
             }
         })?;
-        let committed = include(&write, next - 1).and_then(|()| Ok(write.commit()?));
+        let committed = write_pages(&write, &fresh)
+            .and_then(|()| include(&write, next - 1))
+            .and_then(|()| Ok(write.commit()?));
         committed.map_err(|error| broke(&error))
     }
 
@@ -145,6 +158,8 @@ impl StateDatabase {
         let opened = self.open_file().and_then(|database| {
             // Where there is no room to save there may be memory to read from.
             self.follow(&database, log, Saved::Later)?;
+            // The pages have what the log has.
+            self.index.clear();
             Ok(database)
         });
         match opened {
@@ -163,6 +178,28 @@ impl StateDatabase {
 
     pub(super) fn is_open(&self) -> bool {
         self.open.read().is_some()
+    }
+
+    /// Why nothing can be read, if nothing can.
+    pub(super) fn require_open(&self) -> Result<(), StoreError> {
+        if self.is_open() {
+            Ok(())
+        } else {
+            Err(self.why_closed())
+        }
+    }
+
+    /// What of the index is in memory.
+    pub(super) const fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The last commit, and what moved in the index that its pages do not have.
+    pub(super) fn moment(&self) -> Result<(ReadTransaction, Fresh), StoreError> {
+        let open = self.open.read();
+        let database = open.as_ref().ok_or_else(|| self.why_closed())?;
+        let moment = self.index.moment(|| Ok(database.begin_read()?));
+        moment.map_err(|error| self.store_error(&error))
     }
 
     /// The last commit. Later ones do not change it.
@@ -216,11 +253,15 @@ impl StateDatabase {
         drop(self.open.write().take());
     }
 
-    /// Copies everything that a transaction sees into this file, which is new and has a log of its own.
-    pub(super) fn fill(&self, from: &ReadTransaction) -> Result<(), StoreError> {
+    /// Copies a moment into this file, which is new and has a log of its own.
+    pub(super) fn fill(&self, from: &ReadTransaction, fresh: &Fresh) -> Result<(), StoreError> {
         let open = self.open.read();
         let database = open.as_ref().ok_or_else(|| self.why_closed())?;
-        let copied = Tables::copy(from, &mut || begin(database, Saved::Now));
+        let copied = Tables::copy(from, &mut || begin(database, Saved::Now)).and_then(|()| {
+            let write = begin(database, Saved::Now)?;
+            write_pages(&write, fresh)?;
+            Ok(write.commit()?)
+        });
         copied.map_err(|error| self.store_error(&error))
     }
 }
@@ -246,7 +287,8 @@ fn begin(database: &Database, saved: Saved) -> Result<WriteTransaction, redb::Er
     Ok(write)
 }
 
-/// Makes the tables, which must exist before they can be read; answers the form they have.
+/// Makes the tables, which must exist before they can be read, and the index of a file that has none; answers the form
+/// that the file has.
 fn prepare(database: &Database) -> Result<u64, redb::Error> {
     let write = begin(database, Saved::Now)?;
     let known = write
@@ -254,14 +296,22 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
         .get("format")?
         .map(|found| found.value());
     match known {
-        Some(_) => write.abort()?,
+        Some(known) if known >= FORMAT => {
+            write.abort()?;
+            return Ok(known);
+        }
+        Some(_) => {
+            Tables::open(&write, &Changes::default())?;
+            build(&write)?;
+        }
         None => {
             Tables::open(&write, &Changes::default())?;
-            write.open_table(META)?.insert("format", FORMAT)?;
-            write.commit()?;
+            write.open_table(INDEX)?;
         }
     }
-    Ok(known.unwrap_or(FORMAT))
+    write.open_table(META)?.insert("format", FORMAT)?;
+    write.commit()?;
+    Ok(FORMAT)
 }
 
 /// The last frame of the log that a transaction's tables have.

@@ -193,7 +193,7 @@ pub(super) fn unregister(
 
 /// A device that comes, goes or changes, and everybody who loses a token by it: all rows are ready before the first
 /// is written.
-struct Change {
+pub(super) struct Change {
     app: AppId,
     before: Option<Device>,
     after: Option<(Device, Vec<u8>)>,
@@ -201,7 +201,7 @@ struct Change {
 }
 
 impl Change {
-    fn new(
+    pub(super) fn new(
         tables: &Tables<'_>,
         app: AppId,
         before: Option<Device>,
@@ -241,7 +241,7 @@ impl Change {
         })
     }
 
-    fn write(&self, tables: &mut Tables<'_>) -> Result<(), redb::Error> {
+    pub(super) fn write(&self, tables: &mut Tables<'_>) -> Result<(), redb::Error> {
         let app = self.app;
         let none = DeviceFacts::default();
         let facts = |device: Option<&Device>| device.map(|device| device.facts.clone());

@@ -3,6 +3,8 @@
 //! Single rows are read on the caller's thread: a few pages, from memory or the system's cache, in microseconds, less than
 //! handing them to another thread costs. What reads many rows goes to the threads that may block.
 
+mod accounts;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -17,14 +19,15 @@ use pushtally_store::{
 };
 use redb::{ReadOnlyTable, ReadTransaction};
 
+use super::numbers::Numbers;
 use super::tables::{
-    ACCOUNTS, APP_TASKS, APPS, ActError, Bytes, DEVICES, KNOWN, PHONES, TASK_IDS, TASKS,
+    ACCOUNTS, APP_TASKS, APPS, ActError, Bytes, DEVICES, KNOWN, PHONES, TASK_IDS, TASKS, Tables,
     account_key, decode,
 };
 use super::writer::Class;
 use super::{DIRECT_LEN_MAX, State, VISIT_LEN, audit, devices, tasks};
 
-const fn of_devices(app: AppId) -> (Class, AppId) {
+pub(super) const fn of_devices(app: AppId) -> (Class, AppId) {
     (Class::Devices, app)
 }
 
@@ -92,6 +95,22 @@ impl Devices for State {
             devices::register(tables, numbers, app, &registration, devices_max)
         })
         .await
+    }
+
+    async fn register_devices(
+        &self,
+        app: AppId,
+        registrations: &[Registration],
+        devices_max: u64,
+    ) -> Result<Vec<Registered>, StoreError> {
+        let each = move |tables: &mut Tables<'_>,
+                         numbers: &mut Numbers,
+                         app: AppId,
+                         registration: &Registration| {
+            let done = devices::register(tables, numbers, app, registration, devices_max)?;
+            Ok(done.into_answer())
+        };
+        self.act_on_all(app, registrations, each).await
     }
 
     async fn update_device(

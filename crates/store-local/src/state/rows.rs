@@ -4,16 +4,24 @@
 //! end and the next version byte, write only that one, and keep reading the older ones through `From`. Variants may be
 //! added at the end of a stored enum without a new version. Later releases read every earlier version.
 
+mod content;
+mod labels;
+
 use pushtally_model::{
-    Account, AppId, Audience, Channel, Device, DeviceFacts, Environment, Notification, Number,
-    Permission, RegistrationId, Second, Secret, TaskDraft, TaskId, TaskKind, TaskState, Token,
-    TokenKind, Urgency,
+    Account, AppId, Audience, Channel, Device, DeviceFacts, Environment, Number, Permission,
+    RegistrationId, Second, Secret, TaskDraft, TaskId, TaskKind, TaskState, Token, TokenKind,
+    Urgency,
 };
 use pushtally_store::{AuditEntry, Phone, SecretHash, StoredTask, TaskSeq};
 use serde::{Deserialize, Serialize};
 
-/// The version of every row that this release writes.
+use content::ContentV1;
+use labels::ConditionV1;
+
+/// The first version of every kind of row.
 const V1: u8 = 1;
+/// The second one, of the kinds that have it.
+const V2: u8 = 2;
 
 /// Why a row is not what was written. Says nothing of its contents: they may be secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -33,19 +41,32 @@ pub(super) trait Row: Sized {
 }
 
 fn write<T: Serialize>(row: &T) -> Result<Vec<u8>, RowError> {
-    postcard::to_extend(row, vec![V1]).map_err(|_| RowError::Bytes)
+    write_as(V1, row)
 }
 
+fn write_as<T: Serialize>(version: u8, row: &T) -> Result<Vec<u8>, RowError> {
+    postcard::to_extend(row, vec![version]).map_err(|_| RowError::Bytes)
+}
+
+/// A row of a kind that has one version.
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, RowError> {
-    match bytes.split_first() {
-        Some((&V1, row)) => postcard::from_bytes(row).map_err(|_| RowError::Bytes),
-        Some((version, _)) => Err(RowError::Version(*version)),
-        None => Err(RowError::Bytes),
+    match split(bytes)? {
+        (V1, row) => parse(row),
+        (version, _) => Err(RowError::Version(version)),
     }
 }
 
+fn split(bytes: &[u8]) -> Result<(u8, &[u8]), RowError> {
+    let (version, row) = bytes.split_first().ok_or(RowError::Bytes)?;
+    Ok((*version, row))
+}
+
+fn parse<'a, T: Deserialize<'a>>(row: &'a [u8]) -> Result<T, RowError> {
+    postcard::from_bytes(row).map_err(|_| RowError::Bytes)
+}
+
 /// What is counted of an app.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct AppRow {
     /// Its registered devices.
     pub(super) devices: u64,
@@ -55,15 +76,66 @@ pub(super) struct AppRow {
     pub(super) open_tasks: u64,
     /// Whether all its tasks are paused.
     pub(super) paused: bool,
+    /// The millisecond in which its last broadcast was accepted; `None` also of one from before this was kept.
+    pub(super) last_broadcast_ms: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AppV1 {
+    devices: u64,
+    numbers_end: u32,
+    open_tasks: u64,
+    paused: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AppV2 {
+    devices: u64,
+    numbers_end: u32,
+    open_tasks: u64,
+    paused: bool,
+    last_broadcast_ms: Option<i64>,
+}
+
+impl From<AppV1> for AppV2 {
+    fn from(row: AppV1) -> Self {
+        Self {
+            devices: row.devices,
+            numbers_end: row.numbers_end,
+            open_tasks: row.open_tasks,
+            paused: row.paused,
+            last_broadcast_ms: None,
+        }
+    }
 }
 
 impl Row for AppRow {
     fn encode(&self) -> Result<Vec<u8>, RowError> {
-        write(self)
+        write_as(
+            V2,
+            &AppV2 {
+                devices: self.devices,
+                numbers_end: self.numbers_end,
+                open_tasks: self.open_tasks,
+                paused: self.paused,
+                last_broadcast_ms: self.last_broadcast_ms,
+            },
+        )
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RowError> {
-        read(bytes)
+        let row: AppV2 = match split(bytes)? {
+            (V1, row) => parse::<AppV1>(row)?.into(),
+            (V2, row) => parse(row)?,
+            (version, _) => return Err(RowError::Version(version)),
+        };
+        Ok(Self {
+            devices: row.devices,
+            numbers_end: row.numbers_end,
+            open_tasks: row.open_tasks,
+            paused: row.paused,
+            last_broadcast_ms: row.last_broadcast_ms,
+        })
     }
 }
 
@@ -206,6 +278,8 @@ enum AudienceV1<'a> {
     Everyone,
     #[serde(borrow)]
     Accounts(Vec<&'a str>),
+    #[serde(borrow)]
+    Fitting(ConditionV1<'a>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -231,10 +305,26 @@ struct TaskV1<'a> {
     done_at: Option<u32>,
 }
 
+/// The first version, and what a push shows beyond its common texts.
+#[derive(Serialize, Deserialize)]
+struct TaskV2<'a> {
+    #[serde(borrow)]
+    first: TaskV1<'a>,
+    #[serde(borrow)]
+    content: ContentV1<'a>,
+}
+
+impl<'a> From<TaskV1<'a>> for TaskV2<'a> {
+    fn from(first: TaskV1<'a>) -> Self {
+        let content = ContentV1::default();
+        Self { first, content }
+    }
+}
+
 impl Row for StoredTask {
     fn encode(&self) -> Result<Vec<u8>, RowError> {
         let draft = &self.draft;
-        write(&TaskV1 {
+        let first = TaskV1 {
             seq: self.seq.0,
             app: draft.app.0,
             id: draft.id.as_str(),
@@ -249,6 +339,7 @@ impl Row for StoredTask {
                 Audience::Accounts(accounts) => {
                     AudienceV1::Accounts(accounts.iter().map(Account::as_str).collect())
                 }
+                Audience::Fitting(condition) => AudienceV1::Fitting(ConditionV1::of(condition)),
             },
             title: &draft.notification.title,
             desc: &draft.notification.desc,
@@ -258,11 +349,21 @@ impl Row for StoredTask {
             deadline: draft.deadline.0,
             state: self.state as u8,
             done_at: self.done_at.map(|at| at.0),
-        })
+        };
+        let content = ContentV1::of(&draft.notification);
+        write_as(V2, &TaskV2 { first, content })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RowError> {
-        let row: TaskV1<'_> = read(bytes)?;
+        let row: TaskV2<'_> = match split(bytes)? {
+            (V1, row) => parse::<TaskV1<'_>>(row)?.into(),
+            (V2, row) => parse(row)?,
+            (version, _) => return Err(RowError::Version(version)),
+        };
+        let TaskV2 {
+            first: row,
+            content,
+        } = row;
         Ok(Self {
             seq: TaskSeq(row.seq),
             draft: TaskDraft {
@@ -289,13 +390,9 @@ impl Row for StoredTask {
                         let accounts = accounts.collect::<Result<_, _>>();
                         Audience::Accounts(accounts.map_err(|_| RowError::Bytes)?)
                     }
+                    AudienceV1::Fitting(condition) => Audience::Fitting(condition.read()?),
                 },
-                notification: Notification {
-                    title: row.title.to_owned(),
-                    desc: row.desc.to_owned(),
-                    ext: row.ext.to_owned(),
-                    online_only: row.online_only,
-                },
+                notification: content.read(row.title, row.desc, row.ext, row.online_only)?,
                 accepted_at: Second(row.accepted_at),
                 deadline: Second(row.deadline),
             },
@@ -353,3 +450,6 @@ impl Row for AuditEntry {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,11 @@
 //!
 //! Invariant: `devices` holds exactly the device that each phone in `phones` names; `accounts` and `tokens` have a row
 //! for each account and token of each device, and no other but the marks of accounts known; `jobs` are what is open,
-//! and a task is done when it has none.
+//! and a task is done when it has none; `tags` counts the rows of `labels` with each tag.
 
-use pushtally_model::{Account, AppId, Number, RegistrationId, TaskDraft, TaskId, TaskKind, Token};
+use pushtally_model::{
+    Account, AccountKind, AppId, Number, RegistrationId, Tag, TaskDraft, TaskId, TaskKind, Token,
+};
 use pushtally_store::{Job, Part, StoreError, TaskSeq};
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 use sha2::{Digest, Sha256};
@@ -34,7 +36,9 @@ macro_rules! tables {
         impl<'t> Tables<'t> {
             /// What is changed through them is noted in `changes`.
             pub(super) fn open(write: &'t WriteTransaction, changes: &'t Changes) -> Result<Self, redb::Error> {
-                Ok(Self { $($name: Noted::new(write.open_table($table)?, $id, changes),)* })
+                Ok(Self {
+                    $($name: Noted::new(write.open_table($table)?, $id, changes, WATCHED.contains(&$id)),)*
+                })
             }
 
             /// Makes the changes of a frame; `false` when it is none.
@@ -60,7 +64,7 @@ macro_rules! tables {
                 begin: &mut dyn FnMut() -> Result<WriteTransaction, redb::Error>,
             ) -> Result<(), redb::Error> {
                 $(copy_table(from, $table, begin)?;)*
-                Ok(())
+                copy_table(from, INDEX, begin)
             }
         }
     };
@@ -95,7 +99,21 @@ tables! {
     11 audit, AUDIT, u64, Bytes;
     /// Places of an app's entries.
     12 app_audit, APP_AUDIT, (u32, u64), ();
+    /// What accounts and phones are labelled with, by (app, kind, name). Nobody has empty ones.
+    13 labels, LABELS, Bytes, Bytes;
+    /// What apps call their attributes.
+    14 attribute_names, ATTRIBUTE_NAMES, u32, Bytes;
+    /// Who has a tag, by (app, tag).
+    15 tags, TAGS, Bytes, Bytes;
 }
+
+/// The numbers of the tables that the index follows.
+pub(super) const DEVICES_ID: u8 = 3;
+pub(super) const LABELS_ID: u8 = 13;
+const WATCHED: [u8; 2] = [DEVICES_ID, LABELS_ID];
+
+/// Bitmaps of slots by (app, shard, what they are of), as of the last save. Not in the log: it follows from the rest.
+pub(super) const INDEX: TableDefinition<'static, Bytes, Bytes> = TableDefinition::new("index");
 
 /// Rows copied in one transaction: bounds the memory of a backup.
 const COPY_LEN: usize = 20_000;
@@ -218,6 +236,38 @@ pub(super) fn account_key(app: AppId, account: &Account, number: Number) -> Vec<
     key.push(0);
     key.extend(number.0.to_be_bytes());
     key
+}
+
+/// The key of what an account or a phone is labelled with.
+pub(super) fn labels_key(app: AppId, kind: AccountKind, name: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(5 + name.len());
+    key.extend(app.0.to_be_bytes());
+    key.push(kind as u8);
+    key.extend(name.as_bytes());
+    key
+}
+
+/// Whose labels a key is of.
+pub(super) fn owner_of(labels_key: &[u8]) -> Option<(AppId, AccountKind, &str)> {
+    let (app, rest) = labels_key.split_first_chunk()?;
+    let (kind, name) = rest.split_first()?;
+    let kind = match kind {
+        0 => AccountKind::User,
+        1 => AccountKind::Phone,
+        _ => return None,
+    };
+    let name = std::str::from_utf8(name).ok()?;
+    Some((AppId(u32::from_be_bytes(*app)), kind, name))
+}
+
+pub(super) fn tag_key(app: AppId, tag: &Tag) -> Vec<u8> {
+    name_key(app, tag.as_str())
+}
+
+/// The keys of one app, in a table whose keys begin with it.
+pub(super) fn keys_of_app(app: AppId) -> (Vec<u8>, Vec<u8>) {
+    let end = app.0.saturating_add(1);
+    (app.0.to_be_bytes().to_vec(), end.to_be_bytes().to_vec())
 }
 
 /// The number at the end of an account's key.

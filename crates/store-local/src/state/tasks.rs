@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pushtally_model::{AppId, Second, TaskDraft, TaskId, TaskState};
+use pushtally_model::{AppId, Second, TaskDraft, TaskId, TaskKind, TaskState};
 use pushtally_store::accepting::{self, Standing, accepted, refusal, repeats, state_after};
 use pushtally_store::job_queue::{JobQueue, QueuedTask};
 use pushtally_store::{AcceptLimits, Accepted, Job, StoreError, StoredTask, TaskSeq};
@@ -93,18 +93,11 @@ fn standing(
         Some(max) => count_broadcasts(seconds, draft.app, (day.start, day.end), max)?,
         None => 0,
     };
-    let near = match accepting::near(draft.accepted_at, limits) {
-        Some(near) => {
-            let before = Second(near.end().0.saturating_add(1));
-            count_broadcasts(seconds, draft.app, (*near.start(), before), 1)?
-        }
-        None => 0,
-    };
-    let open = app_row(&*tables.apps, draft.app)?.open_tasks;
+    let app = app_row(&*tables.apps, draft.app)?;
     Ok(Standing {
         broadcasts: used,
-        broadcast_near: near > 0,
-        open_tasks: usize::try_from(open).unwrap_or(usize::MAX),
+        last_broadcast_ms: app.last_broadcast_ms,
+        open_tasks: usize::try_from(app.open_tasks).unwrap_or(usize::MAX),
     })
 }
 
@@ -128,6 +121,9 @@ pub(super) fn accept(
     let (task, jobs) = accepted(TaskSeq(last.unwrap_or_default() + 1), draft, shards);
     let mut counts = app_row(&*tables.apps, draft.app)?;
     counts.open_tasks += u64::from(!jobs.is_empty());
+    if draft.kind == TaskKind::Broadcast {
+        counts.last_broadcast_ms = Some(limits.now_ms);
+    }
     let (counts, bytes) = (encode("apps", &counts)?, encode("tasks", &task)?);
 
     let seq = task.seq.0;

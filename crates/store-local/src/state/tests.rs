@@ -1,5 +1,7 @@
 //! The store on a simulated disk: no room, failed writes and syncs, power cuts at every change; the lines before the writer.
 
+mod index;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,6 +37,7 @@ fn try_open(disk: &SimDisk, given: &Given) -> Result<State, LocalError> {
     // Little memory and frequent saves, so that faults meet the tables as well as the log.
     let options = StateOptions {
         cache_bytes: 1 << 20,
+        index_cache_bytes: 2000,
         save_len: 3000,
     };
     State::open(disk, Path::new("/data"), options, Box::new(reserve))
@@ -366,7 +369,7 @@ async fn a_newer_form_is_refused() {
     write
         .open_table(tables::META)
         .unwrap()
-        .insert("format", 2)
+        .insert("format", 3)
         .unwrap();
     write.commit().unwrap();
     drop(state);
@@ -375,8 +378,8 @@ async fn a_newer_form_is_refused() {
         matches!(
             refused,
             LocalError::NewerVersion {
-                found: 2,
-                known: 1,
+                found: 3,
+                known: 2,
                 ..
             }
         ),

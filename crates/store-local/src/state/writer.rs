@@ -26,6 +26,11 @@ impl<R> Outcome<R> {
         }
     }
 
+    /// The answer, of an act that is a part of another.
+    pub(super) fn into_answer(self) -> R {
+        self.answer
+    }
+
     /// It has an answer, and changes the queue of jobs once it is committed.
     pub(super) const fn with_effects(answer: R, effects: Vec<Effect>) -> Self {
         Self { answer, effects }

@@ -7,15 +7,18 @@ use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use pushtally_model::{
-    Account, AppId, Audience, Channel, Device, DeviceFacts, Environment, FixedEntropy,
-    Notification, Number, RegistrationId, Second, Secret, TaskDraft, TaskId, TaskKind, TaskState,
-    Token, TokenKind, Urgency,
+    Account, AppId, AttributeNames, Audience, Channel, Device, DeviceFacts, Environment,
+    FixedEntropy, Notification, Number, RegistrationId, Second, Secret, TaskDraft, TaskId,
+    TaskKind, TaskState, Token, TokenKind, Urgency,
 };
 use pushtally_store::{
-    AcceptLimits, AuditEntry, Claim, ClaimedJob, DeviceChange, Engine, Job, Part, Registered,
-    Registration, SecretHash, StoreError, StoredTask, TaskSeq, Unregistered, Updated, memory,
+    AcceptLimits, AuditEntry, Claim, ClaimedJob, DeviceChange, Engine, Job, Labelled, Part,
+    Registered, Registration, SecretHash, StoreError, StoredTask, TaskSeq, Unregistered, Updated,
+    memory,
 };
 use pushtally_store_local::{LocalEngine, LocalOptions};
+
+use crate::labelled::{self, LabelStep};
 
 pub(crate) const APP: AppId = AppId(1_400_000_000);
 const APPS: [AppId; 2] = [APP, AppId(7)];
@@ -88,6 +91,7 @@ pub(crate) fn draft(n: u32) -> TaskDraft {
 pub(crate) struct Seen {
     pub(crate) devices: BTreeMap<Number, Device>,
     accounts: Vec<(bool, Vec<Number>)>,
+    labels: Vec<(AttributeNames, Vec<Option<Labelled>>)>,
     counts: Vec<u64>,
     shards: Vec<Vec<u16>>,
     ends: BTreeMap<AppId, u32>,
@@ -100,6 +104,7 @@ pub(crate) async fn look(ports: &Engine) -> Seen {
     let mut seen = Seen {
         devices: BTreeMap::new(),
         accounts: Vec::new(),
+        labels: Vec::new(),
         counts: Vec::new(),
         shards: Vec::new(),
         ends: ports.devices.device_numbers_end().await.unwrap(),
@@ -110,6 +115,7 @@ pub(crate) async fn look(ports: &Engine) -> Seen {
     for app in APPS {
         seen.counts
             .push(ports.devices.count_devices(app).await.unwrap());
+        seen.labels.push(labelled::look(ports, app).await);
         seen.paused.push(ports.tasks.app_paused(app).await.unwrap());
         let shards = ports.devices.device_shards(app).await.unwrap();
         for shard in &shards {
@@ -278,6 +284,10 @@ enum Step {
         task: u64,
         shards: Vec<u16>,
     },
+    Labels {
+        app: usize,
+        step: LabelStep,
+    },
     Audit,
     Time {
         ms: i64,
@@ -308,6 +318,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(pick, next)| Step::Finish { pick, next }),
         2 => (any::<usize>(), 0..5000i64).prop_map(|(pick, after_ms)| Step::Release { pick, after_ms }),
         1 => (1..9u64, prop::collection::vec(0..4u16, 0..3)).prop_map(|(task, shards)| Step::Reopen { task, shards }),
+        10 => (0..2usize, labelled::step()).prop_map(|(app, step)| Step::Labels { app, step }),
         1 => Just(Step::Audit),
         2 => (0..3000i64).prop_map(|ms| Step::Time { ms }),
         1 => Just(Step::Restart),
@@ -458,6 +469,11 @@ impl Pair {
                 let (local, memory) = both!(self, tasks.reopen_task(&jobs));
                 alike(local, memory);
             }
+            Step::Labels { app, step } => {
+                let local = labelled::perform(&self.ports, APPS[app], &step).await;
+                let memory = labelled::perform(&self.memory, APPS[app], &step).await;
+                assert_eq!(local, memory, "{step:?}");
+            }
             Step::Audit => {
                 let entry = AuditEntry {
                     at: 0,
@@ -491,7 +507,8 @@ impl Pair {
         let limits = AcceptLimits {
             broadcasts_per_day: Some(day),
             day_begins: Second(START),
-            broadcast_gap_s: gap,
+            now_ms: self.now_ms,
+            broadcast_gap_ms: gap * 700,
             open_tasks_max: open,
         };
         let mut draft = TaskDraft { app, ..draft(n) };

@@ -16,7 +16,7 @@ use crate::ports::{
     Unregistered, Updated,
 };
 
-const OTHER: AppId = AppId(7);
+pub(super) const OTHER: AppId = AppId(7);
 const MANY: u64 = 1000;
 
 pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
@@ -31,23 +31,24 @@ pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     reading::shards_are_visited_in_order(fresh().await).await;
     numbers_are_above_those_of_the_names_and_the_ledger(fresh().await).await;
     reading::devices_are_found_by_number(fresh().await).await;
+    many_are_registered_one_after_the_other(fresh().await).await;
 }
 
-fn rid(name: &str) -> RegistrationId {
+pub(super) fn rid(name: &str) -> RegistrationId {
     RegistrationId::new(name).unwrap()
 }
 
-fn account(name: &str) -> Account {
+pub(super) fn account(name: &str) -> Account {
     Account::new(name).unwrap()
 }
 
-fn secret(phone: &str) -> SecretHash {
+pub(super) fn secret(phone: &str) -> SecretHash {
     let mut hash = [0; 32];
     hash[..phone.len()].copy_from_slice(phone.as_bytes());
     SecretHash(hash)
 }
 
-fn token(channel: Channel, kind: TokenKind, value: &str) -> Token {
+pub(super) fn token(channel: Channel, kind: TokenKind, value: &str) -> Token {
     Token {
         channel,
         kind,
@@ -57,7 +58,7 @@ fn token(channel: Channel, kind: TokenKind, value: &str) -> Token {
     }
 }
 
-fn registration(phone: &str, name: Option<&str>, tokens: &[Token]) -> Registration {
+pub(super) fn registration(phone: &str, name: Option<&str>, tokens: &[Token]) -> Registration {
     Registration {
         registration_id: rid(phone),
         account: name.map(account),
@@ -71,7 +72,11 @@ fn registration(phone: &str, name: Option<&str>, tokens: &[Token]) -> Registrati
     }
 }
 
-async fn register(engine: &Engine, app: AppId, registration: &Registration) -> Registered {
+pub(super) async fn register(
+    engine: &Engine,
+    app: AppId,
+    registration: &Registration,
+) -> Registered {
     let devices = &engine.devices;
     devices
         .register_device(app, registration, MANY)
@@ -80,14 +85,14 @@ async fn register(engine: &Engine, app: AppId, registration: &Registration) -> R
 }
 
 /// Registers a device that must be new; answers its number.
-async fn new(engine: &Engine, app: AppId, registration: &Registration) -> Number {
+pub(super) async fn new(engine: &Engine, app: AppId, registration: &Registration) -> Number {
     match register(engine, app, registration).await {
         Registered::New { number, .. } => number,
         other => panic!("expected a new device, got {other:?}"),
     }
 }
 
-async fn device(engine: &Engine, app: AppId, number: Number) -> Option<Device> {
+pub(super) async fn device(engine: &Engine, app: AppId, number: Number) -> Option<Device> {
     engine.devices.find_device(app, number).await.unwrap()
 }
 
@@ -440,5 +445,67 @@ async fn numbers_are_above_those_of_the_names_and_the_ledger(engine: Engine) {
         engine.devices.device_numbers_end().await.unwrap(),
         ends,
         "ever given"
+    );
+}
+
+/// Each answer is that of one registration; later ones see what earlier ones did.
+async fn many_are_registered_one_after_the_other(engine: Engine) {
+    let mut other = registration("p", None, &[]);
+    other.secret = secret("q");
+    let mut changed = registration("p", Some("a"), &[]);
+    changed.facts.model = "Pixel".to_owned();
+    let asked = [
+        registration("p", Some("a"), &[]),
+        registration("p", Some("a"), &[]),
+        other,
+        changed,
+        registration("q", None, &[]),
+        registration("r", None, &[]),
+        registration("p", Some("b"), &[]),
+    ];
+    let answers = engine.devices.register_devices(APP, &asked, 2).await;
+    let answers = answers.unwrap();
+    let Registered::New { number: p, .. } = answers[0] else {
+        panic!("expected a new device, got {answers:?}");
+    };
+    let (Registered::New { number: q, .. }, Registered::New { number: b, .. }) =
+        (answers[4], answers[6])
+    else {
+        panic!("expected new devices, got {answers:?}");
+    };
+    let expected = [
+        Registered::New {
+            number: p,
+            replaced: None,
+        },
+        Registered::Same { number: p },
+        Registered::OtherSecret,
+        Registered::Changed { number: p },
+        Registered::New {
+            number: q,
+            replaced: None,
+        },
+        Registered::Full,
+        Registered::New {
+            number: b,
+            replaced: Some(p),
+        },
+    ];
+    assert_eq!(answers, expected);
+    assert_eq!(engine.devices.count_devices(APP).await.unwrap(), 2);
+    assert!(p < q && q < b, "numbers rise");
+
+    let many: Vec<Registration> = (0..3000)
+        .map(|n| registration(&format!("m{n}"), None, &[]))
+        .collect();
+    let answers = engine
+        .devices
+        .register_devices(OTHER, &many, u64::MAX)
+        .await;
+    assert_eq!(answers.unwrap().len(), 3000);
+    assert_eq!(engine.devices.count_devices(OTHER).await.unwrap(), 3000);
+    assert_eq!(
+        engine.devices.register_devices(APP, &[], 2).await.unwrap(),
+        []
     );
 }

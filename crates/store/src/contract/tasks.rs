@@ -1,7 +1,8 @@
 //! Tasks: accepting, quotas, finding, what the operator wants.
 
 use pushtally_model::{
-    Account, AppId, Audience, Notification, Second, TaskDraft, TaskId, TaskKind, TaskState, Urgency,
+    Account, ApnsContent, AppId, Audience, Badge, Notification, Second, TaskDraft, TaskId,
+    TaskKind, TaskState, Translation, Urgency,
 };
 
 use super::APP;
@@ -22,7 +23,8 @@ pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
 pub(super) const NO_LIMITS: AcceptLimits = AcceptLimits {
     broadcasts_per_day: None,
     day_begins: Second(NOW.0 - 1000),
-    broadcast_gap_s: 0,
+    now_ms: NOW.0 as i64 * 1000,
+    broadcast_gap_ms: 0,
     open_tasks_max: 1000,
 };
 
@@ -54,6 +56,17 @@ pub(super) fn batch(n: u32) -> TaskDraft {
             desc: "desc".to_owned(),
             ext: "{}".to_owned(),
             online_only: true,
+            translations: vec![Translation {
+                language: "zh-hant".to_owned(),
+                title: "標題".to_owned(),
+                desc: String::new(),
+            }],
+            badge: Some(Badge::Set(999)),
+            apns: Some(Box::new(ApnsContent {
+                sound: "a.caf".to_owned(),
+                ..ApnsContent::default()
+            })),
+            ..Notification::default()
         },
         data_id: "data".to_owned(),
         ..draft(n)
@@ -148,7 +161,7 @@ async fn the_same_call_in_the_same_second_is_the_same_task(engine: Engine) {
     };
     let none_left = AcceptLimits {
         broadcasts_per_day: Some(0),
-        broadcast_gap_s: 5,
+        broadcast_gap_ms: 5_000,
         open_tasks_max: 0,
         ..NO_LIMITS
     };
@@ -270,48 +283,52 @@ async fn broadcasts_of_a_day_are_counted(engine: Engine) {
 
 /// A broadcast that is as near as the gap, or nearer, is too soon; a `batch` never is.
 async fn broadcasts_keep_their_distance(engine: Engine) {
-    let limits = AcceptLimits {
-        broadcast_gap_s: 2,
-        ..NO_LIMITS
+    let start_ms = NO_LIMITS.now_ms;
+    let try_accept = async |draft: &TaskDraft, ms: i64| {
+        let limits = AcceptLimits {
+            now_ms: start_ms + ms,
+            broadcast_gap_ms: 1_000,
+            ..NO_LIMITS
+        };
+        let draft = TaskDraft {
+            accepted_at: Second::from_millis(limits.now_ms).unwrap(),
+            ..draft.clone()
+        };
+        let answer = engine.tasks.accept_task(&draft, None, &limits).await;
+        answer.unwrap()
     };
-    let try_accept = async |draft: &TaskDraft| {
-        engine
-            .tasks
-            .accept_task(draft, None, &limits)
-            .await
-            .unwrap()
-    };
-    let at = |n, second| TaskDraft {
-        accepted_at: Second(NOW.0 + second),
-        ..draft(n)
-    };
-    assert!(matches!(try_accept(&at(1, 10)).await, Accepted::New(_)));
-    for (n, second, soon) in [
-        (2, 10, true),
-        (3, 11, true),
-        (4, 12, true),
-        (5, 8, true),
-        (6, 7, false),
-        (7, 13, false),
+    assert!(matches!(try_accept(&draft(1), 999).await, Accepted::New(_)));
+    for (n, ms, soon) in [
+        (2, 999, true),
+        (3, 1_000, true),
+        (4, 1_999, true),
+        // A clock that was set back.
+        (5, 0, true),
+        (6, 2_000, false),
+        // What was refused does not put off the next one; what was accepted does.
+        (7, 2_001, true),
+        (8, 3_000, true),
+        (9, 3_001, false),
+        (10, 2_000, true),
+        (11, 1_500, false),
+        (12, 2_501, false),
     ] {
-        let answer = try_accept(&at(n, second)).await;
-        assert_eq!(
-            answer == Accepted::TooSoon,
-            soon,
-            "{second} after one at 10: {answer:?}"
-        );
+        let answer = try_accept(&draft(n), ms).await;
+        assert_eq!(answer == Accepted::TooSoon, soon, "at {ms} ms: {answer:?}");
         assert_eq!(matches!(answer, Accepted::New(_)), !soon);
     }
     let elsewhere = TaskDraft {
         app: OTHER,
-        ..at(8, 10)
+        ..draft(13)
     };
-    assert!(matches!(try_accept(&elsewhere).await, Accepted::New(_)));
-    let single = TaskDraft {
-        accepted_at: Second(NOW.0 + 10),
-        ..batch(9)
-    };
-    assert!(matches!(try_accept(&single).await, Accepted::New(_)));
+    assert!(matches!(
+        try_accept(&elsewhere, 2_501).await,
+        Accepted::New(_)
+    ));
+    let single = try_accept(&batch(14), 2_501).await;
+    assert!(matches!(single, Accepted::New(_)), "a batch never waits");
+    let after = try_accept(&draft(15), 3_502).await;
+    assert!(matches!(after, Accepted::New(_)), "nor does it put off");
 }
 
 /// Tasks with jobs left are counted; those that are done are not.

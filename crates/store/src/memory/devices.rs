@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use pushtally_model::{Account, AppId, Device, Number, RegistrationId};
+use pushtally_model::{
+    Account, AccountKind, AppId, AttributeNames, Device, Labels, Number, RegistrationId,
+};
 
 use super::identities::MemoryIdentities;
 use crate::StoreError;
@@ -20,10 +22,13 @@ use crate::registering::{
 
 /// What one app has.
 #[derive(Debug, Default)]
-struct Registry {
-    phones: BTreeMap<RegistrationId, Phone>,
-    devices: BTreeMap<Number, Device>,
-    accounts: BTreeSet<Account>,
+pub(super) struct Registry {
+    pub(super) phones: BTreeMap<RegistrationId, Phone>,
+    pub(super) devices: BTreeMap<Number, Device>,
+    pub(super) accounts: BTreeSet<Account>,
+    /// What accounts and phones are labelled with; nobody has empty ones.
+    pub(super) labels: BTreeMap<(AccountKind, Account), Labels>,
+    pub(super) attribute_names: AttributeNames,
     numbers_end: u32,
 }
 
@@ -41,8 +46,12 @@ impl MemoryDevices {
         }
     }
 
-    fn read<R: Default>(&self, app: AppId, look: impl FnOnce(&Registry) -> R) -> R {
+    pub(super) fn read<R: Default>(&self, app: AppId, look: impl FnOnce(&Registry) -> R) -> R {
         self.apps.lock().get(&app).map(look).unwrap_or_default()
+    }
+
+    pub(super) fn change<R>(&self, app: AppId, change: impl FnOnce(&mut Registry) -> R) -> R {
+        change(self.apps.lock().entry(app).or_default())
     }
 }
 

@@ -15,6 +15,7 @@ use crate::ports::{AcceptLimits, Accepted, Claim, ClaimedJob, Job, StoredTask, T
 struct Accepting {
     tasks: BTreeMap<TaskSeq, StoredTask>,
     queue: JobQueue,
+    last_broadcast_ms: BTreeMap<AppId, i64>,
 }
 
 #[derive(Debug, Default)]
@@ -31,20 +32,12 @@ impl Accepting {
         let broadcasts = self.tasks.values().map(|task| &task.draft);
         let of_app =
             broadcasts.filter(|other| other.app == draft.app && other.kind == TaskKind::Broadcast);
-        let (day, near) = (
-            accepting::day(limits),
-            accepting::near(draft.accepted_at, limits),
-        );
+        let day = accepting::day(limits);
         Standing {
             broadcasts: of_app
-                .clone()
                 .filter(|other| day.contains(&other.accepted_at))
                 .count() as u32,
-            broadcast_near: near.is_some_and(|near| {
-                of_app
-                    .clone()
-                    .any(|other| near.contains(&other.accepted_at))
-            }),
+            last_broadcast_ms: self.last_broadcast_ms.get(&draft.app).copied(),
             open_tasks: self.queue.open_tasks(draft.app),
         }
     }
@@ -97,6 +90,9 @@ impl Tasks for MemoryTasks {
         let (task, jobs) = accepted(TaskSeq(inner.tasks.len() as u64 + 1), draft, shards);
         for job in &jobs {
             inner.queue.add(&QueuedTask::from(&task), job);
+        }
+        if draft.kind == TaskKind::Broadcast {
+            inner.last_broadcast_ms.insert(draft.app, limits.now_ms);
         }
         inner.tasks.insert(task.seq, task.clone());
         Ok(Accepted::New(task))

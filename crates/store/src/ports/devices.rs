@@ -128,6 +128,20 @@ pub trait Devices: Send + Sync {
         devices_max: u64,
     ) -> Result<Registered, StoreError>;
 
+    /// Registers one after the other; each answer is that of one registration. An engine may make many durable at once.
+    async fn register_devices(
+        &self,
+        app: AppId,
+        registrations: &[Registration],
+        devices_max: u64,
+    ) -> Result<Vec<Registered>, StoreError> {
+        let mut answers = Vec::with_capacity(registrations.len());
+        for registration in registrations {
+            answers.push(self.register_device(app, registration, devices_max).await?);
+        }
+        Ok(answers)
+    }
+
     /// Brings a phone's device up to date, keeping its number. A token of another device of the app moves to this one.
     async fn update_device(
         &self,
@@ -166,7 +180,7 @@ pub trait Devices: Send + Sync {
         account: &Account,
     ) -> Result<Vec<Device>, StoreError>;
 
-    /// Whether an account was ever signed in on a registered device.
+    /// Whether an account is known: imported, or ever signed in on a registered device, and not deleted since.
     async fn account_known(&self, app: AppId, account: &Account) -> Result<bool, StoreError>;
 
     /// The shards that have registered devices, ascending.

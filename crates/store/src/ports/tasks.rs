@@ -29,8 +29,10 @@ pub struct AcceptLimits {
     pub broadcasts_per_day: Option<u32>,
     /// First second of the quota day.
     pub day_begins: Second,
-    /// Broadcasts of the app that are this many seconds apart, or nearer, are too soon; 0 is no limit.
-    pub broadcast_gap_s: u32,
+    /// The millisecond in which it is accepted.
+    pub now_ms: i64,
+    /// A broadcast that comes this many milliseconds after the app's last one, or sooner, is too soon; 0 is no limit.
+    pub broadcast_gap_ms: u32,
     /// Tasks of an app that may have jobs left.
     pub open_tasks_max: usize,
 }

@@ -1,132 +1,118 @@
 //! `OfflinePushInfo`: what a push shows.
 //!
-//! Read are the fields that the socket carries. Those for vendors are checked for their type only, so that a caller's
-//! mistake shows today, and kept for nobody.
+//! Every documented field is read, its type and bounds checked, into the neutral words of `model`. What a vendor does
+//! with it is decided below, when it is sent. Unknown fields are ignored, whatever they hold.
 
-use pushtally_model::Notification;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+mod android;
+mod apns;
+mod harmony;
 
-use super::request::malformed;
-use crate::field::{self, Raw};
+use pushtally_model::{Badge, Notification, Translation};
+
+use crate::object::{Object, Value};
 use crate::{Code, NOTIFICATION_LEN_MAX, WireError};
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Fields<'a> {
-    #[serde(borrow)]
-    push_flag: Raw<'a>,
-    #[serde(borrow)]
-    title: Raw<'a>,
-    #[serde(borrow)]
-    desc: Raw<'a>,
-    #[serde(borrow)]
-    ext: Raw<'a>,
-    #[serde(borrow)]
-    multi_language_content: Raw<'a>,
-    #[serde(borrow)]
-    android_info: Raw<'a>,
-    #[serde(borrow)]
-    apns_info: Raw<'a>,
-    #[serde(borrow)]
-    harmony_info: Raw<'a>,
-    #[serde(borrow)]
-    badge_add_num: Raw<'a>,
-    #[serde(borrow)]
-    badge_set_num: Raw<'a>,
-    #[serde(borrow)]
-    push_template_id: Raw<'a>,
-    #[serde(borrow)]
-    push_template_param: Raw<'a>,
-}
+/// The highest `BadgeAddNum` and `BadgeSetNum`.
+const BADGE_ADD_MAX: u16 = 99;
+const BADGE_SET_MAX: u16 = 999;
 
 /// Reads the object.
-pub(super) fn parse(raw: &RawValue) -> Result<Notification, WireError> {
-    const NAME: &str = "OfflinePushInfo";
-    if !raw.get().starts_with('{') {
-        return Err(malformed(field::refuse(NAME, "an object", raw)));
-    }
-    let len = raw.get().len();
+pub(super) fn parse(info: Value<'_, '_>) -> Result<Notification, WireError> {
+    let len = info.json().len();
     if len > NOTIFICATION_LEN_MAX {
         let too_long = WireError::FieldTooLong {
-            name: NAME,
+            name: info.name(),
             len,
             len_max: NOTIFICATION_LEN_MAX,
         };
         return Err(too_long.coded(Code::PushTooLong));
     }
-    let fields: Fields<'_> = field::fields(raw).map_err(malformed)?;
-    let text = |name, raw: Raw<'_>| match raw {
-        Some(raw) => Ok(field::text(name, raw).map_err(malformed)?.into_owned()),
-        None => Ok(String::new()),
-    };
+    let info = info.object()?;
     let notification = Notification {
-        title: text("OfflinePushInfo.Title", fields.title)?,
-        desc: text("OfflinePushInfo.Desc", fields.desc)?,
-        ext: text("OfflinePushInfo.Ext", fields.ext)?,
-        online_only: online_only(fields.push_flag)?,
+        online_only: info.flag("PushFlag")?.unwrap_or(false),
+        title: info.text("Title")?,
+        desc: info.text("Desc")?,
+        translations: translations(&info)?,
+        ext: info.text("Ext")?,
+        android: part(&info, "AndroidInfo", android::parse)?,
+        apns: part(&info, "ApnsInfo", apns::parse)?,
+        harmony: part(&info, "HarmonyInfo", harmony::parse)?,
+        badge: badge(&info)?,
     };
-    check_others(&fields)?;
+    check_template(&info)?;
     Ok(notification)
 }
 
-fn online_only(raw: Raw<'_>) -> Result<bool, WireError> {
-    match raw.map(|raw| (raw.get(), raw)) {
-        None | Some(("0", _)) => Ok(false),
-        Some(("1", _)) => Ok(true),
-        Some((_, raw)) => Err(malformed(field::refuse(
-            "OfflinePushInfo.PushFlag",
-            "0 or 1",
-            raw,
-        ))),
-    }
+/// One of the vendors' objects.
+fn part<T>(
+    info: &Object<'_, '_>,
+    name: &'static str,
+    parse: impl FnOnce(&Object<'_, '_>) -> Result<T, WireError>,
+) -> Result<Option<Box<T>>, WireError> {
+    let Some(part) = info.get(name)? else {
+        return Ok(None);
+    };
+    parse(&part.object()?).map(Box::new).map(Some)
 }
 
-/// The fields that this release does not use.
-fn check_others(fields: &Fields<'_>) -> Result<(), WireError> {
-    let begins = |name, raw: Raw<'_>, first: char, wanted| match raw {
-        Some(raw) if !raw.get().starts_with(first) => {
-            Err(malformed(field::refuse(name, wanted, raw)))
-        }
-        Some(_) | None => Ok(()),
+/// A language that is there twice is a mistake of the caller's: one of the two would never be read.
+fn translations(info: &Object<'_, '_>) -> Result<Vec<Translation>, WireError> {
+    let Some(content) = info.get("MultiLanguageContent")? else {
+        return Ok(Vec::new());
     };
-    begins(
-        "OfflinePushInfo.MultiLanguageContent",
-        fields.multi_language_content,
-        '[',
-        "an array of objects",
-    )?;
-    for (name, raw) in [
-        ("OfflinePushInfo.AndroidInfo", fields.android_info),
-        ("OfflinePushInfo.ApnsInfo", fields.apns_info),
-        ("OfflinePushInfo.HarmonyInfo", fields.harmony_info),
-        (
-            "OfflinePushInfo.PushTemplateParam",
-            fields.push_template_param,
-        ),
-    ] {
-        begins(name, raw, '{', "an object")?;
+    let items = content.items("an array of objects")?;
+    let mut translations: Vec<Translation> = Vec::with_capacity(items.len());
+    for (index, raw) in items.into_iter().enumerate() {
+        let item = content.item(index, raw).object()?;
+        let language = item.require("Language")?;
+        let tag = language.text()?;
+        if !(1..=Translation::LANGUAGE_LEN_MAX).contains(&tag.len()) {
+            return Err(language.refuse("a language of 1 to 64 bytes"));
+        }
+        let same = |other: &Translation| other.language.eq_ignore_ascii_case(&tag);
+        if translations.iter().any(same) {
+            return Err(language.refuse("another language than those before"));
+        }
+        translations.push(Translation {
+            title: item.text("Title")?,
+            desc: item.text("Desc")?,
+            language: tag.into_owned(),
+        });
     }
-    for (name, raw) in [
-        ("OfflinePushInfo.BadgeAddNum", fields.badge_add_num),
-        ("OfflinePushInfo.BadgeSetNum", fields.badge_set_num),
-    ] {
-        raw.map_or(Ok(0), |raw| field::integer(name, raw))
-            .map_err(malformed)?;
-    }
-    refuse_template(fields.push_template_id)
+    Ok(translations)
+}
+
+/// `BadgeSetNum` wins over `BadgeAddNum`; both are checked.
+fn badge(info: &Object<'_, '_>) -> Result<Option<Badge>, WireError> {
+    let add = info.within("BadgeAddNum", 1, BADGE_ADD_MAX)?;
+    let set = info.within("BadgeSetNum", 0, BADGE_SET_MAX)?;
+    let add = add.and_then(|add| u8::try_from(add).ok()).map(Badge::Add);
+    Ok(set.map(Badge::Set).or(add))
 }
 
 /// A push that only names a template would show nothing at all.
-fn refuse_template(raw: Raw<'_>) -> Result<(), WireError> {
-    const NAME: &str = "OfflinePushInfo.PushTemplateId";
-    let Some(raw) = raw else { return Ok(()) };
-    if field::text(NAME, raw).map_err(malformed)?.is_empty() {
-        return Ok(());
+fn check_template(info: &Object<'_, '_>) -> Result<(), WireError> {
+    if let Some(id) = info.get("PushTemplateId")?
+        && !id.text()?.is_empty()
+    {
+        return Err(id.refuse("absent or empty (there are no templates here)"));
     }
-    Err(malformed(field::refuse(
-        NAME,
-        "absent or empty (templates come with a later release)",
-        raw,
-    )))
+    info.json("PushTemplateParam").map(drop)
 }
+
+/// The address of an image where only HTTPS is allowed.
+fn https(object: &Object<'_, '_>, name: &'static str) -> Result<String, WireError> {
+    const SCHEME: &str = "https://";
+    let Some(value) = object.get(name)? else {
+        return Ok(String::new());
+    };
+    let address = value.text()?;
+    let scheme = address.get(..SCHEME.len());
+    if address.is_empty() || scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME)) {
+        return Ok(address.into_owned());
+    }
+    Err(value.refuse("an address that begins with https://"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,8 @@
 use pushtally_model::TaskId;
 use serde::Serialize;
 
-use crate::Code;
 use crate::envelope::to_json;
+use crate::{AccountError, Code};
 
 /// The reply: a TaskId, and who is not in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,23 +18,9 @@ pub struct PushReply<'a> {
     error_list: Vec<AccountError<'a>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct AccountError<'a> {
-    #[serde(rename = "To_Account")]
-    account: &'a str,
-    #[serde(rename = "ErrorCode")]
-    code: u32,
-    #[serde(rename = "ErrorInfo")]
-    info: &'static str,
-}
-
 fn error_list<S: AsRef<str>>(unknown: &[S]) -> Vec<AccountError<'_>> {
-    let error = |name| AccountError {
-        account: name,
-        code: Code::AccountUnknown.number(),
-        info: Code::AccountUnknown.text(),
-    };
-    unknown.iter().map(|name| error(name.as_ref())).collect()
+    let names = unknown.iter().map(AsRef::as_ref);
+    names.map(AccountError::unknown).collect()
 }
 
 impl<'a> PushReply<'a> {

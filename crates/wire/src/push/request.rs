@@ -4,23 +4,23 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use pushtally_model::{Account, Notification};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::notification;
-use crate::field::{self, Raw};
+use super::{Selection, condition, message, notification};
+use crate::object::{Object, Value};
 use crate::{ACCOUNTS_MAX, Code, DATA_ID_LEN_MAX, LIFE_TIME_S_MAX, WireError};
 
 /// What both commands say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushRequest {
+    /// `Condition`; `None` is everybody. Never there in a `batch`.
+    pub selection: Option<Selection>,
     /// `From_Account`; `None` when a `push` does not say.
     pub sender: Option<String>,
     /// `MsgRandom`.
     pub random: u32,
     /// `DataId`; empty when absent.
     pub data_id: String,
-    /// `OfflinePushInfo`.
+    /// `OfflinePushInfo`, with the text of `MsgBody` where it has none.
     pub notification: Notification,
     /// `MsgLifeTime` in seconds, 1 to [`LIFE_TIME_S_MAX`]; `None` is the app's default.
     pub life_time_s: Option<u32>,
@@ -36,138 +36,128 @@ pub struct BatchRequest {
     pub names: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Fields<'a> {
-    #[serde(borrow, rename = "From_Account")]
-    sender: Raw<'a>,
-    #[serde(borrow, rename = "To_Account")]
-    accounts: Raw<'a>,
-    #[serde(borrow, rename = "MsgRandom")]
-    random: Raw<'a>,
-    #[serde(borrow, rename = "Condition")]
-    condition: Raw<'a>,
-    #[serde(borrow, rename = "OfflinePushInfo")]
-    notification: Raw<'a>,
-    #[serde(borrow, rename = "DataId")]
-    data_id: Raw<'a>,
-    #[serde(borrow, rename = "MsgLifeTime")]
-    life_time: Raw<'a>,
-}
-
 impl PushRequest {
     /// Reads the body of a `push`. `To_Account` means nothing in it and is ignored as every unknown field.
     pub fn parse(body: &[u8]) -> Result<Self, WireError> {
-        let fields: Fields<'_> = field::object(body).map_err(malformed)?;
-        refuse_condition(fields.condition)?;
-        read(&fields, sender(fields.sender)?)
+        let read = || {
+            let body = Object::of_body(body)?;
+            let selection = condition::parse(body.get("Condition")?)?;
+            read(&body, selection, sender(&body)?)
+        };
+        read().map_err(malformed)
     }
 }
 
 impl BatchRequest {
     /// Reads the body of a `batch`.
     pub fn parse(body: &[u8]) -> Result<Self, WireError> {
-        let fields: Fields<'_> = field::object(body).map_err(malformed)?;
-        refuse_condition(fields.condition)?;
-        let sender = sender(fields.sender)?;
-        if sender.is_none() {
-            let missing = WireError::FieldMissing {
-                name: "From_Account",
-            };
-            return Err(missing.coded(Code::Malformed));
-        }
-        let names = names(fields.accounts)?;
-        let push = read(&fields, sender)?;
-        Ok(Self { push, names })
+        let read = || {
+            let body = Object::of_body(body)?;
+            condition::refuse(body.get("Condition")?)?;
+            let sender = sender(&body)?;
+            let sender = sender.ok_or_else(|| missing("From_Account", Code::Malformed))?;
+            let names = names(&body)?;
+            let push = read(&body, None, Some(sender))?;
+            Ok(Self { push, names })
+        };
+        read().map_err(malformed)
     }
 }
 
 /// The fields that both commands have.
-fn read(fields: &Fields<'_>, sender: Option<String>) -> Result<PushRequest, WireError> {
-    let random = random(fields.random)?;
-    let raw = field::present("OfflinePushInfo", fields.notification).map_err(malformed)?;
+fn read(
+    body: &Object<'_, '_>,
+    selection: Option<Selection>,
+    sender: Option<String>,
+) -> Result<PushRequest, WireError> {
+    let random = random(body)?;
+    let notification = shown(body)?;
+    body.flag("OnlineOnlyFlag")?;
     Ok(PushRequest {
+        selection,
         sender,
         random,
-        data_id: fields.data_id.map_or(Ok(String::new()), data_id)?,
-        notification: notification::parse(raw)?,
-        life_time_s: fields.life_time.map_or(Ok(None), life_time_s)?,
+        data_id: data_id(body)?,
+        notification,
+        life_time_s: life_time_s(body)?,
     })
 }
 
-/// The faults of these two commands that have no code of their own have another common one than queries.
-pub(super) fn malformed(error: WireError) -> WireError {
-    match error.code() {
-        Code::BadRequest => error.coded(Code::Malformed),
-        _ => error,
+/// `OfflinePushInfo` goes first; a message of the Chat family may do without it.
+fn shown(body: &Object<'_, '_>) -> Result<Notification, WireError> {
+    let message = body.get("MsgBody")?;
+    let message = message.map(|body| message::parse(&body)).transpose()?;
+    let info = match message {
+        Some(_) => body.get("OfflinePushInfo")?,
+        None => Some(body.require("OfflinePushInfo")?),
+    };
+    let mut shown = info.map_or(Ok(Notification::default()), notification::parse)?;
+    if let Some(message) = message {
+        if shown.desc.is_empty() {
+            shown.desc = message.desc;
+        }
+        if shown.ext.is_empty() {
+            shown.ext = message.ext;
+        }
     }
+    Ok(shown)
+}
+
+/// The faults of these two commands that have no code of their own have another common one than queries.
+fn malformed(error: WireError) -> WireError {
+    error.common(Code::Malformed)
 }
 
 /// Empty is absent: client libraries send empty texts for what is not set.
-fn sender(raw: Raw<'_>) -> Result<Option<String>, WireError> {
-    const NAME: &str = "From_Account";
-    let Some(raw) = raw else { return Ok(None) };
-    let text = field::text(NAME, raw).map_err(malformed)?;
+fn sender(body: &Object<'_, '_>) -> Result<Option<String>, WireError> {
+    let Some(value) = body.get("From_Account")? else {
+        return Ok(None);
+    };
+    let text = value.text()?;
     if text.is_empty() {
         return Ok(None);
     }
     match Account::new(text) {
         Ok(account) => Ok(Some(account.as_str().to_owned())),
-        Err(_) => Err(malformed(field::refuse(
-            NAME,
-            "1 to 128 bytes without control characters",
-            raw,
-        ))),
+        Err(_) => Err(value.refuse("1 to 128 bytes without control characters")),
     }
 }
 
-fn random(raw: Raw<'_>) -> Result<u32, WireError> {
-    const NAME: &str = "MsgRandom";
-    let coded = |error: WireError| error.coded(Code::RandomBad);
-    let raw = field::present(NAME, raw).map_err(coded)?;
+fn random(body: &Object<'_, '_>) -> Result<u32, WireError> {
+    let Some(value) = body.get("MsgRandom")? else {
+        return Err(missing("MsgRandom", Code::RandomBad));
+    };
     let wanted = "an integer from 0 to 4294967295";
-    raw.get()
-        .parse()
-        .map_err(|_| coded(field::refuse(NAME, wanted, raw)))
+    let random = value.json().parse();
+    random.map_err(|_| value.refuse(wanted).coded(Code::RandomBad))
 }
 
-/// An empty list of tags may come from a caller's own mistake, and taking it for everybody could not be undone.
-fn refuse_condition(raw: Raw<'_>) -> Result<(), WireError> {
-    match raw {
-        None => Ok(()),
-        Some(raw) if is_empty_object(raw) => Ok(()),
-        Some(raw) => Err(malformed(field::refuse(
-            "Condition",
-            "absent, null or {} (conditions come with a later release)",
-            raw,
-        ))),
-    }
-}
-
-fn is_empty_object(raw: &RawValue) -> bool {
-    let inside = raw
-        .get()
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'));
-    inside.is_some_and(|inside| inside.trim().is_empty())
+fn missing(name: &'static str, code: Code) -> WireError {
+    let name = name.into();
+    WireError::FieldMissing { name }.coded(code)
 }
 
 /// The bound counts names as received, repetitions included.
-fn names(raw: Raw<'_>) -> Result<Vec<String>, WireError> {
-    const NAME: &str = "To_Account";
-    let raw = field::present(NAME, raw).map_err(|error| error.coded(Code::ToAccountMissing))?;
-    let not_texts =
-        |raw| field::refuse(NAME, "an array of strings", raw).coded(Code::ToAccountNotArray);
-    let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| not_texts(raw))?;
+fn names(body: &Object<'_, '_>) -> Result<Vec<String>, WireError> {
+    const WANTED: &str = "an array of strings";
+    let not_texts = |error: WireError| error.coded(Code::ToAccountNotArray);
+    let Some(value) = body.get("To_Account")? else {
+        return Err(missing("To_Account", Code::ToAccountMissing));
+    };
+    let items = value.items(WANTED).map_err(not_texts)?;
     if items.is_empty() {
-        return Err(field::refuse(NAME, "1 to 500 accounts", raw).coded(Code::ToAccountEmpty));
+        return Err(value
+            .refuse("1 to 500 accounts")
+            .coded(Code::ToAccountEmpty));
     }
     if items.len() > ACCOUNTS_MAX {
         return Err(WireError::TooManyAccounts { count: items.len() });
     }
     let mut seen: HashSet<Cow<'_, str>> = HashSet::with_capacity(items.len());
     let mut names = Vec::with_capacity(items.len());
-    for item in items {
-        let name = field::text(NAME, item).map_err(|_| not_texts(item))?;
+    for (index, raw) in items.into_iter().enumerate() {
+        let name = value.item(index, raw).text();
+        let name = name.map_err(|_| not_texts(value.refuse_part(WANTED, raw)))?;
         if seen.insert(name.clone()) {
             names.push(name.into_owned());
         }
@@ -175,35 +165,37 @@ fn names(raw: Raw<'_>) -> Result<Vec<String>, WireError> {
     Ok(names)
 }
 
-fn data_id(raw: &RawValue) -> Result<String, WireError> {
-    const NAME: &str = "DataId";
-    let text = field::text(NAME, raw).map_err(malformed)?;
+fn data_id(body: &Object<'_, '_>) -> Result<String, WireError> {
+    let text = body.text("DataId")?;
     if text.len() > DATA_ID_LEN_MAX {
         let too_long = WireError::FieldTooLong {
-            name: NAME,
+            name: "DataId".into(),
             len: text.len(),
             len_max: DATA_ID_LEN_MAX,
         };
         return Err(too_long.coded(Code::DataIdTooLong));
     }
-    Ok(text.into_owned())
+    Ok(text)
 }
 
 /// 0 is documented as "not stored"; what it means here is that the caller has no wish.
-fn life_time_s(raw: &RawValue) -> Result<Option<u32>, WireError> {
-    const NAME: &str = "MsgLifeTime";
-    let not_integer = || field::refuse(NAME, "an integer from 0 to 604800", raw);
-    let seconds = raw
-        .get()
-        .parse::<i64>()
-        .ok()
-        .filter(|seconds| *seconds >= 0);
-    let seconds = seconds.ok_or_else(|| not_integer().coded(Code::LifeTimeNotInteger))?;
+fn life_time_s(body: &Object<'_, '_>) -> Result<Option<u32>, WireError> {
+    let Some(value) = body.get("MsgLifeTime")? else {
+        return Ok(None);
+    };
+    let not_integer = |code| refuse_life_time(&value, code);
+    let seconds = value.json().parse::<i64>().ok();
+    let seconds = seconds.filter(|seconds| *seconds >= 0);
+    let seconds = seconds.ok_or_else(|| not_integer(Code::LifeTimeNotInteger))?;
     match u32::try_from(seconds) {
         Ok(0) => Ok(None),
         Ok(seconds) if seconds <= LIFE_TIME_S_MAX => Ok(Some(seconds)),
-        _ => Err(not_integer().coded(Code::LifeTimeTooLong)),
+        _ => Err(not_integer(Code::LifeTimeTooLong)),
     }
+}
+
+fn refuse_life_time(value: &Value<'_, '_>, code: Code) -> WireError {
+    value.refuse("an integer from 0 to 604800").coded(code)
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ impl<'a> Typed<'a> {
         let Text(text) = self
             .command
             .as_ref()
-            .ok_or(WireError::FieldMissing { name: NAME })?;
+            .ok_or_else(|| WireError::FieldMissing { name: NAME.into() })?;
         let wanted = "`Push.AllMemberPush` or `Push.OfflinePush`";
         CallbackCommand::from_name(text).ok_or_else(|| unfit(NAME, wanted, text))
     }
@@ -172,7 +172,7 @@ impl<'a> Typed<'a> {
         let value = require("EventTime", self.at)?;
         if value >= MILLISECONDS_FROM {
             return Err(WireError::Milliseconds {
-                name: "EventTime",
+                name: "EventTime".into(),
                 value,
             });
         }
@@ -194,7 +194,7 @@ fn integer(name: &'static str, raw: Raw<'_>) -> Result<Option<i64>, WireError> {
 }
 
 fn require(name: &'static str, value: Option<i64>) -> Result<i64, WireError> {
-    value.ok_or(WireError::FieldMissing { name })
+    value.ok_or_else(|| WireError::FieldMissing { name: name.into() })
 }
 
 fn channel(platform: i64) -> Result<Channel, WireError> {
@@ -205,11 +205,11 @@ fn channel(platform: i64) -> Result<Channel, WireError> {
 }
 
 fn name<'a>(name: &'static str, text: Option<&'a Text<'_>>) -> Result<&'a str, WireError> {
-    let Text(text) = text.ok_or(WireError::FieldMissing { name })?;
+    let Text(text) = text.ok_or_else(|| WireError::FieldMissing { name: name.into() })?;
     match text.len() {
         0 => Err(unfit(name, "a string that is not empty", "")),
         len if len > NAME_LEN_MAX => Err(WireError::FieldTooLong {
-            name,
+            name: name.into(),
             len,
             len_max: NAME_LEN_MAX,
         }),
@@ -219,8 +219,8 @@ fn name<'a>(name: &'static str, text: Option<&'a Text<'_>>) -> Result<&'a str, W
 
 fn unfit(name: &'static str, wanted: &'static str, value: impl ToString) -> WireError {
     WireError::Field {
-        name,
-        wanted,
+        name: name.into(),
+        wanted: wanted.into(),
         value: value.to_string(),
     }
 }

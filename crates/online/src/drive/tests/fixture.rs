@@ -66,6 +66,7 @@ pub(super) fn message(id: &str) -> Message {
             desc: "Text".to_owned(),
             ext: "{}".to_owned(),
             online_only: false,
+            ..Notification::default()
         },
         accepted_at: ACCEPTED_AT,
         deadline: Second(NOW_S as u32 + 3600),
@@ -126,7 +127,8 @@ async fn accept_task(tasks: &dyn Tasks, id: &str) {
     let limits = AcceptLimits {
         broadcasts_per_day: None,
         day_begins: Second(0),
-        broadcast_gap_s: 0,
+        now_ms: NOW_S * 1000,
+        broadcast_gap_ms: 0,
         open_tasks_max: 10,
     };
     let accepted = tasks.accept_task(&draft, Some(&[0]), &limits).await;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use pushtally_channel::{Channel as _, Outcome, Presence as _, Redeliver};
-use pushtally_model::{AppId, Number, OwnLoss};
+use pushtally_model::{AppId, Number, OwnLoss, Translation};
 use serde_json::json;
 
 use super::fixture::{self, APP, NOW_S, World, message, targets};
-use crate::limits::{QUEUE_LEN_MAX, REDELIVERED_MAX};
+use crate::limits::{FRAME_LEN_MAX, QUEUE_LEN_MAX, REDELIVERED_MAX};
 
 #[tokio::test]
 async fn a_push_is_accepted_by_those_who_took_it_and_gone_for_the_others() {
@@ -34,6 +34,43 @@ async fn a_push_is_accepted_by_those_who_took_it_and_gone_for_the_others() {
     assert_eq!(two.hear().await, push);
     assert_eq!(world.online.send(&message("task-a"), &[]).await, []);
     assert_eq!(world.online.health().pushes, 2);
+}
+
+#[tokio::test]
+async fn everyone_reads_a_push_in_their_language() {
+    let world = World::new().await;
+    let phones = ["phone-1", "phone-2"];
+    let (one, two) = (
+        world.connect(phones[0]).await,
+        world.connect(phones[1]).await,
+    );
+    let mut translated = message("task-a");
+    let translation = |language: &str, title: &str| Translation {
+        language: language.to_owned(),
+        title: title.to_owned(),
+        desc: String::new(),
+    };
+    let too_long = "x".repeat(FRAME_LEN_MAX);
+    translated.notification.translations =
+        vec![translation("zh-hant", "標題"), translation("de", &too_long)];
+    let mut targets = targets([1, 2]);
+    for (languages, titles) in [
+        (["zh-TW", "en"], ["標題", "Title"]),
+        (["de", "zh_Hant"], ["Title", "標題"]),
+    ] {
+        for (target, language) in targets.iter_mut().zip(languages) {
+            language.clone_into(&mut target.language);
+        }
+        let sent = world.online.send(&translated, &targets).await;
+        assert_eq!(sent, [Outcome::Accepted, Outcome::Accepted]);
+        for (client, title) in [&one, &two].into_iter().zip(titles) {
+            let push = client.hear().await;
+            assert_eq!(
+                (&push["title"], &push["desc"]),
+                (&json!(title), &json!("Text"))
+            );
+        }
+    }
 }
 
 #[tokio::test]

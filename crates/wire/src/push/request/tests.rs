@@ -32,14 +32,14 @@ fn refused<T: std::fmt::Debug>(read: Result<T, WireError>, code: Code, text: &st
 fn the_samples_are_read() {
     let sample = include_bytes!("../../../tests/fixtures/push.request.json");
     let expected = PushRequest {
+        selection: None,
         sender: Some("administrator".to_owned()),
         random: 3_674_128,
         data_id: String::new(),
         notification: Notification {
             title: "…".to_owned(),
             desc: "…".to_owned(),
-            ext: String::new(),
-            online_only: false,
+            ..Notification::default()
         },
         life_time_s: None,
     };
@@ -48,35 +48,6 @@ fn the_samples_are_read() {
     let notification = push(online).unwrap().notification;
     assert_eq!(notification.ext, r#"{"entity":{}}"#);
     assert!(notification.online_only && notification.title.is_empty());
-}
-
-#[test]
-fn a_condition_is_refused_and_never_taken_for_everybody() {
-    let sample = include_str!("../../../tests/fixtures/push.tags.request.json");
-    refused(
-        push(sample),
-        Code::Malformed,
-        r#"`Condition` must be absent, null or {} (conditions come with a later release), not `{"TagsOr":["Stock A","Stock B"]}`"#,
-    );
-    for nobody in [
-        "[]",
-        r#"{"TagsOr":[]}"#,
-        r#"{"TagsOr":null}"#,
-        r#""""#,
-        "0",
-        "false",
-    ] {
-        let read = push(&with(&format!(r#","Condition":{nobody}"#)));
-        assert_eq!(read.unwrap_err().code(), Code::Malformed, "{nobody}");
-    }
-    for everybody in ["null", "{}", "{ }", "{\n\t}"] {
-        assert!(
-            push(&with(&format!(r#","Condition":{everybody}"#))).is_ok(),
-            "{everybody}"
-        );
-    }
-    let batch = batch(&to(r#"["b"],"Condition":{"TagsOr":["x"]}"#));
-    assert_eq!(batch.unwrap_err().code(), Code::Malformed);
 }
 
 #[test]
@@ -204,61 +175,7 @@ fn a_life_time_has_at_most_seven_days() {
 }
 
 #[test]
-fn what_a_push_shows_is_checked_field_by_field() {
-    let info = |fields: &str| {
-        push(&format!(
-            r#"{{"MsgRandom":1,"OfflinePushInfo":{{{fields}}}}}"#
-        ))
-    };
-    let check = |fields: &str, expected: &str| {
-        refused(
-            info(fields),
-            Code::Malformed,
-            &format!("`OfflinePushInfo.{expected}"),
-        );
-    };
-    check(r#""PushFlag":2"#, "PushFlag` must be 0 or 1, not `2`");
-    check(
-        r#""PushFlag":"1""#,
-        r#"PushFlag` must be 0 or 1, not `"1"`"#,
-    );
-    check(r#""Title":1"#, "Title` must be a string, not `1`");
-    check(r#""Desc":{}"#, "Desc` must be a string, not `{}`");
-    check(
-        r#""Ext":{"a":1}"#,
-        r#"Ext` must be a string, not `{"a":1}`"#,
-    );
-    check(
-        r#""MultiLanguageContent":{}"#,
-        "MultiLanguageContent` must be an array of objects, not `{}`",
-    );
-    for object in [
-        "AndroidInfo",
-        "ApnsInfo",
-        "HarmonyInfo",
-        "PushTemplateParam",
-    ] {
-        check(
-            &format!(r#""{object}":[]"#),
-            &format!("{object}` must be an object, not `[]`"),
-        );
-    }
-    check(
-        r#""BadgeAddNum":"1""#,
-        r#"BadgeAddNum` must be an integer, not `"1"`"#,
-    );
-    check(
-        r#""BadgeSetNum":1.5"#,
-        "BadgeSetNum` must be an integer, not `1.5`",
-    );
-    let later =
-        "PushTemplateId` must be absent or empty (templates come with a later release), not";
-    check(
-        r#""PushTemplateId":"1400000000-1""#,
-        &format!(r#"{later} `"1400000000-1"`"#),
-    );
-    let sound = r#""PushFlag":null,"Title":null,"AndroidInfo":{"Sound":7},"ApnsInfo":{},"BadgeAddNum":1,"MultiLanguageContent":[],"PushTemplateId":"","More":[1]"#;
-    assert_eq!(info(sound).unwrap().notification, Notification::default());
+fn what_a_push_shows_is_required_unless_there_is_a_message() {
     refused(
         push(r#"{"MsgRandom":1}"#),
         Code::Malformed,
@@ -269,6 +186,81 @@ fn what_a_push_shows_is_checked_field_by_field() {
         Code::Malformed,
         r#"`OfflinePushInfo` must be an object, not `"x"`"#,
     );
+    let shown = |fields: &str| {
+        let notification = push(&format!(r#"{{"MsgRandom":1,{fields}}}"#));
+        let notification = notification.unwrap().notification;
+        (notification.title, notification.desc, notification.ext)
+    };
+    let check = |fields: &str, title: &str, desc: &str, ext: &str| {
+        let expected = (title.to_owned(), desc.to_owned(), ext.to_owned());
+        assert_eq!(shown(fields), expected, "{fields}");
+    };
+    let text = r#""MsgBody":[{"MsgType":"TIMTextElem","MsgContent":{"Text":"hi, beauty"}}]"#;
+    check(text, "", "hi, beauty", "");
+    check(
+        &format!(r#"{text},"OfflinePushInfo":{{"Title":"t"}}"#),
+        "t",
+        "hi, beauty",
+        "",
+    );
+    check(
+        &format!(r#"{text},"OfflinePushInfo":{{"Desc":"d"}}"#),
+        "",
+        "d",
+        "",
+    );
+    let several = r#""MsgBody":[{"MsgType":"TIMFaceElem","MsgContent":{"Index":1}},{"MsgType":"TIMCustomElem","MsgContent":{"Data":"x","Desc":"d","Ext":"e"}},{"MsgType":"TIMTextElem","MsgContent":{"Text":"later"}}]"#;
+    check(several, "", "d", "e");
+    let place = r#""MsgBody":[{"MsgType":"TIMLocationElem","MsgContent":{"Desc":"here","Latitude":29.3,"Longitude":105.7}}]"#;
+    check(place, "", "here", "");
+}
+
+#[test]
+fn a_message_is_an_array_of_elements() {
+    let with_body = |body: &str| push(&with(&format!(r#","MsgBody":{body}"#)));
+    for (body, code, text) in [
+        (
+            "{}",
+            Code::MessageNotArray,
+            "`MsgBody` must be an array of objects, not `{}`",
+        ),
+        (
+            "[]",
+            Code::MessageBad,
+            "`MsgBody` must be an array of at least one element, not `[]`",
+        ),
+        (
+            "[7]",
+            Code::MessageBad,
+            "`MsgBody[0]` must be an object, not `7`",
+        ),
+        (
+            r#"[{"MsgContent":{}}]"#,
+            Code::MessageBad,
+            "`MsgBody[0].MsgType` is missing",
+        ),
+        (
+            r#"[{"MsgType":"TIMTextElem","MsgContent":{}},{"MsgType":"TIMTextElem"}]"#,
+            Code::MessageBad,
+            "`MsgBody[1].MsgContent` is missing",
+        ),
+        (
+            r#"[{"MsgType":"TIMTextElem","MsgContent":{"Text":5}}]"#,
+            Code::MessageBad,
+            "`MsgBody[0].MsgContent.Text` must be a string, not `5`",
+        ),
+    ] {
+        refused(with_body(body), code, text);
+    }
+    assert!(with_body("null").is_ok());
+    refused(
+        push(&with(r#","OnlineOnlyFlag":2"#)),
+        Code::Malformed,
+        "`OnlineOnlyFlag` must be 0 or 1, not `2`",
+    );
+    for flag in ["0", "1", "null"] {
+        assert!(push(&with(&format!(r#","OnlineOnlyFlag":{flag}"#))).is_ok());
+    }
 }
 
 #[test]
@@ -308,6 +300,6 @@ fn bodies_that_are_no_object_have_the_code_of_these_commands() {
     refused(
         push(r#"{"MsgRandom":1,"OfflinePushInfo":{"Title":"a","Title":"b"}}"#),
         Code::Malformed,
-        "a field is given more than once: duplicate field `Title`",
+        "a field is given more than once: duplicate field `OfflinePushInfo.Title`",
     );
 }

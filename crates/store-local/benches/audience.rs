@@ -1,0 +1,298 @@
+//! Importing devices with tags, opening after SIGKILL, evaluating a condition of five tags.
+//!
+//! `cargo bench -p pushtally-store-local --bench audience -- [DEVICES] [DIRECTORY]`. A child process imports, evaluates,
+//! compares with a plain scan of the records, and is killed while it goes on registering; this one opens what it left.
+//! With `open DIRECTORY` only the latter half is run.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark stops at the first surprise, prints and measures time"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pushtally_audience::Audience;
+use pushtally_model::{
+    Account, AppId, Audience as Addressed, Channel, Condition, DeviceFacts, Environment,
+    RegistrationId, Second, Secret, SystemEntropy, Tag, Token, TokenKind,
+};
+use pushtally_store::{Engine, LabelChange, LabelsChanged, Registered, Registration, SecretHash};
+use pushtally_store_local::{LocalEngine, LocalOptions};
+
+const APP: AppId = AppId(1_400_000_000);
+const TAGS: u64 = 1000;
+const TAGS_EACH: u64 = 10;
+/// Devices given to the engine at once.
+const CHUNK: u64 = 2000;
+
+fn main() {
+    let args: Vec<String> = std::env::args().filter(|arg| arg != "--bench").collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        [_, "import", dir, devices] => return import(Path::new(dir), devices.parse().unwrap()),
+        [_, "open", dir] => return reopen(Path::new(dir)),
+        _ => {}
+    }
+    let devices = args.get(1).copied().unwrap_or("200000");
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = args
+        .get(2)
+        .map_or_else(|| scratch.path().join("data"), PathBuf::from);
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["import", dir.to_str().unwrap(), devices])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if line == "kill me" {
+            break;
+        }
+        println!("{line}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    reopen(&dir);
+}
+
+fn open(dir: &Path) -> LocalEngine {
+    LocalEngine::open(dir, LocalOptions::default(), &SystemEntropy).unwrap()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// Imports, measures, then says that it may be killed and goes on registering.
+fn import(dir: &Path, devices: u64) {
+    let engine = open(dir);
+    let ports = engine.engine();
+    runtime().block_on(async {
+        let started = Instant::now();
+        let (mut registering, mut labelling) = (Duration::ZERO, Duration::ZERO);
+        for from in (0..devices).step_by(CHUNK as usize) {
+            let chunk = from..(from + CHUNK).min(devices);
+            let begun = Instant::now();
+            register(&ports, chunk.clone()).await;
+            registering += begun.elapsed();
+            let begun = Instant::now();
+            label(&ports, chunk).await;
+            labelling += begun.elapsed();
+        }
+        let s = started.elapsed().as_secs_f64();
+        println!(
+            "import: {devices} devices with {TAGS_EACH} of {TAGS} tags each in {s:.1} s, {:.0} a second; registering {:.1} s, labelling {:.1} s",
+            devices as f64 / s,
+            registering.as_secs_f64(),
+            labelling.as_secs_f64()
+        );
+        println!("peak memory after the import: {} MiB", peak_mib());
+        evaluate(&ports, "after the import").await;
+        if devices <= 2_000_000 {
+            compare(&ports).await;
+        }
+        println!("peak memory: {} MiB", peak_mib());
+        println!("kill me");
+        for from in (devices..).step_by(64) {
+            register(&ports, from..from + 64).await;
+            label(&ports, from..from + 64).await;
+        }
+    });
+}
+
+fn reopen(dir: &Path) {
+    let started = Instant::now();
+    let engine = open(dir);
+    println!("opened after SIGKILL: {} ms", started.elapsed().as_millis());
+    let ports = engine.engine();
+    runtime().block_on(async {
+        evaluate(&ports, "after opening, cold").await;
+        let started = Instant::now();
+        compare(&ports).await;
+        println!(
+            "compared with a scan of the records in {:.1} s",
+            started.elapsed().as_secs_f64()
+        );
+        let started = Instant::now();
+        let differences = ports.accounts.verify_index(APP).await.unwrap();
+        assert_eq!(differences, [""; 0]);
+        println!("index verified in {:.1} s", started.elapsed().as_secs_f64());
+        evaluate(&ports, "in the end").await;
+        println!("peak memory: {} MiB", peak_mib());
+    });
+    drop(ports);
+    drop(engine);
+    let bytes = std::fs::metadata(dir.join("state.redb")).unwrap().len();
+    println!("state.redb: {} MiB", bytes >> 20);
+}
+
+fn tag(n: u64) -> Tag {
+    Tag::new(format!("tag-{n}")).unwrap()
+}
+
+/// Five tags: frequent and rare ones, with And, Or and Not.
+fn condition() -> Condition {
+    Condition {
+        tags_any: vec![tag(0), tag(40)],
+        tags_all: vec![tag(2), tag(7)],
+        tags_none: vec![tag(1)],
+        ..Condition::default()
+    }
+}
+
+async fn evaluate(ports: &Engine, when: &str) {
+    let audience = Audience::new(ports.devices.clone(), ports.accounts.clone());
+    let addressed = Addressed::Fitting(Box::new(condition()));
+    let mut times = Vec::new();
+    let mut count = 0;
+    for _ in 0..50 {
+        let started = Instant::now();
+        count = audience.count(APP, &addressed).await.unwrap();
+        times.push(started.elapsed().as_secs_f64() * 1000.0);
+    }
+    let first = times[0];
+    times.sort_unstable_by(f64::total_cmp);
+    println!(
+        "a condition of five tags, {when}: {count} devices; first {first:.2} ms, then p50 {:.2} ms, slowest {:.2} ms",
+        times[25], times[48]
+    );
+}
+
+/// The index counts and visits whom a look at each device finds.
+async fn compare(ports: &Engine) {
+    let audience = Audience::new(ports.devices.clone(), ports.accounts.clone());
+    let condition = condition();
+    let mut expected = 0u64;
+    for shard in ports.devices.device_shards(APP).await.unwrap() {
+        let mut names = Vec::new();
+        let mut visit = |device: pushtally_model::Device| {
+            names.extend(device.account);
+            ControlFlow::Continue(())
+        };
+        let visited = ports.devices.visit_shard(APP, shard, &mut visit).await;
+        visited.unwrap();
+        for labelled in ports.accounts.labels_of(APP, &names).await.unwrap() {
+            expected += u64::from(condition.fits(&labelled.unwrap().labels));
+        }
+    }
+    let addressed = Addressed::Fitting(Box::new(condition));
+    let counted = audience.count(APP, &addressed).await.unwrap();
+    assert_eq!(counted, expected, "the index counts whom a scan finds");
+    let started = Instant::now();
+    let mut visited = 0;
+    let mut visit = |_| {
+        visited += 1;
+        ControlFlow::Continue(())
+    };
+    let all = audience.evaluate(APP, None, &addressed, &mut visit).await;
+    all.unwrap();
+    assert_eq!(visited, expected);
+    println!(
+        "equal to a scan: {counted} devices, visited in {} ms",
+        started.elapsed().as_millis()
+    );
+}
+
+async fn register(ports: &Engine, range: std::ops::Range<u64>) {
+    let registrations: Vec<Registration> = range.map(registration).collect();
+    let answers = ports
+        .devices
+        .register_devices(APP, &registrations, u64::MAX)
+        .await
+        .unwrap();
+    let new = |answer: &Registered| matches!(answer, Registered::New { .. });
+    assert!(answers.iter().all(new));
+}
+
+async fn label(ports: &Engine, range: std::ops::Range<u64>) {
+    let changes: Vec<(Account, LabelChange)> = range
+        .map(|n| (account(n), LabelChange::ReplaceTags(tags(n))))
+        .collect();
+    let answers = ports.accounts.change_labels(APP, &changes).await.unwrap();
+    assert!(answers.iter().all(|answer| *answer == LabelsChanged::Done));
+}
+
+fn mixed(n: u64) -> u64 {
+    let a = (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let b = (a ^ (a >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    b ^ (b >> 31)
+}
+
+/// Zipf: the tag of rank r is as frequent as 1 / (r + 1), about.
+fn tags(n: u64) -> std::collections::BTreeSet<Tag> {
+    let mut found = std::collections::BTreeSet::new();
+    let mut draw = 0;
+    while (found.len() as u64) < TAGS_EACH {
+        let unit = mixed(n * 64 + draw) as f64 / u64::MAX as f64;
+        let rank = ((TAGS + 1) as f64).powf(unit) as u64 - 1;
+        found.insert(tag(rank.min(TAGS - 1)));
+        draw += 1;
+    }
+    found
+}
+
+fn account(n: u64) -> Account {
+    Account::new(format!("user{n}")).unwrap()
+}
+
+/// Like a phone's: a UUID, an account, an APNs token; the UUIDs in no order.
+fn registration(n: u64) -> Registration {
+    let (a, b) = (mixed(n), mixed(!n));
+    let id = format!(
+        "{:08X}-{:04X}-4{:03X}-A{:03X}-{:012X}",
+        a >> 32,
+        a & 0xFFFF,
+        b >> 52,
+        (b >> 40) & 0xFFF,
+        (b & 0xFFFF_0000) << 16 | n & 0xFFFF_FFFF
+    );
+    let token = Token {
+        channel: Channel::Apns,
+        kind: TokenKind::Alert,
+        value: Secret::new(format!("{a:016x}{b:016x}{:016x}{n:016x}", a ^ b)),
+        cert_id: 11_345,
+        environment: Environment::Production,
+    };
+    let mut secret = [0; 32];
+    secret[..8].copy_from_slice(&b.to_be_bytes());
+    Registration {
+        registration_id: RegistrationId::new(id).unwrap(),
+        account: Some(account(n)),
+        secret: SecretHash(secret),
+        facts: DeviceFacts {
+            tokens: vec![token],
+            model: "iPhone17,1".to_owned(),
+            system: "iOS".to_owned(),
+            system_version: "26.1".to_owned(),
+            app_version: "3.2.0".to_owned(),
+            sdk_version: "1.0.0".to_owned(),
+            language: "zh-Hans".to_owned(),
+            ..DeviceFacts::default()
+        },
+        at: Second(1_764_136_800),
+    }
+}
+
+/// The most memory that this process has had (VmHWM).
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kib: u64 = line
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    kib / 1024
+}

@@ -1,0 +1,138 @@
+//! The port of accounts over the store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pushtally_model::{Account, AppId, AttributeNames, Second};
+use pushtally_store::{
+    AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,
+    NamesChanged, Slots, StoreError,
+};
+use redb::ReadTransaction;
+
+use super::super::index::{self, Index, Loaded};
+use super::super::tables::{ACCOUNTS, ATTRIBUTE_NAMES, ActError, LABELS, PHONES};
+use super::super::writer::Outcome;
+use super::super::{DIFFERENCES_MAX, DIRECT_LEN_MAX, State, labels};
+use super::of_devices;
+
+fn labelled(
+    read: &ReadTransaction,
+    app: AppId,
+    names: &[Account],
+) -> Result<Vec<Option<Labelled>>, ActError> {
+    let (accounts, phones) = (read.open_table(ACCOUNTS)?, read.open_table(PHONES)?);
+    let table = read.open_table(LABELS)?;
+    let found = names
+        .iter()
+        .map(|name| labels::labelled(&accounts, &phones, &table, app, name));
+    found.collect()
+}
+
+#[async_trait]
+impl Accounts for State {
+    async fn import_accounts(
+        &self,
+        app: AppId,
+        accounts: &[Account],
+        _at: Second,
+    ) -> Result<(), StoreError> {
+        let done = self.act_on_all(app, accounts, |tables, _, app, account: &Account| {
+            labels::import(tables, app, account)
+        });
+        done.await.map(drop)
+    }
+
+    async fn delete_accounts(
+        &self,
+        app: AppId,
+        accounts: &[Account],
+    ) -> Result<Vec<AccountDeleted>, StoreError> {
+        self.act_on_all(app, accounts, |tables, _, app, account: &Account| {
+            labels::delete(tables, app, account)
+        })
+        .await
+    }
+
+    async fn attribute_names(&self, app: AppId) -> Result<AttributeNames, StoreError> {
+        self.read(|read| labels::attribute_names(&read.open_table(ATTRIBUTE_NAMES)?, app))
+    }
+
+    async fn name_attributes(
+        &self,
+        app: AppId,
+        naming: &AttributeNaming,
+    ) -> Result<NamesChanged, StoreError> {
+        let naming = naming.clone();
+        self.act(of_devices(app), move |tables, _| {
+            labels::name_attributes(tables, app, &naming).map(Outcome::of)
+        })
+        .await
+    }
+
+    async fn change_labels(
+        &self,
+        app: AppId,
+        changes: &[(Account, LabelChange)],
+    ) -> Result<Vec<LabelsChanged>, StoreError> {
+        self.act_on_all(
+            app,
+            changes,
+            |tables, _, app, change: &(Account, LabelChange)| {
+                labels::change(tables, app, &change.0, &change.1)
+            },
+        )
+        .await
+    }
+
+    async fn labels_of(
+        &self,
+        app: AppId,
+        names: &[Account],
+    ) -> Result<Vec<Option<Labelled>>, StoreError> {
+        if names.len() <= DIRECT_LEN_MAX {
+            return self.read(|read| labelled(read, app, names));
+        }
+        let names = names.to_vec();
+        self.read_apart(move |read| labelled(read, app, &names))
+            .await
+    }
+
+    /// Pages that are in memory are read on the caller's thread, others where blocking is allowed.
+    async fn read_index(
+        &self,
+        app: AppId,
+        shard: u16,
+        keys: &[IndexKey],
+    ) -> Result<Vec<Arc<Slots>>, StoreError> {
+        self.database.require_open()?;
+        let mut loaded = Loaded::default();
+        loop {
+            let index = self.database.index();
+            let missing = match index.read(app, shard, keys, &mut loaded) {
+                Ok(found) => return Ok(found),
+                Err(missing) => missing,
+            };
+            let load = move |read: &ReadTransaction| {
+                Index::load(read, app, shard, missing, &mut loaded)?;
+                Ok(loaded)
+            };
+            loaded = self.read_apart(load).await?;
+        }
+    }
+
+    async fn verify_index(&self, app: AppId) -> Result<Vec<String>, StoreError> {
+        let database = Arc::clone(&self.database);
+        let compare = move || {
+            let mut moment = || database.moment().map_err(ActError::from);
+            let compared = index::verify(&mut moment, app, DIFFERENCES_MAX);
+            compared.map_err(|error| database.read_error(error))
+        };
+        match tokio::task::spawn_blocking(compare).await {
+            Ok(answer) => answer,
+            Err(error) => Err(StoreError::Io {
+                what: format!("comparing the index stopped: {error}"),
+            }),
+        }
+    }
+}
