@@ -1,8 +1,9 @@
 //! Importing devices with tags, opening after SIGKILL, evaluating a condition of five tags.
 //!
 //! `cargo bench -p pushtally-store-local --bench audience -- [DEVICES] [DIRECTORY]`. A child process imports, evaluates,
-//! compares with a plain scan of the records, and is killed while it goes on registering; this one opens what it left.
-//! With `open DIRECTORY` only the latter half is run.
+//! compares with a plain scan of the records (up to two million), and is killed while it goes on registering; this one
+//! opens what it left and compares. `import DIRECTORY DEVICES` and `open DIRECTORY` run one half; an import that was
+//! interrupted goes on.
 
 #![allow(
     clippy::unwrap_used,
@@ -80,7 +81,9 @@ fn import(dir: &Path, devices: u64) {
     runtime().block_on(async {
         let started = Instant::now();
         let (mut registering, mut labelling) = (Duration::ZERO, Duration::ZERO);
-        for from in (0..devices).step_by(CHUNK as usize) {
+        // A directory that an import was interrupted in is filled further.
+        let begin = ports.devices.count_devices(APP).await.unwrap();
+        for from in (begin..devices).step_by(CHUNK as usize) {
             let chunk = from..(from + CHUNK).min(devices);
             let begun = Instant::now();
             register(&ports, chunk.clone()).await;
@@ -91,8 +94,8 @@ fn import(dir: &Path, devices: u64) {
         }
         let s = started.elapsed().as_secs_f64();
         println!(
-            "import: {devices} devices with {TAGS_EACH} of {TAGS} tags each in {s:.1} s, {:.0} a second; registering {:.1} s, labelling {:.1} s",
-            devices as f64 / s,
+            "import: {begin} to {devices} devices with {TAGS_EACH} of {TAGS} tags each in {s:.1} s, {:.0} a second; registering {:.1} s, labelling {:.1} s",
+            devices.saturating_sub(begin) as f64 / s,
             registering.as_secs_f64(),
             labelling.as_secs_f64()
         );
@@ -103,7 +106,8 @@ fn import(dir: &Path, devices: u64) {
         }
         println!("peak memory: {} MiB", peak_mib());
         println!("kill me");
-        for from in (devices..).step_by(64) {
+        let begin = ports.devices.count_devices(APP).await.unwrap();
+        for from in (begin..).step_by(64) {
             register(&ports, from..from + 64).await;
             label(&ports, from..from + 64).await;
         }

@@ -221,13 +221,13 @@ impl State {
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Has the same done for each of many, in as many acts as their changes need; answers in their order. After an error
-    /// it may be done for the first of them.
+    /// Has the same done for each of many, in as many acts as their changes need; answers in their order. `run` answers
+    /// for at least the first of a part. After an error it may be done for the first of them.
     async fn act_on_all<T: Clone + Send + Sync + 'static, R: Send + 'static>(
         &self,
         app: AppId,
         all: &[T],
-        each: impl Fn(&mut Tables<'_>, &mut Numbers, AppId, &T) -> Result<R, ActError>
+        run: impl Fn(&mut Tables<'_>, &mut Numbers, &[T]) -> Result<Vec<R>, ActError>
         + Copy
         + Send
         + 'static,
@@ -237,14 +237,7 @@ impl State {
             let rest = all.iter().skip(answers.len());
             let part: Vec<T> = rest.take(BULK_LEN).cloned().collect();
             let act = self.act(ports::of_devices(app), move |tables, numbers| {
-                let mut done = Vec::with_capacity(part.len());
-                for one in &part {
-                    done.push(each(tables, numbers, app, one)?);
-                    if tables.apps.changes_len() >= FRAME_LEN_MAX {
-                        break;
-                    }
-                }
-                Ok(Outcome::of(done))
+                run(tables, numbers, &part).map(Outcome::of)
             });
             answers.extend(act.await?);
         }
@@ -270,6 +263,22 @@ impl Drop for State {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Does the same for each of a part, until the changes of the transaction are enough for a frame.
+fn until_full<T, R>(
+    tables: &mut Tables<'_>,
+    part: &[T],
+    mut each: impl FnMut(&mut Tables<'_>, &T) -> Result<R, ActError>,
+) -> Result<Vec<R>, ActError> {
+    let mut done = Vec::with_capacity(part.len());
+    for one in part {
+        done.push(each(tables, one)?);
+        if tables.apps.changes_len() >= FRAME_LEN_MAX {
+            break;
+        }
+    }
+    Ok(done)
 }
 
 /// A moment of the store.

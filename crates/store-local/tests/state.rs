@@ -22,7 +22,8 @@ use std::process::{Command, Stdio};
 use history::{APP, draft, register, rid, secret};
 use pushtally_model::{FixedEntropy, Number, Route, TaskState};
 use pushtally_store::{
-    AcceptLimits, Accepted, AuditEntry, Claim, Engine, Names, Recipient, Registered, TaskSeq,
+    AcceptLimits, Accepted, AuditEntry, Claim, Engine, IndexKey, Names, Recipient, Registered,
+    TaskSeq,
 };
 use pushtally_store_local::{LocalEngine, LocalOptions, restore};
 
@@ -53,6 +54,7 @@ async fn child_that_acts_until_it_is_killed() {
         let Registered::New { number, .. } = register(&ports, n, None).await else {
             panic!("each is new");
         };
+        index::label(&ports, rid(n).as_str(), [labelled::tag(0)]).await;
         let accepted = ports
             .tasks
             .accept_task(&draft(n), None, &NO_LIMITS)
@@ -124,6 +126,9 @@ async fn acknowledged_acts_survive_sigkill() {
             assert_eq!(ports.tasks.jobs_left(task.seq).await.unwrap(), 1);
             assert!(numbers.insert(number));
         }
+        index::agree(&ports).await;
+        let labelled = index::count(&ports, 0, IndexKey::Tag(labelled::tag(0))).await;
+        assert!(labelled >= acknowledged.len() as u64, "{labelled}");
         let mut claimed = 0;
         while ports
             .tasks

@@ -1,6 +1,6 @@
 //! Acts on accounts and their labels, within a transaction. Each looks at everything before it writes anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pushtally_model::{
     Account, AccountKind, AppId, AttributeNames, Labels, Number, RegistrationId, Tag,
@@ -97,109 +97,132 @@ pub(super) fn name_attributes(
     }
 }
 
-pub(super) fn change(
-    tables: &mut Tables<'_>,
+/// Who has the tags of an app, as far as an act asks; what it changes is written once, in the end.
+#[derive(Debug)]
+pub(super) struct TagUses {
     app: AppId,
-    name: &Account,
-    change: &LabelChange,
-) -> Result<LabelsChanged, ActError> {
-    let Some(kind) = kind_of(&*tables.accounts, &*tables.phones, app, name)? else {
-        return Ok(LabelsChanged::UnknownAccount);
-    };
-    let labels = labels_of(&*tables.labels, app, kind, name.as_str())?;
-    let mut uses = BTreeMap::new();
-    let mut of_app = None;
-    for tag in tags_moved(&labels, change) {
-        let used: Option<TagUse> = row("tags", &*tables.tags, tag_key(app, &tag).as_slice())?;
-        match used {
-            Some(used) => drop(uses.insert(tag, used)),
-            // Only a tag that is new to the app asks how many there are.
-            None if of_app.is_none() => of_app = Some(count_tags(tables, app)?),
-            None => {}
+    known: BTreeMap<Tag, Option<TagUse>>,
+    changed: BTreeSet<Tag>,
+    /// How many tags the accounts of the app have.
+    tags: Option<usize>,
+}
+
+impl TagUses {
+    pub(super) const fn of(app: AppId) -> Self {
+        Self {
+            app,
+            known: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            tags: None,
         }
     }
-    let known = Known {
-        names: &attribute_names(&*tables.attribute_names, app)?,
-        uses: &uses,
-        tags_of_app: of_app.unwrap_or_default(),
-    };
-    match plan_labels(&known, kind, &labels, change) {
-        LabelPlan::Answer(answer) => Ok(answer),
-        LabelPlan::Change(after) => {
-            Relabelling::new(app, kind, name, &labels, &after, &uses)?.write(tables)?;
-            Ok(LabelsChanged::Done)
+
+    fn get(&mut self, tables: &Tables<'_>, tag: &Tag) -> Result<Option<TagUse>, ActError> {
+        if let Some(known) = self.known.get(tag) {
+            return Ok(*known);
         }
+        let key = tag_key(self.app, tag);
+        let used = row("tags", &*tables.tags, key.as_slice())?;
+        self.known.insert(tag.clone(), used);
+        Ok(used)
     }
-}
 
-fn count_tags(tables: &Tables<'_>, app: AppId) -> Result<usize, ActError> {
-    let (from, to) = keys_of_app(app);
-    let mut count = 0;
-    for row in tables.tags.range(from.as_slice()..to.as_slice())? {
-        row?;
-        count += 1;
+    /// How many tags there are: read before the first of them changes, counted from then on.
+    fn tags(&mut self, tables: &Tables<'_>) -> Result<usize, ActError> {
+        if let Some(tags) = self.tags {
+            return Ok(tags);
+        }
+        let (from, to) = keys_of_app(self.app);
+        let mut tags = 0;
+        for row in tables.tags.range(from.as_slice()..to.as_slice())? {
+            row?;
+            tags += 1;
+        }
+        self.tags = Some(tags);
+        Ok(tags)
     }
-    Ok(count)
-}
 
-/// An account's labels, and who has each tag that it gets or loses: all rows are ready before the first is written.
-struct Relabelling {
-    labels: (Vec<u8>, Option<Vec<u8>>),
-    tags: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-}
-
-impl Relabelling {
-    /// `uses` has every tag that the account had and has no more.
-    fn new(
-        app: AppId,
-        kind: AccountKind,
-        name: &Account,
-        before: &Labels,
-        after: &Labels,
-        uses: &BTreeMap<Tag, TagUse>,
-    ) -> Result<Self, ActError> {
-        let none = TagUse { kind, accounts: 0 };
-        let mut tags = Vec::new();
+    /// The account comes to the tags that it gets and leaves those that it loses.
+    fn move_account(&mut self, kind: AccountKind, before: &Labels, after: &Labels) {
+        let tags = self.tags.get_or_insert_default();
         for tag in before.tags.symmetric_difference(&after.tags) {
-            let used = uses.get(tag).copied().unwrap_or(none);
+            let known = self.known.entry(tag.clone()).or_default();
+            let accounts = known.map_or(0, |used| used.accounts);
             let accounts = if after.tags.contains(tag) {
-                used.accounts + 1
+                accounts + 1
             } else {
-                used.accounts.saturating_sub(1)
+                accounts.saturating_sub(1)
             };
-            let used = (accounts > 0).then_some(TagUse { accounts, ..used });
-            let used = used.map(|used| encode("tags", &used)).transpose()?;
-            tags.push((tag_key(app, tag), used));
+            let used = TagUse {
+                kind: known.map_or(kind, |used| used.kind),
+                accounts,
+            };
+            let used = (accounts > 0).then_some(used);
+            *tags += usize::from(used.is_some());
+            *tags = tags.saturating_sub(usize::from(known.is_some()));
+            *known = used;
+            self.changed.insert(tag.clone());
         }
-        let any = *after != Labels::default();
-        let labels = any.then(|| encode("labels", after)).transpose()?;
-        Ok(Self {
-            labels: (labels_key(app, kind, name.as_str()), labels),
-            tags,
-        })
     }
 
-    fn write(&self, tables: &mut Tables<'_>) -> Result<(), redb::Error> {
-        for (key, used) in &self.tags {
-            match used {
-                Some(used) => tables.tags.insert(key.as_slice(), used.as_slice())?,
+    pub(super) fn write(self, tables: &mut Tables<'_>) -> Result<(), ActError> {
+        for tag in self.changed {
+            let key = tag_key(self.app, &tag);
+            match self.known.get(&tag).copied().flatten() {
+                Some(used) => {
+                    let used = encode("tags", &used)?;
+                    tables.tags.insert(key.as_slice(), used.as_slice())?;
+                }
                 None => tables.tags.remove(key.as_slice())?,
             }
-        }
-        let (key, labels) = &self.labels;
-        match labels {
-            Some(labels) => tables.labels.insert(key.as_slice(), labels.as_slice())?,
-            None => tables.labels.remove(key.as_slice())?,
         }
         Ok(())
     }
 }
 
+pub(super) fn change(
+    tables: &mut Tables<'_>,
+    uses: &mut TagUses,
+    (name, change): &(Account, LabelChange),
+) -> Result<LabelsChanged, ActError> {
+    let app = uses.app;
+    let Some(kind) = kind_of(&*tables.accounts, &*tables.phones, app, name)? else {
+        return Ok(LabelsChanged::UnknownAccount);
+    };
+    let labels = labels_of(&*tables.labels, app, kind, name.as_str())?;
+    let mut moved = BTreeMap::new();
+    for tag in tags_moved(&labels, change) {
+        if let Some(used) = uses.get(tables, &tag)? {
+            moved.insert(tag, used);
+        }
+    }
+    let known = Known {
+        names: &attribute_names(&*tables.attribute_names, app)?,
+        uses: &moved,
+        tags_of_app: uses.tags(tables)?,
+    };
+    match plan_labels(&known, kind, &labels, change) {
+        LabelPlan::Answer(answer) => Ok(answer),
+        LabelPlan::Change(after) => {
+            let row = Some(&after).filter(|after| **after != Labels::default());
+            let row = row.map(|after| encode("labels", after)).transpose()?;
+            uses.move_account(kind, &labels, &after);
+            let key = labels_key(app, kind, name.as_str());
+            match row {
+                Some(row) => tables.labels.insert(key.as_slice(), row.as_slice())?,
+                None => tables.labels.remove(key.as_slice())?,
+            }
+            Ok(LabelsChanged::Done)
+        }
+    }
+}
+
 pub(super) fn delete(
     tables: &mut Tables<'_>,
-    app: AppId,
+    uses: &mut TagUses,
     account: &Account,
 ) -> Result<AccountDeleted, ActError> {
+    let app = uses.app;
     let mark = account_key(app, account, KNOWN);
     if tables.accounts.get(mark.as_slice())?.is_none() {
         return Ok(AccountDeleted::Unknown);
@@ -210,14 +233,10 @@ pub(super) fn delete(
     let counts = encode("apps", &counts)?;
     let (phones, gone) = devices_that_go(tables, app, &numbers)?;
     let before = labels_of(&*tables.labels, app, AccountKind::User, account.as_str())?;
-    let mut uses = BTreeMap::new();
     for tag in &before.tags {
-        if let Some(used) = row("tags", &*tables.tags, tag_key(app, tag).as_slice())? {
-            uses.insert(tag.clone(), used);
-        }
+        uses.get(tables, tag)?;
     }
-    let after = Labels::default();
-    let labels = Relabelling::new(app, AccountKind::User, account, &before, &after, &uses)?;
+    uses.tags(tables)?;
 
     for gone in gone {
         gone.write(tables)?;
@@ -225,8 +244,10 @@ pub(super) fn delete(
     for (key, phone) in phones {
         tables.phones.insert(key.as_slice(), phone.as_slice())?;
     }
-    if before != after {
-        labels.write(tables)?;
+    if before != Labels::default() {
+        uses.move_account(AccountKind::User, &before, &Labels::default());
+        let key = labels_key(app, AccountKind::User, account.as_str());
+        tables.labels.remove(key.as_slice())?;
     }
     tables.accounts.remove(mark.as_slice())?;
     if !numbers.is_empty() {

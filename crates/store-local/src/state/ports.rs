@@ -19,13 +19,12 @@ use pushtally_store::{
 };
 use redb::{ReadOnlyTable, ReadTransaction};
 
-use super::numbers::Numbers;
 use super::tables::{
-    ACCOUNTS, APP_TASKS, APPS, ActError, Bytes, DEVICES, KNOWN, PHONES, TASK_IDS, TASKS, Tables,
+    ACCOUNTS, APP_TASKS, APPS, ActError, Bytes, DEVICES, KNOWN, PHONES, TASK_IDS, TASKS,
     account_key, decode,
 };
 use super::writer::Class;
-use super::{DIRECT_LEN_MAX, State, VISIT_LEN, audit, devices, tasks};
+use super::{DIRECT_LEN_MAX, State, VISIT_LEN, audit, devices, tasks, until_full};
 
 pub(super) const fn of_devices(app: AppId) -> (Class, AppId) {
     (Class::Devices, app)
@@ -103,14 +102,13 @@ impl Devices for State {
         registrations: &[Registration],
         devices_max: u64,
     ) -> Result<Vec<Registered>, StoreError> {
-        let each = move |tables: &mut Tables<'_>,
-                         numbers: &mut Numbers,
-                         app: AppId,
-                         registration: &Registration| {
-            let done = devices::register(tables, numbers, app, registration, devices_max)?;
-            Ok(done.into_answer())
-        };
-        self.act_on_all(app, registrations, each).await
+        self.act_on_all(app, registrations, move |tables, numbers, part| {
+            until_full(tables, part, |tables, registration| {
+                let done = devices::register(tables, numbers, app, registration, devices_max)?;
+                Ok(done.into_answer())
+            })
+        })
+        .await
     }
 
     async fn update_device(

@@ -8,19 +8,19 @@ use crate::history::{APP, register, rid, secret};
 use crate::labelled::tag;
 use crate::open;
 
-async fn count(ports: &Engine, shard: u16, key: IndexKey) -> u64 {
+pub(crate) async fn count(ports: &Engine, shard: u16, key: IndexKey) -> u64 {
     let read = ports.accounts.read_index(APP, shard, &[key]).await;
     read.unwrap()[0].len()
 }
 
-async fn label(ports: &Engine, name: &str, tags: impl IntoIterator<Item = Tag>) {
+pub(crate) async fn label(ports: &Engine, name: &str, tags: impl IntoIterator<Item = Tag>) {
     let change = LabelChange::AddTags(tags.into_iter().collect());
     let changes = [(Account::new(name).unwrap(), change)];
     let changed = ports.accounts.change_labels(APP, &changes).await.unwrap();
     assert_eq!(changed, [LabelsChanged::Done]);
 }
 
-async fn agree(ports: &Engine) {
+pub(crate) async fn agree(ports: &Engine) {
     let differences = ports.accounts.verify_index(APP).await.unwrap();
     assert_eq!(differences, [""; 0]);
 }

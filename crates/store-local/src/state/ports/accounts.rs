@@ -11,9 +11,10 @@ use pushtally_store::{
 use redb::ReadTransaction;
 
 use super::super::index::{self, Index, Loaded};
-use super::super::tables::{ACCOUNTS, ATTRIBUTE_NAMES, ActError, LABELS, PHONES};
+use super::super::labels::TagUses;
+use super::super::tables::{ACCOUNTS, ATTRIBUTE_NAMES, ActError, LABELS, PHONES, Tables};
 use super::super::writer::Outcome;
-use super::super::{DIFFERENCES_MAX, DIRECT_LEN_MAX, State, labels};
+use super::super::{DIFFERENCES_MAX, DIRECT_LEN_MAX, State, labels, until_full};
 use super::of_devices;
 
 fn labelled(
@@ -29,6 +30,20 @@ fn labelled(
     found.collect()
 }
 
+/// Does the same for each; who has which tag is written once, in the end.
+fn with_uses<T, R>(
+    tables: &mut Tables<'_>,
+    app: AppId,
+    part: &[T],
+    each: impl Fn(&mut Tables<'_>, &mut TagUses, &T) -> Result<R, ActError>,
+) -> Result<Vec<R>, ActError> {
+    let mut uses = TagUses::of(app);
+    let done = until_full(tables, part, |tables, one| each(tables, &mut uses, one));
+    // Also after an error: those before it are done.
+    uses.write(tables)?;
+    done
+}
+
 #[async_trait]
 impl Accounts for State {
     async fn import_accounts(
@@ -37,8 +52,10 @@ impl Accounts for State {
         accounts: &[Account],
         _at: Second,
     ) -> Result<(), StoreError> {
-        let done = self.act_on_all(app, accounts, |tables, _, app, account: &Account| {
-            labels::import(tables, app, account)
+        let done = self.act_on_all(app, accounts, move |tables, _, part| {
+            until_full(tables, part, |tables, account| {
+                labels::import(tables, app, account)
+            })
         });
         done.await.map(drop)
     }
@@ -48,8 +65,8 @@ impl Accounts for State {
         app: AppId,
         accounts: &[Account],
     ) -> Result<Vec<AccountDeleted>, StoreError> {
-        self.act_on_all(app, accounts, |tables, _, app, account: &Account| {
-            labels::delete(tables, app, account)
+        self.act_on_all(app, accounts, move |tables, _, part| {
+            with_uses(tables, app, part, labels::delete)
         })
         .await
     }
@@ -75,13 +92,9 @@ impl Accounts for State {
         app: AppId,
         changes: &[(Account, LabelChange)],
     ) -> Result<Vec<LabelsChanged>, StoreError> {
-        self.act_on_all(
-            app,
-            changes,
-            |tables, _, app, change: &(Account, LabelChange)| {
-                labels::change(tables, app, &change.0, &change.1)
-            },
-        )
+        self.act_on_all(app, changes, move |tables, _, part| {
+            with_uses(tables, app, part, labels::change)
+        })
         .await
     }
 
