@@ -83,7 +83,7 @@ impl Naive {
                     true => "Imported",
                     false => "NotImported",
                 };
-                let row = |name: &&str| json!({"UserID": name, "ResultCode": 0, "ResultInfo": "", "AccountStatus": status(*name)});
+                let row = |name: &&str| json!({"UserID": name, "ResultCode": 0, "ResultInfo": "", "AccountStatus": status(name)});
                 Answer::Fields(json!({ "ResultItem": names.iter().map(row).collect::<Vec<_>>() }))
             }
             Act::SetNames(naming) => self.set_names(naming),
