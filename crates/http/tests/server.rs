@@ -24,8 +24,12 @@ mod conditions;
 mod connections;
 #[path = "server/events.rs"]
 mod events;
+#[path = "server/histories.rs"]
+mod histories;
 #[path = "server/labels.rs"]
 mod labels;
+#[path = "server/naive.rs"]
+mod naive;
 #[path = "server/online.rs"]
 mod online;
 #[path = "server/operations.rs"]

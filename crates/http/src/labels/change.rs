@@ -99,13 +99,13 @@ pub(crate) async fn clear_all_tags(
 /// An attribute that the app has not named is a mistake of the whole call, before anything of it is done.
 async fn require_attributes(
     call: &Call,
-    mut names: impl Iterator<Item = &AttributeName>,
+    names: impl Iterator<Item = &AttributeName>,
 ) -> Result<(), Refusal> {
     let known = call.state.accounts.attribute_names(call.app()).await?;
-    let check = |name| label::attribute_index(name, &known).map(drop);
-    names
-        .try_for_each(|name| check(name))
-        .map_err(Refusal::from)
+    for name in names {
+        label::attribute_index(name, &known)?;
+    }
+    Ok(())
 }
 
 /// Does each account's change, in the order of the call.
