@@ -28,7 +28,9 @@ pub use label::{
     AccountKind, AttributeIndex, AttributeName, AttributeNames, AttributeValue, Condition, Labels,
     Tag,
 };
-pub use push::{Audience, Notification, OwnLoss, TaskDraft, TaskKind, TaskState, Urgency};
+pub use push::{
+    Audience, Notification, OwnLoss, Revocation, TaskDraft, TaskKind, TaskState, Urgency,
+};
 pub use secret::Secret;
 pub use time::{Clock, ManualClock, Second, SystemClock};
 pub use window::{Window, WindowError};

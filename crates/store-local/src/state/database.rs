@@ -22,7 +22,7 @@ use crate::error::LocalError;
 use crate::segments::SegmentLog;
 
 /// The newest form of the tables that this release reads, and the one that it writes.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// An open database, or why there is none.
 pub(super) struct StateDatabase {
@@ -254,14 +254,15 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
         .get("format")?
         .map(|found| found.value());
     match known {
-        Some(_) => write.abort()?,
-        None => {
+        Some(known) if known >= FORMAT => write.abort()?,
+        // A file of an earlier release lacks the tables that came later.
+        Some(_) | None => {
             Tables::open(&write, &Changes::default())?;
             write.open_table(META)?.insert("format", FORMAT)?;
             write.commit()?;
         }
     }
-    Ok(known.unwrap_or(FORMAT))
+    Ok(known.unwrap_or(FORMAT).max(FORMAT))
 }
 
 /// The last frame of the log that a transaction's tables have.

@@ -6,8 +6,8 @@
 
 use pushtally_model::{
     Account, AppId, Audience, Channel, Device, DeviceFacts, Environment, Notification, Number,
-    Permission, RegistrationId, Second, Secret, TaskDraft, TaskId, TaskKind, TaskState, Token,
-    TokenKind, Urgency,
+    Permission, RegistrationId, Revocation, Second, Secret, TaskDraft, TaskId, TaskKind, TaskState,
+    Token, TokenKind, Urgency,
 };
 use pushtally_store::{AuditEntry, Phone, SecretHash, StoredTask, TaskSeq};
 use serde::{Deserialize, Serialize};
@@ -370,9 +370,50 @@ impl Row for StoredTask {
                 0 => TaskState::Running,
                 1 => TaskState::Paused,
                 2 => TaskState::Cancelled,
+                3 => TaskState::Revoked,
                 value => return Err(unknown("state", value)),
             },
             done_at: row.done_at.map(Second),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct InsteadV1<'a> {
+    title: &'a str,
+    desc: &'a str,
+    ext: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RevocationV1<'a> {
+    at: u32,
+    #[serde(borrow)]
+    instead: Option<InsteadV1<'a>>,
+}
+
+impl Row for Revocation {
+    fn encode(&self) -> Result<Vec<u8>, RowError> {
+        write(&RevocationV1 {
+            at: self.at.0,
+            instead: self.instead.as_ref().map(|instead| InsteadV1 {
+                title: &instead.title,
+                desc: &instead.desc,
+                ext: &instead.ext,
+            }),
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RowError> {
+        let row: RevocationV1<'_> = read(bytes)?;
+        Ok(Self {
+            at: Second(row.at),
+            instead: row.instead.map(|instead| Notification {
+                title: instead.title.to_owned(),
+                desc: instead.desc.to_owned(),
+                ext: instead.ext.to_owned(),
+                ..Notification::default()
+            }),
         })
     }
 }

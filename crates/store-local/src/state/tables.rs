@@ -95,6 +95,8 @@ tables! {
     11 audit, AUDIT, u64, Bytes;
     /// Places of an app's entries.
     12 app_audit, APP_AUDIT, (u32, u64), ();
+    /// How revoked tasks were, by place.
+    20 revocations, REVOCATIONS, u64, Bytes;
 }
 
 /// Rows copied in one transaction: bounds the memory of a backup.

@@ -366,7 +366,7 @@ async fn a_newer_form_is_refused() {
     write
         .open_table(tables::META)
         .unwrap()
-        .insert("format", 2)
+        .insert("format", 3)
         .unwrap();
     write.commit().unwrap();
     drop(state);
@@ -375,8 +375,8 @@ async fn a_newer_form_is_refused() {
         matches!(
             refused,
             LocalError::NewerVersion {
-                found: 2,
-                known: 1,
+                found: 3,
+                known: 2,
                 ..
             }
         ),
