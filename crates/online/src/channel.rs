@@ -1,10 +1,11 @@
 //! The gateway as a channel, and as who knows who is connected.
 
 use async_trait::async_trait;
-use pushtally_channel::{Attention, Channel, Message, Outcome, Presence, Target};
+use pushtally_channel::{Attention, Channel, Message, Outcome, Presence, Revoked, Target};
 use pushtally_model::{AppId, Number};
 
 use crate::collector::Collector;
+use crate::health::count;
 use crate::limits::{FRAME_LEN_MAX, TARGETS_MAX};
 use crate::{CloseCode, Online, reply};
 
@@ -32,6 +33,18 @@ impl Channel for Online {
             }
         }
         collector.outcomes().await
+    }
+
+    /// Waits for no socket: who does not hear is told when it connects again.
+    async fn revoke(&self, revoked: &Revoked, targets: &[Target]) {
+        let frame = reply::revoke(revoked);
+        let sessions = targets
+            .iter()
+            .filter_map(|target| self.rooms.session(revoked.app, target.number));
+        let told = sessions
+            .filter(|link| link.take_back(frame.clone()))
+            .count();
+        count(&self.counters.revocations, told as u64);
     }
 }
 

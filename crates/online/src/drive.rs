@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::{Sink, Stream};
-use pushtally_channel::Message;
+use pushtally_channel::Missed;
 use pushtally_model::{OwnLoss, TaskId};
 use pushtally_store::StoreError;
 
@@ -29,7 +29,7 @@ type Work<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
 enum Done {
     Admitted(Result<(), OnlineError>),
     Reported(u64, Result<Vec<TaskId>, StoreError>),
-    Missed(Vec<Message>),
+    Missed(Vec<Missed>),
 }
 
 impl Online {
@@ -139,9 +139,16 @@ where
         worked
     }
 
-    fn send_again(&mut self, missed: &[Message]) {
-        count(&self.online.counters.redelivered, missed.len() as u64);
-        self.outbox.again(missed.iter().map(reply::push));
+    fn send_again(&mut self, missed: &[Missed]) {
+        let is_push = |missed: &&Missed| matches!(missed, Missed::Push(_));
+        let pushes = missed.iter().filter(is_push).count();
+        let counters = &self.online.counters;
+        count(&counters.redelivered, pushes as u64);
+        count(&counters.revocations, (missed.len() - pushes) as u64);
+        self.outbox.again(missed.iter().map(|missed| match missed {
+            Missed::Push(message) => reply::push(message),
+            Missed::Revoked(revoked) => reply::revoke(revoked),
+        }));
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) {

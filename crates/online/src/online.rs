@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use pushtally_channel::{Message, Redeliver};
+use pushtally_channel::{Missed, Redeliver};
 use pushtally_model::{AppId, Clock, Number, RegistrationId};
 use pushtally_store::{Devices, Directory, Identities, Report, Tasks};
 use tokio::task::JoinHandle;
@@ -203,7 +203,7 @@ impl Online {
     }
 
     /// What a device has missed, oldest first: the newest, if there are too many.
-    pub(crate) async fn missed(&self, app: AppId, number: Number) -> Vec<Message> {
+    pub(crate) async fn missed(&self, app: AppId, number: Number) -> Vec<Missed> {
         let Some(redeliver) = self.redeliver.get() else {
             return Vec::new();
         };

@@ -246,6 +246,11 @@ fn the_documents_frames_are_those_that_are_read_and_written() {
                 accepted_at: pushtally_model::Second(1),
                 deadline: pushtally_model::Second(2),
             }),
+            "revoke" => crate::reply::revoke(&pushtally_channel::Revoked {
+                app: AppId(1),
+                id: TaskId::new("t").unwrap(),
+                instead: Some(pushtally_model::Notification::default()),
+            }),
             other => panic!("the document shows `{other}`, which nobody reads or writes"),
         };
         let written: Value = serde_json::from_slice(&written).unwrap();
@@ -254,7 +259,9 @@ fn the_documents_frames_are_those_that_are_read_and_written() {
     kinds.sort();
     assert_eq!(
         kinds,
-        ["hello", "push", "recorded", "report", "reports", "welcome"]
+        [
+            "hello", "push", "recorded", "report", "reports", "revoke", "welcome"
+        ]
     );
 }
 
