@@ -1,6 +1,7 @@
 //! The commands, as quotas, metrics and logs name them.
 
 use pushtally_model::Quota;
+use pushtally_wire::Code;
 
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -9,6 +10,8 @@ pub enum Command {
     Push,
     /// `/v4/timpush/batch`.
     Batch,
+    /// `/v4/timpush/revoke`.
+    Revoke,
     /// `/v4/timpush/all_member_push_statistics`.
     AllMemberPushStatistics,
     /// `/v1/events`.
@@ -24,9 +27,22 @@ impl Command {
         match self {
             Self::Push => "push",
             Self::Batch => "batch",
+            Self::Revoke => "revoke",
             Self::AllMemberPushStatistics => "all_member_push_statistics",
             Self::Events => "events",
             Self::Unknown => "unknown",
+        }
+    }
+
+    /// What a caller is told who calls it too often.
+    pub(crate) const fn too_frequent(self) -> Code {
+        match self {
+            Self::Revoke => Code::RevokeTooFrequent,
+            Self::Push
+            | Self::Batch
+            | Self::AllMemberPushStatistics
+            | Self::Events
+            | Self::Unknown => Code::TooFrequent,
         }
     }
 
@@ -38,7 +54,7 @@ impl Command {
             Self::Push => Quota { per_second: 0 },
             // The standard edition's.
             Self::Batch => Quota { per_second: 30 },
-            Self::AllMemberPushStatistics => Quota { per_second: 1 },
+            Self::Revoke | Self::AllMemberPushStatistics => Quota { per_second: 1 },
             // The sender's own cap is 1,000 calls a second, and refusing an import only delays it.
             Self::Events | Self::Unknown => Quota { per_second: 0 },
         }

@@ -49,9 +49,10 @@ fn refused(command: Command, refusal: &Refusal) -> Vec<u8> {
     match (command, refusal) {
         (_, Refusal::NobodyKnown { names }) => push::nobody(&info, names),
         (Command::Push | Command::Batch, _) => push::failure(code, &info),
-        (Command::AllMemberPushStatistics | Command::Events | Command::Unknown, _) => {
-            failure(code, &info)
-        }
+        (
+            Command::Revoke | Command::AllMemberPushStatistics | Command::Events | Command::Unknown,
+            _,
+        ) => failure(code, &info),
     }
 }
 

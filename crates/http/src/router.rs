@@ -8,8 +8,8 @@ use axum::Router;
 use axum::routing::any;
 
 use crate::{
-    State, batch, devices, events, health, metrics, operator, push, reports, socket, statistics,
-    unknown,
+    State, batch, devices, events, health, metrics, operator, push, reports, revoke, socket,
+    statistics, unknown,
 };
 
 /// The public listener: backends, devices, and health without reasons.
@@ -18,6 +18,7 @@ pub fn public_router(state: Arc<State>) -> Router {
         .route("/v4/timpush/push", any(push::handle))
         .route("/v4/all_member_push/im_push", any(push::handle))
         .route("/v4/timpush/batch", any(batch::handle))
+        .route("/v4/timpush/revoke", any(revoke::handle))
         .route(
             "/v4/timpush/all_member_push_statistics",
             any(statistics::handle),

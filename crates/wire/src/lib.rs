@@ -13,7 +13,7 @@ pub mod statistics;
 pub mod webhook;
 
 pub use code::Code;
-pub use envelope::failure;
+pub use envelope::{done, failure};
 pub use error::WireError;
 pub use parameters::Parameters;
 

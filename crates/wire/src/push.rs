@@ -1,4 +1,4 @@
-//! The sending commands `push` and `batch`: their bodies, what they show, their replies.
+//! The sending commands `push`, `batch` and `revoke`: their bodies, what they show, their replies.
 //!
 //! A body becomes a `PushRequest`; who the caller is, which accounts exist and what a quota allows is for `http` and
 //! `dispatch`. Conditions and templates are not served yet and are refused rather than ignored: a push that reached
@@ -7,6 +7,8 @@
 mod notification;
 mod reply;
 mod request;
+mod revoke;
 
 pub use reply::{PushReply, failure, nobody};
 pub use request::{BatchRequest, PushRequest};
+pub use revoke::RevokeRequest;
