@@ -139,7 +139,8 @@ class Phone:
         }  # fmt: skip
         self.seq = 0
         self.waiting = {}  # reports that are not answered yet, by seq, and when they were made: sent again after a reconnect
-        self.shown = set()
+        self.shown = set()  # also what was revoked before it came
+        self.revoked = set()
 
     def report(self, ws, reports):
         self.seq += 1
@@ -162,6 +163,15 @@ class Phone:
                 reports.append({"id": push["id"], "stage": "clicked"})
         self.report(ws, reports)
 
+    def take_back(self, revocation):
+        # It may come again, and of a push that this phone never had: that one is not shown when it comes.
+        if revocation["id"] in self.shown and revocation["id"] not in self.revoked:
+            instead = revocation.get("instead")
+            shows = f"{instead['title']} | {instead['desc']} | {instead['ext']}" if instead else "nothing"
+            print(f"revoked {revocation['id']}: shows {shows} instead", flush=True)
+        self.shown.add(revocation["id"])
+        self.revoked.add(revocation["id"])
+
     def converse(self, ws):
         ws.say(self.hello)
         while True:
@@ -173,6 +183,8 @@ class Phone:
                     self.again(ws, seq)
             elif kind == "push":
                 self.show(ws, frame)
+            elif kind == "revoke":
+                self.take_back(frame)
             elif kind == "recorded":
                 self.waiting.pop(frame["seq"], None)
                 if frame["unknown"]:

@@ -6,4 +6,4 @@ mod outcome;
 mod port;
 
 pub use outcome::Outcome;
-pub use port::{Attention, Channel, Message, Presence, Redeliver, Target};
+pub use port::{Attention, Channel, Message, Missed, Presence, Redeliver, Revoked, Target};

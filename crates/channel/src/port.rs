@@ -22,6 +22,17 @@ pub struct Message {
     pub deadline: Second,
 }
 
+/// A push that was taken back, as a channel tells those who show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoked {
+    /// The app.
+    pub app: AppId,
+    /// The task.
+    pub id: TaskId,
+    /// What is shown in its place; `None` is nothing.
+    pub instead: Option<Notification>,
+}
+
 /// One device to send to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -41,6 +52,12 @@ pub trait Channel: Send + Sync {
 
     /// Sends to all targets; answers an outcome for each, in their order. Never panics over what the other side says.
     async fn send(&self, message: &Message, targets: &[Target]) -> Vec<Outcome>;
+
+    /// Tells targets that were sent a push, or may have been, that it was taken back. Nobody is told twice of one that did
+    /// not hear, and nothing is counted: a channel that cannot take back does nothing.
+    async fn revoke(&self, revoked: &Revoked, targets: &[Target]) {
+        let _ = (revoked, targets);
+    }
 }
 
 /// Whether somebody is looking.
@@ -61,9 +78,19 @@ pub trait Presence: Send + Sync {
     fn attention(&self, app: AppId, number: Number) -> Option<Attention>;
 }
 
+/// Something that a device that connects may have missed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missed {
+    /// A push that it has not acknowledged.
+    Push(Message),
+    /// That a push which it may show was taken back.
+    Revoked(Revoked),
+}
+
 /// What a device that connects may have missed.
 #[async_trait]
 pub trait Redeliver: Send + Sync {
-    /// The live tasks that were sent to this device over the socket and that it has not acknowledged, oldest first. Bounded.
-    async fn missed(&self, app: AppId, number: Number) -> Vec<Message>;
+    /// The live tasks that were sent to this device over the socket and that it has not acknowledged, and those that were
+    /// revoked and that it may show; oldest first. Bounded.
+    async fn missed(&self, app: AppId, number: Number) -> Vec<Missed>;
 }

@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use pushtally_channel::{Message, Redeliver};
-use pushtally_model::{App, AppId, Cell, Channel, Lane, Number, Route, TaskId, TaskState};
-use pushtally_store::{Claim, StoreError, StoredTask};
+use pushtally_channel::{Missed, Redeliver};
+use pushtally_model::{
+    App, AppId, Cell, Channel, Lane, Notification, Number, Route, TaskId, TaskState,
+};
+use pushtally_store::{Claim, Revoked, StoreError, StoredTask};
 use tokio::task::JoinSet;
 
 use crate::accept::Push;
 use crate::error::AcceptError;
 use crate::fanout::{Fanout, Parts};
 use crate::health::Health;
+use crate::live::Kept;
+use crate::revoke::may_show;
 use crate::settings::{Settings, URGENT_SHARE, WORKERS_MAX};
 use crate::worker::{Turn, run};
 
@@ -57,8 +61,9 @@ impl Dispatch {
         self.fanout.accept(app, push).await
     }
 
-    /// Sets what the operator wants of a task, unless it is cancelled or done. Holds from the next chunk on. Answers the
-    /// task as it is then; `None` when the app has no such task.
+    /// Sets what the operator wants of a task, unless it is cancelled, revoked or done. After the answer no channel is called
+    /// for a task that was stopped or paused; calls in flight finish and count. Answers the task as it is then; `None` when
+    /// the app has no such task.
     pub async fn set_task_state(
         &self,
         app: AppId,
@@ -67,13 +72,26 @@ impl Dispatch {
     ) -> Result<Option<StoredTask>, StoreError> {
         let tasks = &self.fanout.parts.tasks;
         let task = tasks.set_task_state(app, id, state).await?;
-        if let Some(task) = &task
-            && task.state == TaskState::Cancelled
-        {
-            self.fanout.live.remove(app, task.seq);
+        if let Some(task) = &task {
+            self.fanout.gates.wait_through(task.seq).await;
+            if task.state.is_over() {
+                self.fanout.live.remove(app, task.seq);
+            }
         }
         self.fanout.ring();
         Ok(task)
+    }
+
+    /// Takes a push back, once. After the answer it is so for good and no channel is called for it; calls in flight finish and
+    /// count, all else that is planned ends as `revoked`. Phones that may show it are told over the socket, those that are
+    /// not connected when they are, within a day: to take it away and to show `instead`, if given. Nothing of that is counted.
+    pub async fn revoke(
+        &self,
+        app: AppId,
+        id: &TaskId,
+        instead: Option<Notification>,
+    ) -> Result<Revoked, StoreError> {
+        self.fanout.revoke(app, id, instead).await
     }
 
     /// Pauses or resumes all tasks of an app, present and future ones. Deadlines hold.
@@ -127,12 +145,12 @@ async fn keep_running(fanout: Arc<Fanout>, claim: Claim) {
 
 #[async_trait]
 impl Redeliver for Dispatch {
-    async fn missed(&self, app: AppId, number: Number) -> Vec<Message> {
+    async fn missed(&self, app: AppId, number: Number) -> Vec<Missed> {
         let fanout = &self.fanout;
-        let mut missed = Vec::new();
-        for task in fanout.live.of(app, fanout.parts.clock.now()) {
-            match fanout.parts.stats.marks_of(task.key, number).await {
-                Ok(marks) if is_missed(&marks) => missed.push((*task.message).clone()),
+        let mut may_be = Vec::new();
+        for (seq, key) in fanout.live.of(app, fanout.parts.clock.now()) {
+            match fanout.parts.stats.marks_of(key, number).await {
+                Ok(marks) if may_show(&marks) => may_be.push((seq, marks)),
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(%error, "what a device missed is not known now");
@@ -140,7 +158,17 @@ impl Redeliver for Dispatch {
                 }
             }
         }
-        missed
+        // Looked at again: who was revoked meanwhile told the connected ones already, this device perhaps among them.
+        let missed =
+            may_be
+                .into_iter()
+                .filter_map(|(seq, marks)| match fanout.live.get(app, seq)? {
+                    Kept::Live(task) => {
+                        is_missed(&marks).then(|| Missed::Push((*task.message).clone()))
+                    }
+                    Kept::Revoked(task) => Some(Missed::Revoked((*task.told).clone())),
+                });
+        missed.collect()
     }
 }
 

@@ -37,6 +37,7 @@ impl Loss {
             Self::Own(OwnLoss::Unavailable) => "unavailable",
             Self::Own(OwnLoss::Slow) => "slow",
             Self::Own(OwnLoss::Gone) => "gone",
+            Self::Own(OwnLoss::Revoked) => "revoked",
             Self::TokenGone(_) => "token_gone",
             Self::Rejected(_) => "rejected",
         }
@@ -51,7 +52,7 @@ pub(crate) enum End {
 }
 
 impl End {
-    fn own(loss: OwnLoss) -> Self {
+    pub(crate) fn own(loss: OwnLoss) -> Self {
         Self::Lost(Loss::Own(loss))
     }
 }
@@ -105,7 +106,7 @@ pub(crate) fn sort(
 }
 
 /// A device as a target of a channel; `None` when it has no token of that channel. The socket needs none.
-fn target(channel: Channel, device: Device) -> Option<Target> {
+pub(crate) fn target(channel: Channel, device: Device) -> Option<Target> {
     let is_wanted = |token: &Token| token.channel == channel && token.kind == TokenKind::Alert;
     let token = device.facts.tokens.into_iter().find(is_wanted);
     let reachable = channel == Channel::Online || token.is_some();

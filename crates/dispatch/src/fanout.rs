@@ -16,6 +16,7 @@ use pushtally_store::{
 };
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
 
+use crate::gate::Gates;
 use crate::health::Counters;
 use crate::live::{Live, LiveTask};
 use crate::settings::{APP_SHARE, CHANNEL_SHARE, FINISH_LOCKS, PLANS_AT_ONCE, Settings};
@@ -114,6 +115,7 @@ pub(crate) struct Fanout {
     pub(crate) planning: Semaphore,
     pub(crate) stopping: watch::Sender<bool>,
     finishing: Vec<Mutex<()>>,
+    pub(crate) gates: Gates,
     /// The last task from before this start, and the millisecond until which such tasks wait for their phones.
     returning: OnceLock<(TaskSeq, i64)>,
 }
@@ -131,6 +133,7 @@ impl Fanout {
             planning: Semaphore::new(PLANS_AT_ONCE),
             stopping: watch::channel(false).0,
             finishing: (0..FINISH_LOCKS).map(|_| Mutex::default()).collect(),
+            gates: Gates::default(),
             returning: OnceLock::new(),
             parts,
             settings,

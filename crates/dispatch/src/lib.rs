@@ -1,4 +1,4 @@
-//! Tasks and fan-out: accept, claim, plan, send, record.
+//! Tasks and fan-out: accept, claim, plan, send, record, revoke.
 //!
 //! It knows neither the wire nor a vendor: `http` hands it pushes, it hands channels messages, and what became of
 //! them it reports to the ledger before anything else is changed.
@@ -8,12 +8,14 @@ mod dispatch;
 mod ends;
 mod error;
 mod fanout;
+mod gate;
 mod health;
 mod live;
 mod plan;
 mod planning;
 mod quota_day;
 mod record;
+mod revoke;
 mod sending;
 mod settings;
 mod shares;

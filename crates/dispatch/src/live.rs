@@ -1,4 +1,5 @@
-//! The newest live tasks that went over the socket: what a device that connects may have missed.
+//! The newest live tasks that went over the socket, and the newest revoked ones: what a device that connects may have
+//! missed.
 //!
 //! In memory, bounded for each app, rebuilt at start from stored tasks and their marks.
 
@@ -6,11 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use pushtally_channel::Message;
+use pushtally_channel::{Message, Revoked};
 use pushtally_model::{AppId, Second, TaskKey};
 use pushtally_store::TaskSeq;
 
-use crate::settings::LIVE_TASKS_MAX;
+use crate::settings::{LIVE_TASKS_MAX, REVOKED_TASKS_MAX};
 
 /// A task that may be sent again over the socket.
 #[derive(Debug, Clone)]
@@ -19,43 +20,93 @@ pub(crate) struct LiveTask {
     pub(crate) message: Arc<Message>,
 }
 
+/// A task that was taken back.
+#[derive(Debug, Clone)]
+pub(crate) struct RevokedTask {
+    pub(crate) key: TaskKey,
+    pub(crate) told: Arc<Revoked>,
+    /// From then on nobody is told any more.
+    pub(crate) until: Second,
+}
+
+/// Either.
+#[derive(Debug, Clone)]
+pub(crate) enum Kept {
+    Live(LiveTask),
+    Revoked(RevokedTask),
+}
+
+/// Invariant: a task that is among `revoked` is not among `live`, whatever comes first.
+#[derive(Debug, Default)]
+struct OfApp {
+    live: BTreeMap<TaskSeq, LiveTask>,
+    revoked: BTreeMap<TaskSeq, RevokedTask>,
+}
+
 /// By app, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Live(Mutex<HashMap<AppId, BTreeMap<TaskSeq, LiveTask>>>);
+pub(crate) struct Live(Mutex<HashMap<AppId, OfApp>>);
 
 impl Live {
-    /// Adds a task; the app's oldest goes when there are too many.
+    /// Adds a task, unless it was revoked; the app's oldest goes when there are too many.
     pub(crate) fn insert(&self, seq: TaskSeq, task: LiveTask) {
         let mut apps = self.0.lock();
-        let tasks = apps.entry(task.message.app).or_default();
-        tasks.insert(seq, task);
-        while tasks.len() > LIVE_TASKS_MAX {
-            tasks.pop_first();
+        let of_app = apps.entry(task.message.app).or_default();
+        if of_app.revoked.contains_key(&seq) {
+            return;
+        }
+        of_app.live.insert(seq, task);
+        while of_app.live.len() > LIVE_TASKS_MAX {
+            of_app.live.pop_first();
         }
     }
 
-    /// Whether one more older than all of them would be kept.
+    /// Puts a revoked task in the place of the live one; the app's oldest revoked one goes when there are too many.
+    pub(crate) fn revoke(&self, seq: TaskSeq, task: RevokedTask) {
+        let mut apps = self.0.lock();
+        let of_app = apps.entry(task.told.app).or_default();
+        of_app.live.remove(&seq);
+        of_app.revoked.insert(seq, task);
+        while of_app.revoked.len() > REVOKED_TASKS_MAX {
+            of_app.revoked.pop_first();
+        }
+    }
+
+    /// Whether one more live task older than all of them would be kept.
     pub(crate) fn has_room(&self, app: AppId) -> bool {
         let apps = self.0.lock();
         apps.get(&app)
-            .is_none_or(|tasks| tasks.len() < LIVE_TASKS_MAX)
+            .is_none_or(|of_app| of_app.live.len() < LIVE_TASKS_MAX)
     }
 
-    /// Takes a task out, if it is there.
+    /// Takes a live task out, if it is there.
     pub(crate) fn remove(&self, app: AppId, seq: TaskSeq) {
-        if let Some(tasks) = self.0.lock().get_mut(&app) {
-            tasks.remove(&seq);
+        if let Some(of_app) = self.0.lock().get_mut(&app) {
+            of_app.live.remove(&seq);
         }
     }
 
-    /// The app's live tasks, oldest first. Those past their deadline are dropped.
-    pub(crate) fn of(&self, app: AppId, now: Second) -> Vec<LiveTask> {
+    /// The app's tasks, oldest first. Those whose time is over are dropped.
+    pub(crate) fn of(&self, app: AppId, now: Second) -> Vec<(TaskSeq, TaskKey)> {
         let mut apps = self.0.lock();
-        let Some(tasks) = apps.get_mut(&app) else {
+        let Some(of_app) = apps.get_mut(&app) else {
             return Vec::new();
         };
-        tasks.retain(|_, task| now < task.message.deadline);
-        tasks.values().cloned().collect()
+        of_app.live.retain(|_, task| now < task.message.deadline);
+        of_app.revoked.retain(|_, task| now < task.until);
+        let live = of_app.live.iter().map(|(seq, task)| (*seq, task.key));
+        let revoked = of_app.revoked.iter().map(|(seq, task)| (*seq, task.key));
+        let mut tasks: Vec<_> = live.chain(revoked).collect();
+        tasks.sort_unstable_by_key(|(seq, _)| *seq);
+        tasks
+    }
+
+    /// A task as it is kept now.
+    pub(crate) fn get(&self, app: AppId, seq: TaskSeq) -> Option<Kept> {
+        let apps = self.0.lock();
+        let of_app = apps.get(&app)?;
+        let revoked = of_app.revoked.get(&seq).cloned().map(Kept::Revoked);
+        revoked.or_else(|| of_app.live.get(&seq).cloned().map(Kept::Live))
     }
 }
 
@@ -86,7 +137,7 @@ mod tests {
 
     fn numbers(live: &Live, now: u32) -> Vec<u32> {
         let tasks = live.of(APP, Second(now));
-        tasks.iter().map(|task| task.key.number.0).collect()
+        tasks.iter().map(|(_, key)| key.number.0).collect()
     }
 
     #[test]
@@ -102,5 +153,53 @@ mod tests {
         assert!(live.has_room(APP));
         assert_eq!(numbers(&live, 104), (6..end).collect::<Vec<_>>());
         assert!(live.of(AppId(2), Second(0)).is_empty());
+    }
+
+    fn revoked(number: u32, until: u32) -> RevokedTask {
+        let live = task(number, 0);
+        RevokedTask {
+            key: live.key,
+            told: Arc::new(Revoked {
+                app: APP,
+                id: live.message.id.clone(),
+                instead: None,
+            }),
+            until: Second(until),
+        }
+    }
+
+    #[test]
+    fn a_revoked_task_is_never_live_again_and_has_a_time_of_its_own() {
+        let live = Live::default();
+        for n in [1, 2, 3] {
+            live.insert(TaskSeq(n), task(n as u32, 100));
+        }
+        live.revoke(TaskSeq(2), revoked(2, 500));
+        // Whoever planned it meanwhile comes too late.
+        live.insert(TaskSeq(2), task(2, 100));
+        live.revoke(TaskSeq(9), revoked(9, 400));
+        live.remove(APP, TaskSeq(9));
+        let is_revoked = |seq| match live.get(APP, TaskSeq(seq)) {
+            Some(Kept::Live(_)) => Some(false),
+            Some(Kept::Revoked(_)) => Some(true),
+            None => None,
+        };
+        let kept = [1, 2, 9, 4].map(is_revoked);
+        assert_eq!(kept, [Some(false), Some(true), Some(true), None]);
+        assert_eq!(numbers(&live, 99), [1, 2, 3, 9]);
+        assert_eq!(numbers(&live, 100), [2, 9]);
+        assert_eq!(numbers(&live, 400), [2]);
+        assert_eq!(numbers(&live, 500), [0; 0]);
+    }
+
+    #[test]
+    fn the_newest_revoked_tasks_are_kept() {
+        let live = Live::default();
+        let end = REVOKED_TASKS_MAX as u32 + 2;
+        for n in (0..end).rev() {
+            live.revoke(TaskSeq(n.into()), revoked(n, 100));
+        }
+        assert_eq!(numbers(&live, 50), (2..end).collect::<Vec<_>>());
+        assert!(live.has_room(APP));
     }
 }

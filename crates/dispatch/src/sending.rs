@@ -1,8 +1,12 @@
 //! A send job: what is pending on one channel is sent in chunks, and each chunk's ends are recorded before the next.
 
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use pushtally_channel::{Channel as Carrier, Message};
+use pushtally_channel::{Channel as Carrier, Message, Target};
 use pushtally_model::{Cell, Channel, Lane, Number, OwnLoss, Route};
 use pushtally_store::{Job, StoreError};
 
@@ -121,8 +125,7 @@ impl Fanout {
         let sorted = sort(to.channel, to.carrier.is_some(), numbers, devices);
         let judged = match to.carrier {
             Some(carrier) if !sorted.targets.is_empty() => {
-                let outcomes = carrier.send(to.message, &sorted.targets).await;
-                judge(&sorted.targets, outcomes, RETRY_WAIT)
+                self.call(to, carrier, &sorted.targets).await?
             }
             Some(_) | None => Judged::default(),
         };
@@ -144,6 +147,38 @@ impl Fanout {
             let until = now_ms.saturating_add(wait_ms.unwrap_or(i64::MAX));
             Next::Later(until.min(i64::from(to.message.deadline.0) * 1000))
         }))
+    }
+
+    /// Calls the channel, unless the task has stopped by then.
+    async fn call(
+        &self,
+        to: &Chunk<'_>,
+        carrier: &dyn Carrier,
+        targets: &[Target],
+    ) -> Result<Judged, StoreError> {
+        let gate = self.gates.enter(to.task.stored.seq).await;
+        match self.standing(to.task).await? {
+            Standing::Go => {}
+            Standing::Wait => {
+                let wait = Some(Duration::ZERO);
+                let ends = Vec::new();
+                return Ok(Judged { ends, wait });
+            }
+            Standing::End(loss) => {
+                let lost = |target: &Target| (target.number, End::own(loss));
+                let ends = targets.iter().map(lost).collect();
+                return Ok(Judged { ends, wait: None });
+            }
+        }
+        let mut call = carrier.send(to.message, targets);
+        // Polled once it has begun, and whoever stops the task need not wait for its end.
+        let begun = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
+        drop(gate);
+        let outcomes = match begun {
+            Poll::Ready(outcomes) => outcomes,
+            Poll::Pending => call.await,
+        };
+        Ok(judge(targets, outcomes, RETRY_WAIT))
     }
 
     /// Devices that were missed on the socket and are not planned offline yet: they are planned so, once, in the same

@@ -80,6 +80,14 @@ pub(crate) const IDLE_WAIT_MIN: Duration = Duration::from_millis(5);
 /// Pushes that a device may get again when it connects, for each app: the newest.
 pub(crate) const LIVE_TASKS_MAX: usize = 32;
 
+/// Revoked pushes that a device which connects is told of, for each app: the newest. At one a second a sender may revoke
+/// more, and phones that are away then keep what they show.
+pub(crate) const REVOKED_TASKS_MAX: usize = 32;
+/// For how long after it a revocation is told to devices that connect, in seconds.
+pub(crate) const REVOCATION_KEPT_S: u32 = 24 * 3600;
+/// How old a task may be to be revoked, in seconds: documented.
+pub(crate) const REVOCABLE_S: u32 = 24 * 3600;
+
 /// Newest tasks looked at when starting, for gauges and for what to send again on connecting.
 pub(crate) const START_TASKS_MAX: usize = 4096;
 /// Of them, the newest whose marks are compared with their jobs: each costs its pages. Only a restored or damaged
@@ -90,3 +98,7 @@ pub(crate) const START_PAGE: usize = 256;
 
 /// Locks that keep two jobs of one task from finishing at the same moment, shared by tasks.
 pub(crate) const FINISH_LOCKS: usize = 64;
+
+/// Gates that keep a call from starting after its task has stopped, shared by tasks: a thousand tasks that stop at once
+/// hold up those of the same gate for some microseconds each.
+pub(crate) const GATES: usize = 64;

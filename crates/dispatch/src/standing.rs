@@ -13,7 +13,7 @@ pub(crate) enum Standing {
     End(OwnLoss),
 }
 
-/// A cancelled task ends as cancelled whatever the time; the deadline holds for paused tasks and apps too.
+/// A cancelled task ends as cancelled, a revoked one as revoked, whatever the time; the deadline holds for paused tasks and apps too.
 pub(crate) fn standing(
     state: TaskState,
     app_paused: bool,
@@ -22,6 +22,7 @@ pub(crate) fn standing(
 ) -> Standing {
     match state {
         TaskState::Cancelled => Standing::End(OwnLoss::Cancelled),
+        TaskState::Revoked => Standing::End(OwnLoss::Revoked),
         TaskState::Running | TaskState::Paused if now >= deadline => {
             Standing::End(OwnLoss::Expired)
         }
@@ -34,10 +35,10 @@ pub(crate) fn standing(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use TaskState::{Cancelled, Paused, Running};
+    use TaskState::{Cancelled, Paused, Revoked, Running};
 
     #[test]
-    fn cancelling_comes_before_the_deadline_and_the_deadline_before_a_pause() {
+    fn stopping_comes_before_the_deadline_and_the_deadline_before_a_pause() {
         let (cancelled, expired) = (
             Standing::End(OwnLoss::Cancelled),
             Standing::End(OwnLoss::Expired),
@@ -53,6 +54,8 @@ mod tests {
             (Running, true, 100, expired),
             (Paused, false, 101, expired),
             (Cancelled, true, 101, cancelled),
+            (Revoked, false, 99, Standing::End(OwnLoss::Revoked)),
+            (Revoked, true, 101, Standing::End(OwnLoss::Revoked)),
         ] {
             let found = standing(state, app_paused, Second(now), Second(100));
             assert_eq!(found, expected, "{state:?} {app_paused} {now}");

@@ -41,14 +41,20 @@ impl Fanout {
             self.reopen(&task).await?;
         }
         self.note_jobs(&task.stored).await;
-        if self.is_live(&task, self.parts.clock.now()).await? {
+        let now = self.parts.clock.now();
+        if self.is_live(&task, now).await? {
             self.keep_live(&task);
+        }
+        if task.stored.state == TaskState::Revoked
+            && let Some(how) = self.parts.tasks.revocation(task.stored.seq).await?
+        {
+            self.keep_revoked(&task, &how);
         }
         Ok(())
     }
 
     /// The task's number; `None` for one that is done without any event, which must not be named for that.
-    async fn known_key(&self, task: &StoredTask) -> Result<Option<TaskKey>, StoreError> {
+    pub(crate) async fn known_key(&self, task: &StoredTask) -> Result<Option<TaskKey>, StoreError> {
         if task.done_at.is_none() {
             return Ok(Some(self.key(task).await?));
         }
@@ -93,7 +99,7 @@ impl Fanout {
 
     /// Whether a device that connects now may have missed it.
     async fn is_live(&self, task: &Loaded, now: Second) -> Result<bool, StoreError> {
-        let may_be = task.stored.state != TaskState::Cancelled
+        let may_be = !task.stored.state.is_over()
             && now < task.stored.draft.deadline
             && self.live.has_room(task.app());
         if !may_be {

@@ -11,6 +11,8 @@
 mod accepting;
 #[path = "dispatch/closing.rs"]
 mod closing;
+#[path = "dispatch/finishing.rs"]
+mod finishing;
 #[path = "dispatch/fuse.rs"]
 mod fuse;
 #[path = "dispatch/lanes.rs"]
@@ -23,5 +25,7 @@ mod phones;
 mod schedules;
 #[path = "dispatch/starting.rs"]
 mod starting;
+#[path = "dispatch/stopping.rs"]
+mod stopping;
 #[path = "dispatch/world.rs"]
 mod world;

@@ -1,10 +1,11 @@
 //! The commands, as quotas, metrics and logs name them.
 
 use pushtally_model::Quota;
+use pushtally_wire::Code;
 
 use crate::limits::{
     BATCH_BODY_LEN_MAX, EVENTS_BODY_LEN_MAX, LABELS_BODY_LEN_MAX, PUSH_BODY_LEN_MAX,
-    SMALL_BODY_LEN_MAX,
+    REVOKE_BODY_LEN_MAX, SMALL_BODY_LEN_MAX,
 };
 
 /// What a request asks for.
@@ -40,6 +41,8 @@ pub enum Command {
     AccountCheck,
     /// `/v4/im_open_login_svc/account_delete`.
     AccountDelete,
+    /// `/v4/timpush/revoke`.
+    Revoke,
     /// `/v4/timpush/all_member_push_statistics`.
     AllMemberPushStatistics,
     /// `/v1/events`.
@@ -68,9 +71,18 @@ impl Command {
             Self::MultiaccountImport => "multiaccount_import",
             Self::AccountCheck => "account_check",
             Self::AccountDelete => "account_delete",
+            Self::Revoke => "revoke",
             Self::AllMemberPushStatistics => "all_member_push_statistics",
             Self::Events => "events",
             Self::Unknown => "unknown",
+        }
+    }
+
+    /// What a caller is told who calls it too often.
+    pub(crate) const fn too_frequent(self) -> Code {
+        match self {
+            Self::Revoke => Code::RevokeTooFrequent,
+            _ => Code::TooFrequent,
         }
     }
 
@@ -95,7 +107,7 @@ impl Command {
             | Self::MultiaccountImport
             | Self::AccountCheck
             | Self::AccountDelete => Quota { per_second: 100 },
-            Self::AllMemberPushStatistics => Quota { per_second: 1 },
+            Self::Revoke | Self::AllMemberPushStatistics => Quota { per_second: 1 },
             // The sender's own cap is 1,000 calls a second, and refusing an import only delays it.
             Self::Events | Self::Unknown => Quota { per_second: 0 },
         }
@@ -111,6 +123,7 @@ impl Command {
         match self {
             Self::Push => PUSH_BODY_LEN_MAX,
             Self::Batch => BATCH_BODY_LEN_MAX,
+            Self::Revoke => REVOKE_BODY_LEN_MAX,
             Self::SetAttr | Self::RemoveAttr | Self::AddTag | Self::RemoveTag => {
                 LABELS_BODY_LEN_MAX
             }

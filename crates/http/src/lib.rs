@@ -30,6 +30,7 @@ mod quota;
 mod refusal;
 mod reply;
 mod reports;
+mod revoke;
 mod router;
 mod sending;
 mod socket;

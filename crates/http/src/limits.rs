@@ -17,6 +17,9 @@ pub(crate) const PUSH_BODY_LEN_MAX: usize = 10 * 1024;
 /// Longest body of a batch: 500 accounts of 128 bytes, some of them escaped, and what a push may show.
 pub(crate) const BATCH_BODY_LEN_MAX: usize = 128 * 1024;
 
+/// Longest body of a revocation: a push's, and some room for a TaskId.
+pub(crate) const REVOKE_BODY_LEN_MAX: usize = 11 * 1024;
+
 /// Longest body of an operator's call: the same as a batch, which it can be.
 pub(crate) const OPERATOR_BODY_LEN_MAX: usize = BATCH_BODY_LEN_MAX;
 

@@ -103,7 +103,7 @@ impl Quotas {
             })
         });
         let refusal = Refusal::TooFrequent {
-            command: command.name(),
+            command,
             per_second: per_second.get(),
         };
         if taken { Ok(()) } else { Err(refusal) }
@@ -158,6 +158,17 @@ mod tests {
         assert!(quotas.take(&first, STATISTICS).is_err());
         ns.fetch_add(1, Ordering::SeqCst);
         assert!(quotas.take(&first, STATISTICS).is_ok());
+    }
+
+    #[test]
+    fn a_revocation_too_many_has_a_code_of_its_own() {
+        let (quotas, ns) = quotas();
+        let app = app(1, None);
+        assert!(quotas.take(&app, Command::Revoke).is_ok());
+        let refusal = quotas.take(&app, Command::Revoke).unwrap_err();
+        assert_eq!(refusal.code(), Code::RevokeTooFrequent);
+        ns.fetch_add(1_000_000_000, Ordering::SeqCst);
+        assert!(quotas.take(&app, Command::Revoke).is_ok());
     }
 
     #[test]

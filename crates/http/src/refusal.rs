@@ -12,6 +12,8 @@ use pushtally_usersig::UserSigError;
 use pushtally_wire::{Code, WireError};
 use thiserror::Error;
 
+use crate::Command;
+
 /// Why a request is refused.
 #[derive(Debug, Error)]
 pub(crate) enum Refusal {
@@ -31,11 +33,8 @@ pub(crate) enum Refusal {
     NotAdministrator { app: AppId, identifier: String },
     #[error("push is not enabled for app `{app}`")]
     Disabled { app: AppId },
-    #[error("`{command}` may be called `{per_second}` times a second")]
-    TooFrequent {
-        command: &'static str,
-        per_second: u32,
-    },
+    #[error("`{}` may be called `{per_second}` times a second", .command.name())]
+    TooFrequent { command: Command, per_second: u32 },
     #[error("body is longer than `{len_max}` bytes")]
     BodyTooLong { len_max: usize },
     #[error("push is longer than `{len_max}` bytes")]
@@ -60,6 +59,12 @@ pub(crate) enum Refusal {
     TasksOpen { app: AppId, max: usize },
     #[error("the server cannot make a TaskId, its log tells why")]
     NoTaskId,
+    #[error("app `{app}` has no such task")]
+    TaskUnknown { app: AppId },
+    #[error("the task is revoked already")]
+    RevokedBefore,
+    #[error("the task was accepted more than 24 hours ago")]
+    TaskTooOld,
     #[error("body did not arrive completely")]
     BodyIncomplete,
     #[error("body did not arrive within `{}` seconds", .within.as_secs())]
@@ -128,7 +133,7 @@ impl Refusal {
             Self::WrongHost { .. } => Code::WrongHost,
             Self::NotAdministrator { .. } => Code::NotAdministrator,
             Self::Disabled { .. } => Code::PushDisabled,
-            Self::TooFrequent { .. } => Code::TooFrequent,
+            Self::TooFrequent { command, .. } => command.too_frequent(),
             Self::BodyTooLong { .. } => Code::NotJson,
             Self::PushTooLong { .. } => Code::PushTooLong,
             Self::NobodyKnown { .. } => Code::AccountUnknown,
@@ -137,6 +142,9 @@ impl Refusal {
             Self::TooSoon { .. } => Code::TooSoon,
             Self::TasksOpen { .. } => Code::Overloaded,
             Self::NoTaskId => Code::Internal,
+            Self::TaskUnknown { .. } => Code::TaskUnknown,
+            Self::RevokedBefore => Code::RevokedBefore,
+            Self::TaskTooOld => Code::TaskTooOld,
             Self::BodyIncomplete | Self::BodySlow { .. } => Code::RequestIncomplete,
             Self::NoCallbackToken { .. } => Code::NoKey,
             Self::RequestTime { .. } => Code::UserSigExpired,

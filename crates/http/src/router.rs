@@ -9,7 +9,7 @@ use axum::routing::any;
 
 use crate::{
     State, accounts, batch, devices, events, health, labels, metrics, operator, push, reports,
-    socket, statistics, unknown,
+    revoke, socket, statistics, unknown,
 };
 
 /// The public listener: backends, devices, and health without reasons.
@@ -21,6 +21,7 @@ pub fn public_router(state: Arc<State>) -> Router {
         .merge(labels_router("/v4/timpush/", "clear_all_tags"))
         .merge(labels_router("/v4/all_member_push/im_", "remove_all_tags"))
         .merge(accounts_router())
+        .route("/v4/timpush/revoke", any(revoke::handle))
         .route(
             "/v4/timpush/all_member_push_statistics",
             any(statistics::handle),

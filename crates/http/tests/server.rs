@@ -42,5 +42,7 @@ mod push;
 mod relays;
 #[path = "server/reports.rs"]
 mod reports;
+#[path = "server/revoke.rs"]
+mod revoke;
 #[path = "server/statistics.rs"]
 mod statistics;

@@ -73,6 +73,28 @@ pub enum TaskState {
     Paused = 1,
     /// Nothing more is sent; what was planned ends as `cancelled`.
     Cancelled = 2,
+    /// Its sender took it back: nothing more is sent, what was planned ends as `revoked`, and phones that show it are told.
+    Revoked = 3,
+}
+
+impl TaskState {
+    /// Whether nothing more is sent, for good.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        match self {
+            Self::Running | Self::Paused => false,
+            Self::Cancelled | Self::Revoked => true,
+        }
+    }
+}
+
+/// The taking back of a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// The second it was ordered in.
+    pub at: Second,
+    /// What phones show in place of the push; `None` is nothing.
+    pub instead: Option<Notification>,
 }
 
 /// A loss that we name ourselves, all of them before sending. The first two codes are the reference's.
@@ -94,11 +116,13 @@ pub enum OwnLoss {
     Slow,
     /// The socket was gone when its turn came.
     Gone,
+    /// The sender took the push back.
+    Revoked,
 }
 
 impl OwnLoss {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NoCredentials,
         Self::NoToken,
         Self::Expired,
@@ -107,6 +131,7 @@ impl OwnLoss {
         Self::Unavailable,
         Self::Slow,
         Self::Gone,
+        Self::Revoked,
     ];
 
     /// The code, as loss queries show it. Never changes.
@@ -121,6 +146,7 @@ impl OwnLoss {
             Self::Unavailable => -6,
             Self::Slow => -7,
             Self::Gone => -8,
+            Self::Revoked => -9,
         }
     }
 
@@ -136,6 +162,7 @@ impl OwnLoss {
             Self::Unavailable => "unavailable",
             Self::Slow => "slow",
             Self::Gone => "gone",
+            Self::Revoked => "revoked",
         }
     }
 }

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pushtally_channel::{Attention, Channel, Message, Outcome, Presence, Target};
-use pushtally_model::{AppId, Number};
+use pushtally_channel::{Attention, Channel, Message, Outcome, Presence, Revoked, Target};
+use pushtally_model::{AppId, Notification, Number};
 
 use crate::collector::Collector;
+use crate::health::count;
 use crate::limits::{FRAME_LEN_MAX, TARGETS_MAX};
 use crate::{CloseCode, Online, reply};
 
@@ -20,7 +21,9 @@ impl Channel for Online {
     /// A frame is encoded once for each translation, and shared. `Accepted` is a push that the device's socket took; it answers when all
     /// sockets have taken theirs or lost it, after ten seconds and a tick at the latest.
     async fn send(&self, message: &Message, targets: &[Target]) -> Vec<Outcome> {
-        let mut frames = Frames::new(message);
+        let mut frames = Frames::new(Some(&message.notification), |language| {
+            reply::push(message, language)
+        });
         if frames.common.len() > FRAME_LEN_MAX {
             let code = CloseCode::TooLarge as i64;
             let text = "message is longer than a frame may be".to_owned();
@@ -36,6 +39,20 @@ impl Channel for Online {
         }
         collector.outcomes().await
     }
+
+    /// Waits for no socket: who does not hear is told when it connects again.
+    async fn revoke(&self, revoked: &Revoked, targets: &[Target]) {
+        let mut frames = Frames::new(revoked.instead.as_ref(), |language| {
+            reply::revoke(revoked, language)
+        });
+        let mut told = 0;
+        for target in targets {
+            if let Some(link) = self.rooms.session(revoked.app, target.number) {
+                told += u64::from(link.take_back(frames.of(&target.language)));
+            }
+        }
+        count(&self.counters.revocations, told);
+    }
 }
 
 impl Presence for Online {
@@ -48,36 +65,39 @@ impl Presence for Online {
     }
 }
 
-/// A push as its frames: the common texts, and the translations that were asked for so far.
-struct Frames<'a> {
-    message: &'a Message,
+/// What is shown, as its frames: the common texts, and the translations that were asked for so far.
+struct Frames<'a, F> {
+    shown: Option<&'a Notification>,
+    /// The frame for a language.
+    encode: F,
     common: Bytes,
     translated: HashMap<&'a str, Bytes>,
 }
 
-impl<'a> Frames<'a> {
-    fn new(message: &'a Message) -> Self {
+impl<'a, F: Fn(&str) -> Bytes> Frames<'a, F> {
+    fn new(shown: Option<&'a Notification>, encode: F) -> Self {
         Self {
-            message,
-            common: reply::push(message, ""),
+            shown,
+            common: encode(""),
+            encode,
             translated: HashMap::new(),
         }
     }
 
     /// The frame for a device of this language. A translation that is too long for a frame is not shown.
     fn of(&mut self, language: &str) -> Bytes {
-        let Some(translation) = self.message.notification.translation(language) else {
+        let Some(translation) = self.shown.and_then(|shown| shown.translation(language)) else {
             return self.common.clone();
         };
-        let (message, common) = (self.message, &self.common);
-        let encode = || {
-            let frame = reply::push(message, &translation.language);
+        let (encode, common) = (&self.encode, &self.common);
+        let encoded = || {
+            let frame = encode(&translation.language);
             if frame.len() > FRAME_LEN_MAX {
                 return common.clone();
             }
             frame
         };
         let frame = self.translated.entry(&translation.language);
-        frame.or_insert_with(encode).clone()
+        frame.or_insert_with(encoded).clone()
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::{Sink, Stream};
+use pushtally_channel::Missed;
 use pushtally_model::{OwnLoss, TaskId};
 use pushtally_store::StoreError;
 
@@ -18,7 +19,7 @@ use self::outbox::Outbox;
 use crate::health::count;
 use crate::limits::REPORTS_WAITING_MAX;
 use crate::link::{Link, Signal};
-use crate::online::Missed;
+use crate::online::Again;
 use crate::reply::Reply;
 use crate::session::{Action, Input, Session};
 use crate::{CloseCode, Frame, Online, OnlineError, SocketFault, reply};
@@ -29,7 +30,7 @@ type Work<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
 enum Done {
     Admitted(Result<(), OnlineError>),
     Reported(u64, Result<Vec<TaskId>, StoreError>),
-    Missed(Missed),
+    Missed(Again),
 }
 
 impl Online {
@@ -139,13 +140,17 @@ where
         worked
     }
 
-    fn send_again(&mut self, missed: &Missed) {
-        let Missed { messages, language } = missed;
-        count(&self.online.counters.redelivered, messages.len() as u64);
-        let frames = messages
-            .iter()
-            .map(|message| reply::push(message, language));
-        self.outbox.again(frames);
+    fn send_again(&mut self, again: &Again) {
+        let Again { missed, language } = again;
+        let is_push = |missed: &&Missed| matches!(missed, Missed::Push(_));
+        let pushes = missed.iter().filter(is_push).count();
+        let counters = &self.online.counters;
+        count(&counters.redelivered, pushes as u64);
+        count(&counters.revocations, (missed.len() - pushes) as u64);
+        self.outbox.again(missed.iter().map(|missed| match missed {
+            Missed::Push(message) => reply::push(message, language),
+            Missed::Revoked(revoked) => reply::revoke(revoked, language),
+        }));
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) {

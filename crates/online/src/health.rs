@@ -18,6 +18,8 @@ pub struct Health {
     pub pushes: u64,
     /// Pushes sent again on connecting.
     pub redelivered: u64,
+    /// Revocations handed to sockets, repetitions included.
+    pub revocations: u64,
     /// Reports that became events.
     pub reports_recorded: u64,
     /// Reports of ids that are no task of their app.
@@ -35,6 +37,7 @@ pub(crate) struct Counters {
     pub(crate) frames: AtomicU64,
     pub(crate) pushes: AtomicU64,
     pub(crate) redelivered: AtomicU64,
+    pub(crate) revocations: AtomicU64,
     pub(crate) reports_recorded: AtomicU64,
     pub(crate) reports_unknown: AtomicU64,
     pub(crate) reports_clamped: AtomicU64,
@@ -66,6 +69,7 @@ impl Counters {
             frames: read(&self.frames),
             pushes: read(&self.pushes),
             redelivered: read(&self.redelivered),
+            revocations: read(&self.revocations),
             reports_recorded: read(&self.reports_recorded),
             reports_unknown: read(&self.reports_unknown),
             reports_clamped: read(&self.reports_clamped),

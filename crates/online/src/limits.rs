@@ -33,14 +33,17 @@ pub(crate) const FRAME_BURST_MS: i64 = 200 * FRAME_GAP_MS;
 /// Pushes that wait for one socket: what a phone that comes out of a tunnel takes at once.
 pub(crate) const QUEUE_LEN_MAX: usize = 64;
 
+/// Revocations that wait for one socket behind its pushes: the pushes that it holds cannot leave them without a place.
+pub(crate) const REVOCATIONS_WAITING_MAX: usize = 64;
+
 /// How long a socket may take to accept what is written.
 pub(crate) const WRITE_MS_MAX: i64 = 10_000;
 
 /// How long a closed socket is still read, so that its peer sees why before the connection ends.
 pub(crate) const CLOSE_MS_MAX: i64 = 2_000;
 
-/// Pushes sent again on connecting.
-pub(crate) const REDELIVERED_MAX: usize = 32;
+/// Pushes and revocations sent again on connecting: all that dispatch keeps of either.
+pub(crate) const REDELIVERED_MAX: usize = 64;
 
 /// Targets of one send: a sixteenth of a shard, so that several calls share a shard's work.
 pub(crate) const TARGETS_MAX: usize = 4096;

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use pushtally_model::{AppId, Number, OwnLoss};
 
 use crate::collector::Ticket;
-use crate::limits::QUEUE_LEN_MAX;
+use crate::limits::{QUEUE_LEN_MAX, REVOCATIONS_WAITING_MAX};
 
 /// Places that an empty queue may keep: one burst should not cost an idle session memory for ever.
 const IDLE_CAPACITY_MAX: usize = 4;
@@ -43,11 +43,11 @@ impl Signal {
     ];
 }
 
-/// A push that waits for a socket.
+/// A push that waits for a socket, or the taking back of one, which has no ticket: nobody waits for what becomes of it.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) frame: Bytes,
-    pub(crate) ticket: Ticket,
+    pub(crate) ticket: Option<Ticket>,
 }
 
 #[derive(Debug, Default)]
@@ -88,9 +88,26 @@ impl Link {
         if queue.pushes.len() >= QUEUE_LEN_MAX {
             return ticket.lost(OwnLoss::Slow);
         }
+        queue.pushes.push_back(Waiting {
+            frame,
+            ticket: Some(ticket),
+        });
+        drop(queue);
+        self.waker.wake();
+    }
+
+    /// Hands the taking back of a push over, after every push that waits. Answers whether it will be said: an ended session
+    /// takes none, and a full one is told when it connects again.
+    pub(crate) fn take_back(&self, frame: Bytes) -> bool {
+        let mut queue = self.queue.lock();
+        if queue.closed || queue.pushes.len() >= QUEUE_LEN_MAX + REVOCATIONS_WAITING_MAX {
+            return false;
+        }
+        let ticket = None;
         queue.pushes.push_back(Waiting { frame, ticket });
         drop(queue);
         self.waker.wake();
+        true
     }
 
     /// The push whose turn it is.
@@ -109,8 +126,8 @@ impl Link {
         queue.closed = true;
         let waiting = std::mem::take(&mut queue.pushes);
         drop(queue);
-        for push in waiting {
-            push.ticket.lost(loss);
+        for ticket in waiting.into_iter().filter_map(|push| push.ticket) {
+            ticket.lost(loss);
         }
     }
 

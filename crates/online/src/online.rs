@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use pushtally_channel::{Message, Redeliver};
-use pushtally_model::{AppId, Clock, Number, RegistrationId};
+use pushtally_channel::{Missed, Redeliver};
+use pushtally_model::{AppId, Clock, Notification, Number, RegistrationId};
 use pushtally_store::{Devices, Directory, Identities, Report, Tasks};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -203,20 +203,17 @@ impl Online {
     }
 
     /// What a device has missed, oldest first: the newest, if there are too many.
-    pub(crate) async fn missed(&self, app: AppId, number: Number) -> Missed {
-        let mut messages = match self.redeliver.get() {
+    pub(crate) async fn missed(&self, app: AppId, number: Number) -> Again {
+        let mut missed = match self.redeliver.get() {
             Some(redeliver) => redeliver.missed(app, number).await,
             None => Vec::new(),
         };
-        messages.drain(..messages.len().saturating_sub(REDELIVERED_MAX));
-        let mut language = String::new();
-        if messages
-            .iter()
-            .any(|message| !message.notification.translations.is_empty())
-        {
-            language = self.language(app, number).await;
-        }
-        Missed { messages, language }
+        missed.drain(..missed.len().saturating_sub(REDELIVERED_MAX));
+        let language = match missed.iter().filter_map(shown).any(is_translated) {
+            true => self.language(app, number).await,
+            false => String::new(),
+        };
+        Again { missed, language }
     }
 
     /// Empty when unknown: a push in the common texts is better than none.
@@ -230,9 +227,20 @@ impl Online {
 }
 
 /// What a device has missed, and the language that it reads.
-pub(crate) struct Missed {
-    pub(crate) messages: Vec<Message>,
+pub(crate) struct Again {
+    pub(crate) missed: Vec<Missed>,
     pub(crate) language: String,
+}
+
+fn shown(missed: &Missed) -> Option<&Notification> {
+    match missed {
+        Missed::Push(message) => Some(&message.notification),
+        Missed::Revoked(revoked) => revoked.instead.as_ref(),
+    }
+}
+
+fn is_translated(notification: &Notification) -> bool {
+    !notification.translations.is_empty()
 }
 
 async fn tick(online: Weak<Online>) {

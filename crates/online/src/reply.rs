@@ -1,7 +1,7 @@
 //! What the server says over a socket, as JSON texts.
 
 use bytes::Bytes;
-use pushtally_channel::{Attention, Message};
+use pushtally_channel::{Attention, Message, Revoked};
 use pushtally_model::{Second, TaskId};
 use serde::{Serialize, Serializer};
 
@@ -88,6 +88,35 @@ pub(crate) fn push(message: &Message, language: &str) -> Bytes {
         data_id: &message.data_id,
         accepted: ms(message.accepted_at),
         expires: ms(message.deadline),
+    })
+}
+
+#[derive(Serialize)]
+struct Revoke<'a> {
+    r#type: &'static str,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead: Option<Instead<'a>>,
+}
+
+#[derive(Serialize)]
+struct Instead<'a> {
+    title: &'a str,
+    desc: &'a str,
+    ext: &'a str,
+}
+
+/// The taking back of a push as a frame, for devices of one language.
+pub(crate) fn revoke(revoked: &Revoked, language: &str) -> Bytes {
+    let instead = revoked.instead.as_ref().map(|instead| {
+        let (title, desc) = instead.texts(language);
+        let ext = &instead.ext;
+        Instead { title, desc, ext }
+    });
+    encode(&Revoke {
+        r#type: "revoke",
+        id: revoked.id.as_str(),
+        instead,
     })
 }
 

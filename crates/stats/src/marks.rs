@@ -46,6 +46,42 @@ impl Stats {
         Ok(pending)
     }
 
+    /// The devices of a shard that were planned on some way and not lost on it: sent, or not ended yet. Ascending.
+    pub async fn sent_or_pending(
+        &self,
+        task: TaskKey,
+        shard: u16,
+    ) -> Result<Vec<Number>, StoreError> {
+        let head = self.page(PageKey::Task(task.number)).await?;
+        let mut found = Vec::new();
+        match state(head.as_deref()) {
+            Some(TaskState::Small(run)) => {
+                let of_shard = |entry: &&Entry| entry.number.shard() == shard;
+                let lost = |entry: &&Entry| {
+                    is_in_run(
+                        run,
+                        entry.cell.with_lane(Lane::LostBeforeSent),
+                        entry.number,
+                    )
+                };
+                let kept = planned_of_run(run)
+                    .filter(of_shard)
+                    .filter(|entry| !lost(entry));
+                found.extend(kept.map(|entry| entry.number));
+            }
+            Some(TaskState::Large { .. }) => {
+                let page = self.page(PageKey::Marks(task.number, shard)).await?;
+                if let Some(marks) = marks(page.as_deref()) {
+                    sent_or_pending_of_page(marks, shard, &mut found);
+                }
+            }
+            Some(TaskState::Forgotten) | None => {}
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
     /// The shards in which anything of a task was planned, ascending.
     pub async fn planned_shards(&self, task: TaskKey) -> Result<Vec<u16>, StoreError> {
         let head = self.page(PageKey::Task(task.number)).await?;
@@ -164,5 +200,20 @@ fn pending_of_page(page: &MarksPage, shard: u16, pending: &mut Vec<Planned>) {
             .filter(|slot| !ended.iter().flatten().any(|set| set.contains(*slot)));
         let number = |slot| Number(u32::from(shard) << 16 | u32::from(slot));
         pending.extend(open.map(|slot| (cell.route(), cell.channel(), number(slot))));
+    }
+}
+
+fn sent_or_pending_of_page(page: &MarksPage, shard: u16, found: &mut Vec<Number>) {
+    let cells = page.cells();
+    for (cell, planned) in &cells {
+        if cell.lane() != Lane::Planned {
+            continue;
+        }
+        let lost_cell = cell.with_lane(Lane::LostBeforeSent);
+        let lost = cells.iter().find(|(other, _)| *other == lost_cell);
+        let kept = planned
+            .iter()
+            .filter(|slot| !lost.is_some_and(|(_, lost)| lost.contains(*slot)));
+        found.extend(kept.map(|slot| Number(u32::from(shard) << 16 | u32::from(slot))));
     }
 }

@@ -99,6 +99,17 @@ async fn check(stats: &Stats, marks: &Marks, numbers: u32) {
         assert_eq!(found, pending(marks, Some(shard)));
         let has = stats.has_planned(TASK, Some(shard)).await.unwrap();
         assert_eq!(has, planned.contains(&shard));
+        let kept: BTreeSet<Number> = marks
+            .iter()
+            .filter(|(cell, number)| {
+                cell.lane() == Lane::Planned
+                    && number.shard() == shard
+                    && !marks.contains(&(cell.with_lane(Lane::LostBeforeSent), *number))
+            })
+            .map(|(_, number)| *number)
+            .collect();
+        let found = stats.sent_or_pending(TASK, shard).await.unwrap();
+        assert!(found.iter().eq(kept.iter()));
     }
     for number in (0..numbers).step_by(7).map(|n| Number(n * 257)) {
         let found = stats.marks_of(TASK, number).await.unwrap();

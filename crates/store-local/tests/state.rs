@@ -20,10 +20,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use history::{APP, draft, register, rid, secret};
-use pushtally_model::{FixedEntropy, Number, Route, TaskState};
+use pushtally_model::{FixedEntropy, Notification, Number, Revocation, Route, TaskState};
 use pushtally_store::{
     AcceptLimits, Accepted, AuditEntry, Claim, Engine, IndexKey, Names, Recipient, Registered,
-    TaskSeq,
+    Revoked, TaskSeq,
 };
 use pushtally_store_local::{LocalEngine, LocalOptions, restore};
 
@@ -178,6 +178,15 @@ async fn fill(ports: &Engine) {
         .set_task_state(APP, &draft(4).id, TaskState::Paused)
         .await;
     assert!(set.unwrap().is_some());
+    let revocation = Revocation {
+        at: draft(5).accepted_at,
+        instead: Some(Notification::default()),
+    };
+    let revoked = ports
+        .tasks
+        .revoke_task(APP, &draft(5).id, &revocation, 1)
+        .await;
+    assert!(matches!(revoked.unwrap(), Revoked::Now(_)));
     ports.tasks.set_app_paused(APP, true).await.unwrap();
 }
 
@@ -220,6 +229,41 @@ async fn the_gap_between_broadcasts_holds_over_a_restart() {
 }
 
 #[tokio::test]
+async fn a_store_of_an_earlier_release_gets_the_tables_that_it_lacks() {
+    let root = tempfile::tempdir().unwrap();
+    let engine = open(root.path());
+    fill(&engine.engine()).await;
+    engine.close().unwrap();
+    drop(engine);
+    let path = root.path().join("state.redb");
+    let database = redb::Database::open(&path).unwrap();
+    let write = database.begin_write().unwrap();
+    let revocations = redb::TableDefinition::<u64, &[u8]>::new("revocations");
+    assert!(write.delete_table(revocations).unwrap());
+    let meta = redb::TableDefinition::<&str, u64>::new("meta");
+    write.open_table(meta).unwrap().insert("format", 1).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    let engine = open(root.path());
+    let tasks = engine.engine().tasks;
+    assert_eq!(tasks.revocation(TaskSeq(1)).await.unwrap(), None);
+    let revocation = Revocation {
+        at: draft(1).accepted_at,
+        instead: None,
+    };
+    let revoked = tasks.revoke_task(APP, &draft(1).id, &revocation, 1).await;
+    assert!(matches!(revoked.unwrap(), Revoked::Now(_)));
+    assert_eq!(
+        tasks.task_at(TaskSeq(2)).await.unwrap().unwrap().draft,
+        draft(1)
+    );
+    assert_eq!(
+        tasks.revocation(TaskSeq(2)).await.unwrap(),
+        Some(revocation)
+    );
+}
+
+#[tokio::test]
 async fn a_backup_holds_devices_tasks_jobs_and_the_audit() {
     let root = tempfile::tempdir().unwrap();
     let (data, backup, restored) = (
@@ -245,6 +289,10 @@ async fn a_backup_holds_devices_tasks_jobs_and_the_audit() {
     let engine = open(&restored);
     let ports = engine.engine();
     assert_eq!(history::look(&ports).await, expected);
+    for _ in 0..2 {
+        let claimed = ports.tasks.claim_job(Claim::Any, 0).await.unwrap();
+        assert_eq!(claimed.unwrap().state, TaskState::Revoked);
+    }
     assert_eq!(
         ports.tasks.claim_job(Claim::Any, 0).await.unwrap(),
         None,

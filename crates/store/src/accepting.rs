@@ -1,10 +1,10 @@
-//! Whether a task is accepted, and what its first jobs are: values in, values out.
+//! Whether a task is accepted, what its first jobs are, and whether it may be changed: values in, values out.
 //!
 //! Every engine looks up what these functions ask for, and writes what they answer. They know no storage.
 
 use pushtally_model::{Second, TaskDraft, TaskKind, TaskState};
 
-use crate::ports::{AcceptLimits, Accepted, Job, Part, StoredTask, TaskSeq};
+use crate::ports::{AcceptLimits, Accepted, Job, Part, Revoked, StoredTask, TaskSeq};
 
 /// What the quotas of an app have been used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,12 +80,24 @@ pub fn accepted(seq: TaskSeq, draft: &TaskDraft, shards: Option<&[u16]>) -> (Sto
     (task, jobs)
 }
 
-/// The state of a task after an operator asked for one.
+/// The state of a task after an operator asked for one. No operator revokes.
 #[must_use]
 pub fn state_after(task: &StoredTask, asked: TaskState) -> TaskState {
-    if task.done_at.is_some() || task.state == TaskState::Cancelled {
+    if task.done_at.is_some() || task.state.is_over() || asked == TaskState::Revoked {
         task.state
     } else {
         asked
+    }
+}
+
+/// Why a task is not revoked; `None` when it is. Whoever asks twice hears that it was, however old it is.
+#[must_use]
+pub fn unrevoked(task: &StoredTask, at: Second, age_s_max: u32) -> Option<Revoked> {
+    if task.state == TaskState::Revoked {
+        Some(Revoked::Before)
+    } else if at.0.saturating_sub(task.draft.accepted_at.0) > age_s_max {
+        Some(Revoked::TooOld)
+    } else {
+        None
     }
 }

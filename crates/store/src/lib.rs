@@ -20,6 +20,6 @@ pub use ports::{
     BatchVisitor, Claim, ClaimedJob, DeviceChange, DeviceVisitor, Devices, Engine, Identities,
     IndexKey, Installed, Job, LabelChange, Labelled, LabelsChanged, Log, LogReport, LossText,
     Names, NamesChanged, PageVisitor, Pages, Part, Phone, Position, Recipient, Registered,
-    Registration, RelayBacklog, RelayCall, RelayQueue, Report, Resolved, SecretHash, Slots,
-    Snapshot, StoredTask, TaskName, TaskSeq, Tasks, Unregistered, Updated,
+    Registration, RelayBacklog, RelayCall, RelayQueue, Report, Resolved, Revoked, SecretHash,
+    Slots, Snapshot, StoredTask, TaskName, TaskSeq, Tasks, Unregistered, Updated,
 };

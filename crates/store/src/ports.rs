@@ -27,7 +27,9 @@ pub use labels::{
     AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,
     NamesChanged, Slots,
 };
-pub use tasks::{AcceptLimits, Accepted, Claim, ClaimedJob, Job, Part, StoredTask, TaskSeq, Tasks};
+pub use tasks::{
+    AcceptLimits, Accepted, Claim, ClaimedJob, Job, Part, Revoked, StoredTask, TaskSeq, Tasks,
+};
 
 /// Places in the ordered logs of an engine, one for each log: the last batch that is included.
 ///

@@ -6,16 +6,26 @@ use crate::Code;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Failure<'a> {
+struct Base<'a> {
     action_status: &'static str,
     error_code: u32,
     error_info: &'a str,
 }
 
+/// The reply to a command that has done what it was asked, and has nothing else to say.
+#[must_use]
+pub fn done() -> Vec<u8> {
+    to_json(&Base {
+        action_status: "OK",
+        error_code: Code::Ok.number(),
+        error_info: "",
+    })
+}
+
 /// The reply to a refused request.
 #[must_use]
 pub fn failure(code: Code, info: &str) -> Vec<u8> {
-    let reply = Failure {
+    let reply = Base {
         action_status: "FAIL",
         error_code: code.number(),
         error_info: info,
@@ -53,6 +63,12 @@ pub(crate) fn to_json<T: Serialize>(reply: &T) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_done_says_so_and_nothing_else() {
+        let expected = r#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":""}"#;
+        assert_eq!(String::from_utf8(done()).unwrap(), expected);
+    }
 
     #[test]
     fn failures_have_the_documented_fields_in_order() {

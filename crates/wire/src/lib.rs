@@ -17,7 +17,7 @@ pub mod statistics;
 pub mod webhook;
 
 pub use code::Code;
-pub use envelope::failure;
+pub use envelope::{done, failure};
 pub use error::WireError;
 pub use error_list::AccountError;
 pub use parameters::Parameters;

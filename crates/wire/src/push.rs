@@ -1,4 +1,4 @@
-//! The sending commands `push` and `batch`: their bodies, what they show, their replies.
+//! The sending commands `push`, `batch` and `revoke`: their bodies, what they show, their replies.
 //!
 //! A body becomes a `PushRequest`; who the caller is, which accounts and attributes exist and what a quota allows is for
 //! `http` and `dispatch`. Templates are not served and are refused rather than ignored.
@@ -8,7 +8,9 @@ mod message;
 mod notification;
 mod reply;
 mod request;
+mod revoke;
 
 pub use condition::Selection;
 pub use reply::{PushReply, failure, nobody};
 pub use request::{BatchRequest, PushRequest};
+pub use revoke::RevokeRequest;

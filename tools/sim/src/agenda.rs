@@ -13,10 +13,12 @@ use crate::seen::{PushSeen, Seen};
 /// Reports of one frame: the protocol's bound.
 const REPORTS_MAX: usize = 100;
 
-/// A push that the phone has shown.
+/// A push that the phone has shown, or must not show.
 #[derive(Debug)]
 struct Shown {
     push: Arc<PushSeen>,
+    /// It was revoked, before or after it came.
+    taken_back: bool,
     delivered: bool,
     clicked: bool,
 }
@@ -48,15 +50,11 @@ impl Agenda {
         let index = known.unwrap_or_else(|| {
             let push = seen.push(id);
             seen.add(&push.shown);
-            self.shown.push(Shown {
-                push,
-                delivered: false,
-                clicked: false,
-            });
-            self.shown.len() - 1
+            self.remember(push, false)
         });
-        if known.is_some() {
-            seen.add(&self.shown[index].push.repeats);
+        let shown = &self.shown[index];
+        if known.is_some() && !shown.taken_back {
+            seen.add(&shown.push.repeats);
         }
         let mut plan = |stage, times, delay_ms: u32| {
             let at_ms = now_ms + u64::from(delay_ms);
@@ -76,6 +74,34 @@ impl Agenda {
             plan(Stage::Clicked, habits.clicks, habits.click_delay_ms);
         }
         known.is_none()
+    }
+
+    fn remember(&mut self, push: Arc<PushSeen>, taken_back: bool) -> usize {
+        self.shown.push(Shown {
+            push,
+            taken_back,
+            delivered: false,
+            clicked: false,
+        });
+        self.shown.len() - 1
+    }
+
+    /// A push was revoked: it is shown no more, or never, and nobody taps it any more.
+    pub(crate) fn take_back(&mut self, id: &str, replaced: bool, seen: &Seen) {
+        let Some(index) = self.shown.iter().position(|shown| shown.push.id() == id) else {
+            self.remember(seen.push(id), true);
+            return;
+        };
+        let shown = &mut self.shown[index];
+        if std::mem::replace(&mut shown.taken_back, true) {
+            return;
+        }
+        seen.add(&shown.push.revoked);
+        if replaced {
+            seen.add(&shown.push.replaced);
+        }
+        self.due
+            .retain(|(_, saying)| (saying.shown, saying.stage) != (index as u32, Stage::Clicked));
     }
 
     /// When something is due next.

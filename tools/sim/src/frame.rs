@@ -30,8 +30,22 @@ pub(crate) enum Incoming<'a> {
     Foreground {
         on: bool,
     },
+    Revoke {
+        #[serde(borrow)]
+        id: Cow<'a, str>,
+        /// What is shown in its place.
+        #[serde(borrow, default)]
+        instead: Option<Instead<'a>>,
+    },
     #[serde(other)]
     Other,
+}
+
+/// What is shown in the place of a push that was taken back; texts that the simulator only counts.
+#[derive(Debug, PartialEq, Deserialize)]
+pub(crate) struct Instead<'a> {
+    #[serde(borrow)]
+    pub(crate) title: Cow<'a, str>,
 }
 
 /// What the phone says.
@@ -122,7 +136,21 @@ mod tests {
                 r#"{"type": "foreground", "on": false}"#,
                 Incoming::Foreground { on: false },
             ),
-            (r#"{"type": "revoke", "id": "x"}"#, Incoming::Other),
+            (
+                r#"{"type": "revoke", "id": "x"}"#,
+                Incoming::Revoke {
+                    id: "x".into(),
+                    instead: None,
+                },
+            ),
+            (
+                r#"{"type": "revoke", "id": "x", "instead": {"title": "é", "desc": "", "ext": ""}}"#,
+                Incoming::Revoke {
+                    id: "x".into(),
+                    instead: Some(Instead { title: "é".into() }),
+                },
+            ),
+            (r#"{"type": "later", "x": 1}"#, Incoming::Other),
         ] {
             assert_eq!(read(text), expected);
         }

@@ -290,6 +290,9 @@ impl Phone {
                 self.foreground = on;
                 seen.add(&seen.flips);
             }
+            Ok(Incoming::Revoke { id, instead }) => {
+                self.agenda.take_back(&id, instead.is_some(), &seen);
+            }
             Ok(Incoming::Other) => {}
             Ok(Incoming::Welcome { .. }) | Err(_) => seen.add(&seen.strange),
         }

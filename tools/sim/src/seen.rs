@@ -45,6 +45,10 @@ pub struct PushSeen {
     pub shown: Count,
     /// Times that it came to a phone that had shown it already, and which ignored it.
     pub repeats: Count,
+    /// Phones that showed it and took it away when it was revoked.
+    pub revoked: Count,
+    /// Of those, phones that show something else in its place.
+    pub replaced: Count,
     /// Phones to which the server confirmed that its delivery is recorded.
     pub delivered: Count,
     /// Phones to which the server confirmed that its click is recorded.
@@ -147,6 +151,8 @@ impl Seen {
             id: id.into(),
             shown: Count::default(),
             repeats: Count::default(),
+            revoked: Count::default(),
+            replaced: Count::default(),
             delivered: Count::default(),
             clicked: Count::default(),
         });

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pushtally_channel::{Attention, Redeliver};
+use pushtally_channel::{Attention, Missed, Redeliver};
 use pushtally_model::{
     AppId, Audience, Cell, Channel, Clock, Device, Kind, Lane, LossId, Number, Scope, Source,
-    TaskKey, Window,
+    TaskId, TaskKey, Window,
 };
 use pushtally_store::StoredTask;
 
@@ -166,6 +166,7 @@ impl Model {
             let holds = match loss.as_str() {
                 "expired" => event.at >= task.draft.deadline,
                 "cancelled" => self.cancelled.contains(id.as_str()),
+                "revoked" => self.revoked.contains_key(id.as_str()),
                 "unregistered" => !registered,
                 "token not uploaded" => way.0 != Channel::Online,
                 "certificate id not set" => way.0 == Channel::Huawei,
@@ -237,7 +238,35 @@ impl Model {
         self.check_missed().await;
     }
 
-    /// A device that connects gets exactly what it was sent over the socket and has not acknowledged.
+    /// Of a task that was just revoked, everybody who is connected and was sent it is told, what may still come included;
+    /// nobody who lost it is.
+    pub(crate) async fn check_told(&mut self, id: &TaskId) {
+        let mut tasks = self.tasks.iter();
+        let task = tasks.find(|task| task.draft.id == *id).unwrap().clone();
+        let mut told = self.world.memory.told.lock().clone();
+        told.retain(|(of, _, _)| of == id);
+        let instead = &self.revoked[id.as_str()];
+        assert!(told.iter().all(|(_, _, shown)| shown == instead));
+        let told: BTreeSet<Number> = told.iter().map(|(_, number, _)| *number).collect();
+        let Some(key) = self.key(&task).await else {
+            assert!(told.is_empty());
+            return;
+        };
+        let book = self.book.task(key.number);
+        let app = task.draft.app;
+        for ((of, _), number) in self.devices.clone() {
+            let connected = self.world.connected.0.lock().contains_key(&(of, number));
+            if of == app && connected && book.was_sent(number) {
+                assert!(told.contains(&number), "{number:?} was not told of {id}");
+                self.meet("told at once");
+            }
+        }
+        let planned: BTreeSet<Number> = book.planned.keys().map(|(_, number)| *number).collect();
+        assert!(told.is_subset(&planned), "{told:?} of {planned:?}");
+    }
+
+    /// A device that connects gets exactly what it was sent over the socket and has not acknowledged, and what was revoked
+    /// after it was sent to it, or while it may be.
     async fn check_missed(&mut self) {
         let now = self.world.clock.now();
         for ((app, _), number) in self.devices.clone() {
@@ -252,17 +281,35 @@ impl Model {
                     .ended
                     .get(&way)
                     .is_some_and(|ended| ended.loss.is_none());
-                let live =
-                    now < task.draft.deadline && !self.cancelled.contains(task.draft.id.as_str());
+                let id = task.draft.id.as_str();
+                if let Some(instead) = self.revoked.get(id) {
+                    let pending = book.pending();
+                    let may_come = pending.iter().any(|(_, of)| *of == number);
+                    if book.was_sent(number) || may_come {
+                        expected.push((id.to_owned(), Some(instead.clone())));
+                    }
+                    continue;
+                }
+                let live = now < task.draft.deadline && !self.cancelled.contains(id);
                 if sent && live && !book.delivered.contains(&way) {
-                    expected.push(task.draft.id.clone());
+                    expected.push((id.to_owned(), None));
                 }
             }
             let missed = self.world.dispatch().missed(app, number).await;
-            let missed: Vec<_> = missed.into_iter().map(|message| message.id).collect();
+            let missed = missed.into_iter().map(|missed| match missed {
+                Missed::Push(message) => (message.id.to_string(), None),
+                Missed::Revoked(told) => {
+                    let instead = told.instead.map(|instead| instead.title);
+                    (told.id.to_string(), Some(instead))
+                }
+            });
+            let missed: Vec<_> = missed.collect();
             assert_eq!(missed, expected);
-            if !missed.is_empty() {
-                self.meet("missed");
+            for (_, revoked) in missed {
+                self.meet(match revoked {
+                    Some(_) => "told on connecting",
+                    None => "missed",
+                });
             }
         }
     }

@@ -9,18 +9,18 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use pushtally_ledger::Batch;
 use pushtally_model::{
-    Account, AppId, Device, Kind, LossId, Number, RegistrationId, Second, TaskDraft, TaskId,
-    TaskKey, TaskState,
+    Account, AppId, Device, Kind, LossId, Number, RegistrationId, Revocation, Second, TaskDraft,
+    TaskId, TaskKey, TaskState,
 };
 use pushtally_store::{
     AcceptLimits, Accepted, BatchVisitor, Claim, ClaimedJob, DeviceChange, DeviceVisitor, Devices,
-    Engine, Identities, Job, Log, LogReport, LossText, Names, Phone, Position, Registered,
-    Registration, Resolved, SecretHash, StoreError, StoredTask, TaskSeq, Tasks, Unregistered,
-    Updated,
+    Engine, Identities, Job, Log, LogReport, LossText, Names, Part, Phone, Position, Registered,
+    Registration, Resolved, Revoked, SecretHash, StoreError, StoredTask, TaskSeq, Tasks,
+    Unregistered, Updated,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Where a crash happens at the last call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,25 @@ struct State {
     at_send: bool,
     rng: ChaCha8Rng,
     hiccups: bool,
+    hold: Option<(Call, Arc<Hold>)>,
+}
+
+/// A call that can be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// The next end of a job of this part.
+    Finish(Part),
+    /// The next second look at whether an app is paused: after a task's state was seen.
+    SecondLook { looked: bool },
+    /// The next count of a task's jobs, when it is known and before anybody hears of it.
+    Counted,
+}
+
+/// A call that waits before it does anything.
+#[derive(Debug, Default)]
+pub(crate) struct Hold {
+    pub(crate) held: Notify,
+    pub(crate) go: Notify,
 }
 
 /// Counts calls, and blows.
@@ -54,6 +73,7 @@ impl Fuse {
                 at_send: false,
                 rng: ChaCha8Rng::seed_from_u64(seed),
                 hiccups,
+                hold: None,
             }),
             blown: watch::channel(false).0,
         })
@@ -63,6 +83,26 @@ impl Fuse {
     pub(crate) fn light(&self, calls: u32, before: bool) {
         let edge = if before { Edge::Before } else { Edge::After };
         self.state.lock().left = Some((calls, edge));
+    }
+
+    pub(crate) fn hold(&self, call: Call) -> Arc<Hold> {
+        let hold = Arc::<Hold>::default();
+        self.state.lock().hold = Some((call, Arc::clone(&hold)));
+        hold
+    }
+
+    async fn wait_if_held(&self, call: Call) {
+        let is_held = |(held, _): &mut (Call, Arc<Hold>)| match (held, call) {
+            (Call::SecondLook { looked }, Call::SecondLook { .. }) => {
+                std::mem::replace(looked, true)
+            }
+            (held, call) => *held == call,
+        };
+        let held = self.state.lock().hold.take_if(is_held);
+        if let Some((_, hold)) = held {
+            hold.held.notify_one();
+            hold.go.notified().await;
+        }
     }
 
     /// Blows after the next send, before anybody records it.
@@ -407,7 +447,25 @@ impl Tasks for FusedTasks {
             .await
     }
 
+    async fn revoke_task(
+        &self,
+        app: AppId,
+        id: &TaskId,
+        revocation: &Revocation,
+        age_s_max: u32,
+    ) -> Result<Revoked, StoreError> {
+        self.fuse
+            .pass(self.inner.revoke_task(app, id, revocation, age_s_max))
+            .await
+    }
+
+    async fn revocation(&self, task: TaskSeq) -> Result<Option<Revocation>, StoreError> {
+        self.fuse.pass(self.inner.revocation(task)).await
+    }
+
     async fn app_paused(&self, app: AppId) -> Result<bool, StoreError> {
+        let look = Call::SecondLook { looked: false };
+        self.fuse.wait_if_held(look).await;
         self.fuse.pass(self.inner.app_paused(app)).await
     }
 
@@ -437,6 +495,7 @@ impl Tasks for FusedTasks {
 
     async fn finish_job(&self, job: &Job, next: &[Job], at: Second) -> Result<(), StoreError> {
         self.hiccup()?;
+        self.fuse.wait_if_held(Call::Finish(job.part)).await;
         let finished = self.fuse.pass(self.inner.finish_job(job, next, at)).await;
         self.claimed.lock().retain(|claimed| claimed != job);
         finished
@@ -451,6 +510,8 @@ impl Tasks for FusedTasks {
     }
 
     async fn jobs_left(&self, task: TaskSeq) -> Result<usize, StoreError> {
-        self.fuse.pass(self.inner.jobs_left(task)).await
+        let left = self.fuse.pass(self.inner.jobs_left(task)).await;
+        self.fuse.wait_if_held(Call::Counted).await;
+        left
     }
 }

@@ -51,6 +51,12 @@ impl TaskBook {
         open.copied().collect()
     }
 
+    /// Whether a device was sent it, on any way.
+    pub(crate) fn was_sent(&self, number: Number) -> bool {
+        let mut ended = self.ended.iter();
+        ended.any(|((_, of), ended)| *of == number && ended.loss.is_none())
+    }
+
     fn take(&mut self, event: &Event) {
         let way = (event.cell.channel(), event.number);
         let planned = self.planned.contains_key(&way);

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use pushtally_channel::{Attention, Channel as Carrier, Message, Outcome, Presence, Target};
+use pushtally_channel::{
+    Attention, Channel as Carrier, Message, Outcome, Presence, Revoked, Target,
+};
 use pushtally_model::{AppId, Channel, Number, OwnLoss, TaskId};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -43,6 +45,8 @@ pub(crate) enum Script {
     Random,
     /// Answers only when it is told to.
     Hang,
+    /// Loses everything as slow.
+    Slow,
 }
 
 /// One target's way through a channel.
@@ -55,6 +59,10 @@ pub(crate) struct Memory {
     ended: Mutex<HashSet<Sent>>,
     /// Which it has ever taken, and how often.
     pub(crate) accepted: Mutex<HashMap<Sent, u32>>,
+    /// Tasks that were stopped, and whoever stopped them had the answer: no call may start.
+    pub(crate) over: Mutex<HashSet<TaskId>>,
+    /// Who was told that a task was taken back, and what to show instead.
+    pub(crate) told: Mutex<Vec<(TaskId, Number, Option<String>)>>,
 }
 
 impl Memory {
@@ -109,6 +117,7 @@ impl Scripted {
                 };
             }
             Script::Accept | Script::Hang => 0,
+            Script::Slow => 8,
         };
         match script {
             8 => Outcome::Lost(OwnLoss::Slow),
@@ -168,6 +177,11 @@ impl Carrier for Scripted {
 
     async fn send(&self, message: &Message, targets: &[Target]) -> Vec<Outcome> {
         assert!(targets.len() <= self.targets_max);
+        assert!(
+            !self.memory.over.lock().contains(&message.id),
+            "called after it was over: {}",
+            message.id
+        );
         self.calls.lock().push((message.id.clone(), targets.len()));
         self.called.notify_one();
         let hangs = *self.script.lock() == Script::Hang;
@@ -177,5 +191,18 @@ impl Carrier for Scripted {
         self.fuse
             .pass_send(async { self.take(message, targets) })
             .await
+    }
+
+    async fn revoke(&self, revoked: &Revoked, targets: &[Target]) {
+        assert_eq!(self.channel, Channel::Online);
+        assert!(targets.len() <= self.targets_max);
+        let instead = revoked
+            .instead
+            .as_ref()
+            .map(|instead| instead.title.clone());
+        for target in targets {
+            let told = (revoked.id.clone(), target.number, instead.clone());
+            self.memory.told.lock().push(told);
+        }
     }
 }

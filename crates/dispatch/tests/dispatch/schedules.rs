@@ -7,9 +7,10 @@ use std::sync::Arc;
 use pushtally_channel::Attention;
 use pushtally_dispatch::{Push, Settings, Turn};
 use pushtally_model::{
-    App, AppId, Channel, Clock, Event, Lane, LossId, Number, RegistrationId, Source, TaskState,
+    App, AppId, Channel, Clock, Event, Lane, LossId, Notification, Number, RegistrationId, Source,
+    TaskState,
 };
-use pushtally_store::{Claim, Report, SecretHash, StoredTask};
+use pushtally_store::{Claim, Report, Revoked, SecretHash, StoredTask};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -33,6 +34,8 @@ pub(crate) struct Model {
     ever: BTreeMap<AppId, BTreeSet<Number>>,
     pub(crate) tasks: Vec<StoredTask>,
     pub(crate) cancelled: BTreeSet<String>,
+    /// And what is shown instead.
+    pub(crate) revoked: BTreeMap<String, Option<String>>,
     met: Met,
 }
 
@@ -40,10 +43,15 @@ pub(crate) struct Model {
 type Met = BTreeMap<String, u64>;
 
 /// What the schedules of a run must meet.
-const MUST_MEET: [&str; 16] = [
+const MUST_MEET: [&str; 21] = [
     "sent",
     "expired",
     "cancelled",
+    "revoked",
+    "revoked between two calls",
+    "cancelled between two calls",
+    "told at once",
+    "told on connecting",
     "unregistered",
     "token not uploaded",
     "certificate id not set",
@@ -79,6 +87,7 @@ impl Model {
             ever: BTreeMap::new(),
             tasks: Vec::new(),
             cancelled: BTreeSet::new(),
+            revoked: BTreeMap::new(),
             met: Met::new(),
         }
     }
@@ -101,7 +110,7 @@ impl Model {
     }
 
     async fn step(&mut self) {
-        match self.any(20) {
+        match self.any(22) {
             0..=3 => self.register().await,
             4 => self.unregister().await,
             5..=7 => self.connect(),
@@ -115,6 +124,7 @@ impl Model {
                 .clock
                 .advance_ms(i64::from(self.rng.random_range(1..4_000))),
             15 => self.crash().await,
+            16 | 17 => self.revoke().await,
             _ => self.work().await,
         }
     }
@@ -248,14 +258,80 @@ impl Model {
         let task = self.tasks[at].draft.clone();
         let states = [TaskState::Running, TaskState::Paused, TaskState::Cancelled];
         let state = states[self.any(3) as usize];
-        let dispatch = self.world.dispatch();
-        let set = dispatch
-            .set_task_state(task.app, &task.id, state)
-            .await
-            .unwrap();
-        if set.unwrap().state == TaskState::Cancelled {
+        let dispatch = Arc::clone(self.world.dispatch());
+        let over = Arc::clone(&self.world.memory);
+        let set = async {
+            let set = dispatch.set_task_state(task.app, &task.id, state).await;
+            let is = set.unwrap().unwrap().state;
+            if is == TaskState::Cancelled {
+                over.over.lock().insert(task.id.clone());
+            }
+            is
+        };
+        let (is, worked) = self.beside_work(set).await;
+        if is == TaskState::Cancelled {
             self.cancelled.insert(task.id.to_string());
+            if worked {
+                self.meet("cancelled between two calls");
+            }
         }
+        self.check_appended().await;
+    }
+
+    /// Does something, alone or while a worker takes a few turns; answers also whether one was at work.
+    async fn beside_work<T>(&mut self, act: impl Future<Output = T>) -> (T, bool) {
+        if self.chance(2) {
+            return (act.await, false);
+        }
+        let dispatch = Arc::clone(self.world.dispatch());
+        let turns = async {
+            let mut worked = false;
+            for _ in 0..3 {
+                let turn = dispatch.turn(Claim::Any).await;
+                assert_ne!(turn, Turn::Failed);
+                worked |= turn == Turn::Worked;
+            }
+            worked
+        };
+        tokio::join!(act, turns)
+    }
+
+    /// A sender takes a push back: once.
+    async fn revoke(&mut self) {
+        if self.tasks.is_empty() {
+            return;
+        }
+        let at = self.any(self.tasks.len() as u32) as usize;
+        let task = self.tasks[at].draft.clone();
+        let instead = self.chance(2).then(|| format!("instead of {}", task.id));
+        let notification = instead.clone().map(|title| Notification {
+            title,
+            ..Notification::default()
+        });
+        let dispatch = Arc::clone(self.world.dispatch());
+        let memory = Arc::clone(&self.world.memory);
+        let revoke = async {
+            let revoked = dispatch.revoke(task.app, &task.id, notification).await;
+            let revoked = revoked.unwrap();
+            memory.over.lock().insert(task.id.clone());
+            revoked
+        };
+        let (revoked, worked) = self.beside_work(revoke).await;
+        let before = self.revoked.contains_key(task.id.as_str());
+        match revoked {
+            Revoked::Now(_) => assert!(!before),
+            Revoked::Before => assert!(before),
+            other => panic!("{other:?}"),
+        }
+        if before {
+            return;
+        }
+        self.revoked.insert(task.id.to_string(), instead);
+        if worked {
+            self.meet("revoked between two calls");
+        }
+        self.check_appended().await;
+        self.check_told(&task.id).await;
     }
 
     async fn pause_app(&mut self) {

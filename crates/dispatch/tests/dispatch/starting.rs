@@ -1,11 +1,11 @@
 //! What a start puts right, and what an operator's wishes do across it.
 
-use pushtally_channel::{Attention, Redeliver};
+use pushtally_channel::{Attention, Missed, Redeliver};
 use pushtally_model::{
     AppId, Channel, Event, Kind, Lane, LossId, Number, OwnLoss, Route, Scope, Source, Stage,
     TaskState, Window,
 };
-use pushtally_store::{Claim, Part, Report, StoredTask};
+use pushtally_store::{Claim, Part, Report, Revoked, StoredTask};
 
 use crate::naive::cell;
 use crate::phones::Script;
@@ -120,8 +120,16 @@ async fn a_pause_holds_over_a_restart_and_its_end_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_planned_ends_when_a_task_is_cancelled_and_nothing_else_is_planned() {
-    let world = World::calm(Script::Accept).await;
+async fn what_was_planned_ends_when_a_task_is_stopped_and_nothing_else_is_planned() {
+    for loss in ["cancelled", "revoked"] {
+        for restarted in [false, true] {
+            check_stopped(loss, restarted).await;
+        }
+    }
+}
+
+async fn check_stopped(loss: &'static str, restarted: bool) {
+    let mut world = World::calm(Script::Accept).await;
     with_devices(&world, 2).await;
     let ends = [(APP, 65_536)].into();
     world.inner.identities.raise(0, &ends).await.unwrap();
@@ -131,20 +139,24 @@ async fn what_was_planned_ends_when_a_task_is_cancelled_and_nothing_else_is_plan
     assert_eq!(far.shard(), 1);
     let task = world.accept(&app(APP.0), push(1, None)).await.unwrap();
     world.dispatch().turn(Claim::Any).await;
-    let cancelled = TaskState::Cancelled;
-    world
-        .dispatch()
-        .set_task_state(APP, &task.draft.id, cancelled)
-        .await
-        .unwrap();
+    let (dispatch, id) = (world.dispatch(), &task.draft.id);
+    if loss == "revoked" {
+        let revoked = dispatch.revoke(APP, id, None).await.unwrap();
+        assert!(matches!(revoked, Revoked::Now(_)), "{revoked:?}");
+    } else {
+        let cancelled = dispatch.set_task_state(APP, id, TaskState::Cancelled).await;
+        assert_eq!(cancelled.unwrap().unwrap().state, TaskState::Cancelled);
+    }
+    if restarted {
+        world.crash().await;
+        world.start().await;
+    }
     world.work(9).await;
     let health = world.dispatch().health();
-    assert_eq!(
-        health.planned,
-        [(Channel::Online, 2)].into(),
-        "the second shard never was"
-    );
-    assert_eq!(health.losses, [(("cancelled", Channel::Online), 2)].into());
+    assert_eq!(health.losses, [((loss, Channel::Online), 2)].into());
+    let planned = count(&world, &task, Channel::Online, Lane::Planned).await;
+    let elsewhere = count(&world, &task, Channel::Unknown, Lane::Planned).await;
+    assert_eq!((planned, elsewhere), (2, 0), "the second shard never was");
     assert!(world.channel(Channel::Online).calls.lock().is_empty());
     assert_eq!(health.tasks_open, 0);
 }
@@ -242,7 +254,7 @@ async fn a_device_that_connects_gets_what_it_missed_oldest_first_until_it_acknow
         }
         for (device, expected) in [(devices[0], &ids[8..39]), (devices[1], &ids[8..40])] {
             let missed = world.dispatch().missed(APP, device).await;
-            let missed: Vec<_> = missed.into_iter().map(|message| message.id).collect();
+            let missed: Vec<_> = missed.into_iter().map(id_of_push).collect();
             // It was done before it was cancelled, so it is not.
             assert_eq!(missed, expected);
         }
@@ -283,4 +295,11 @@ async fn what_was_planned_before_a_crash_waits_for_its_phones_to_come_back() {
     let later = world.accept(&app(APP.0), push(2, None)).await.unwrap();
     world.work_to_the_end().await;
     assert_eq!(count(&world, &later, Channel::Apns, Lane::Sent).await, 5);
+}
+
+fn id_of_push(missed: Missed) -> pushtally_model::TaskId {
+    match missed {
+        Missed::Push(message) => message.id,
+        Missed::Revoked(told) => panic!("{told:?}"),
+    }
 }

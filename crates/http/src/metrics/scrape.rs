@@ -143,6 +143,11 @@ fn online(state: &State, registry: &mut Registry) {
             "Pushes sent again on connecting since the start",
             health.redelivered,
         ),
+        (
+            "socket_revocations",
+            "Revocations handed to sockets since the start",
+            health.revocations,
+        ),
     ];
     for (name, help, value) in gauges {
         let gauge = Unsigned::default();

@@ -16,6 +16,8 @@ pub enum TaskStatus {
     Paused,
     /// Nothing more is sent.
     Cancelled,
+    /// Its sender took it back.
+    Revoked,
     /// Everything planned has ended.
     Done,
 }
@@ -28,6 +30,7 @@ impl TaskStatus {
             Self::Running => "running",
             Self::Paused => "paused",
             Self::Cancelled => "cancelled",
+            Self::Revoked => "revoked",
             Self::Done => "done",
         }
     }
@@ -35,6 +38,7 @@ impl TaskStatus {
     fn of(task: &StoredTask) -> Self {
         match (task.state, task.done_at) {
             (TaskState::Cancelled, _) => Self::Cancelled,
+            (TaskState::Revoked, _) => Self::Revoked,
             (TaskState::Running | TaskState::Paused, Some(_)) => Self::Done,
             (TaskState::Running, None) => Self::Running,
             (TaskState::Paused, None) => Self::Paused,
@@ -127,13 +131,14 @@ pub async fn task_page(
     })
 }
 
-/// Whether a task is what was wanted of it. A task that is done or cancelled can no longer be anything else.
+/// Whether a task is what was wanted of it. A task that is done, cancelled or revoked can no longer be anything else.
 #[must_use]
 pub fn is_as_wanted(row: &TaskRow, wanted: TaskState) -> bool {
     let status = match wanted {
         TaskState::Running => TaskStatus::Running,
         TaskState::Paused => TaskStatus::Paused,
         TaskState::Cancelled => TaskStatus::Cancelled,
+        TaskState::Revoked => TaskStatus::Revoked,
     };
     row.status == status
 }

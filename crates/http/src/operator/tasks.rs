@@ -52,49 +52,38 @@ async fn report(state: &State, of: &str, id: &str, parts: &Parts) -> Result<Task
 
 pub(crate) async fn pause(
     state: extract::State<Arc<State>>,
-    Path(of): Path<(String, String)>,
+    of: Path<(String, String)>,
     request: extract::Request,
 ) -> Response {
-    let (parts, _) = request.into_parts();
-    let work = set(
-        Arc::clone(&state),
-        of,
-        parts,
-        TaskState::Paused,
-        "task pause",
-    );
-    answer(to_the_end(work).await)
+    steer(state, of, request, TaskState::Paused, "task pause").await
 }
 
 pub(crate) async fn resume(
     state: extract::State<Arc<State>>,
-    Path(of): Path<(String, String)>,
+    of: Path<(String, String)>,
     request: extract::Request,
 ) -> Response {
-    let (parts, _) = request.into_parts();
-    let work = set(
-        Arc::clone(&state),
-        of,
-        parts,
-        TaskState::Running,
-        "task resume",
-    );
-    answer(to_the_end(work).await)
+    steer(state, of, request, TaskState::Running, "task resume").await
 }
 
 pub(crate) async fn cancel(
     state: extract::State<Arc<State>>,
-    Path(of): Path<(String, String)>,
+    of: Path<(String, String)>,
     request: extract::Request,
 ) -> Response {
+    steer(state, of, request, TaskState::Cancelled, "task cancel").await
+}
+
+/// Sets what is wanted of a task; `what` is the act as the audit names it.
+async fn steer(
+    state: extract::State<Arc<State>>,
+    Path(of): Path<(String, String)>,
+    request: extract::Request,
+    wanted: TaskState,
+    what: &'static str,
+) -> Response {
     let (parts, _) = request.into_parts();
-    let work = set(
-        Arc::clone(&state),
-        of,
-        parts,
-        TaskState::Cancelled,
-        "task cancel",
-    );
+    let work = set(Arc::clone(&state), of, parts, wanted, what);
     answer(to_the_end(work).await)
 }
 

@@ -18,19 +18,19 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::fixture::{APP, NOW_S, Server, Setup, around, raw, register, task};
 
-const SECRET: &str = "00112233445566778899aabbccddeeff";
+pub(crate) const SECRET: &str = "00112233445566778899aabbccddeeff";
 
 /// A phone's side of a socket.
-struct Phone(WebSocketStream<TcpStream>);
+pub(crate) struct Phone(WebSocketStream<TcpStream>);
 
 impl Phone {
-    async fn open(server: &Server) -> Self {
+    pub(crate) async fn open(server: &Server) -> Self {
         let stream = TcpStream::connect(server.public).await.unwrap();
         let url = format!("ws://{}/v1/online", server.public);
         Self(client_async(url, stream).await.unwrap().0)
     }
 
-    async fn connect(server: &Server) -> Self {
+    pub(crate) async fn connect(server: &Server) -> Self {
         let mut phone = Self::open(server).await;
         phone.say(json!({"type": "hello", "version": 1, "sdkappid": APP.0, "registration_id": "phone", "secret": SECRET})).await;
         let welcome = phone.hear().await;
@@ -41,11 +41,11 @@ impl Phone {
         phone
     }
 
-    async fn say(&mut self, frame: Value) {
+    pub(crate) async fn say(&mut self, frame: Value) {
         self.0.send(Message::text(frame.to_string())).await.unwrap();
     }
 
-    async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         match self.0.next().await {
             Some(Ok(Message::Text(text))) => serde_json::from_str(&text).unwrap(),
             other => panic!("not a text: {other:?}"),

@@ -150,6 +150,6 @@ impl Outbox {
             return Some((Frame::Text(text), None));
         }
         let push = pushes?.next()?;
-        Some((Frame::Text(push.frame), Some(push.ticket)))
+        Some((Frame::Text(push.frame), push.ticket))
     }
 }

@@ -249,6 +249,14 @@ fn the_documents_frames_are_those_that_are_read_and_written() {
                 };
                 crate::reply::push(&message, "en")
             }
+            "revoke" => crate::reply::revoke(
+                &pushtally_channel::Revoked {
+                    app: AppId(1),
+                    id: TaskId::new("t").unwrap(),
+                    instead: Some(pushtally_model::Notification::default()),
+                },
+                "en",
+            ),
             other => panic!("the document shows `{other}`, which nobody reads or writes"),
         };
         let written: Value = serde_json::from_slice(&written).unwrap();
@@ -257,7 +265,9 @@ fn the_documents_frames_are_those_that_are_read_and_written() {
     kinds.sort();
     assert_eq!(
         kinds,
-        ["hello", "push", "recorded", "report", "reports", "welcome"]
+        [
+            "hello", "push", "recorded", "report", "reports", "revoke", "welcome"
+        ]
     );
 }
 

@@ -22,7 +22,8 @@ use crate::disk::Disk;
 use crate::error::LocalError;
 use crate::segments::SegmentLog;
 
-/// The newest form of the tables that this release reads, and the one that it writes. Form 1 had no labels and no index.
+/// The newest form of the tables that this release reads, and the one that it writes. Form 1 had no labels, no index and no
+/// revocations.
 const FORMAT: u64 = 2;
 
 /// An open database, or why there is none.

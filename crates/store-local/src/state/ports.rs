@@ -9,19 +9,20 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use pushtally_model::{
-    Account, AppId, Device, Number, RegistrationId, Second, TaskDraft, TaskId, TaskState,
+    Account, AppId, Device, Number, RegistrationId, Revocation, Second, TaskDraft, TaskId,
+    TaskState,
 };
 use pushtally_store::registering::{RegisterPlan, UpdatePlan, plan_registration, plan_update};
 use pushtally_store::{
     AcceptLimits, Accepted, Audit, AuditEntry, Claim, ClaimedJob, DeviceChange, DeviceVisitor,
-    Devices, Job, Phone, Registered, Registration, SecretHash, StoreError, StoredTask, TaskSeq,
-    Tasks, Unregistered, Updated,
+    Devices, Job, Phone, Registered, Registration, Revoked, SecretHash, StoreError, StoredTask,
+    TaskSeq, Tasks, Unregistered, Updated,
 };
 use redb::{ReadOnlyTable, ReadTransaction};
 
 use super::tables::{
-    ACCOUNTS, APP_TASKS, APPS, ActError, Bytes, DEVICES, KNOWN, PHONES, TASK_IDS, TASKS,
-    account_key, decode,
+    ACCOUNTS, APP_TASKS, APPS, ActError, Bytes, DEVICES, KNOWN, PHONES, REVOCATIONS, TASK_IDS,
+    TASKS, account_key, decode, row,
 };
 use super::writer::Class;
 use super::{DIRECT_LEN_MAX, State, VISIT_LEN, audit, devices, tasks, until_full};
@@ -314,6 +315,24 @@ impl Tasks for State {
             tasks::set_state(tables, app, &id, state)
         })
         .await
+    }
+
+    async fn revoke_task(
+        &self,
+        app: AppId,
+        id: &TaskId,
+        revocation: &Revocation,
+        age_s_max: u32,
+    ) -> Result<Revoked, StoreError> {
+        let (id, revocation) = (id.clone(), revocation.clone());
+        self.act(of_tasks(app), move |tables, _| {
+            tasks::revoke(tables, app, &id, &revocation, age_s_max)
+        })
+        .await
+    }
+
+    async fn revocation(&self, task: TaskSeq) -> Result<Option<Revocation>, StoreError> {
+        self.read(|read| row("revocations", &read.open_table(REVOCATIONS)?, task.0))
     }
 
     async fn app_paused(&self, app: AppId) -> Result<bool, StoreError> {

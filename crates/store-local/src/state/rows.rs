@@ -6,6 +6,7 @@
 
 mod content;
 mod labels;
+mod revocation;
 
 use pushtally_model::{
     Account, AppId, Audience, Channel, Device, DeviceFacts, Environment, Number, Permission,
@@ -400,6 +401,7 @@ impl Row for StoredTask {
                 0 => TaskState::Running,
                 1 => TaskState::Paused,
                 2 => TaskState::Cancelled,
+                3 => TaskState::Revoked,
                 value => return Err(unknown("state", value)),
             },
             done_at: row.done_at.map(Second),

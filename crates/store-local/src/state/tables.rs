@@ -105,6 +105,8 @@ tables! {
     14 attribute_names, ATTRIBUTE_NAMES, u32, Bytes;
     /// Who has a tag, by (app, tag).
     15 tags, TAGS, Bytes, Bytes;
+    /// How revoked tasks were, by place.
+    16 revocations, REVOCATIONS, u64, Bytes;
 }
 
 /// The numbers of the tables that the index follows.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use pushtally_model::{AppId, Second, TaskDraft, TaskId, TaskKind, TaskState};
-use pushtally_store::accepting::{self, Standing, accepted, refusal, repeats, state_after};
+use pushtally_model::{AppId, Revocation, Second, TaskDraft, TaskId, TaskKind, TaskState};
+use pushtally_store::accepting::{
+    self, Standing, accepted, refusal, repeats, state_after, unrevoked,
+};
 use pushtally_store::job_queue::{JobQueue, QueuedTask};
-use pushtally_store::{AcceptLimits, Accepted, Job, StoreError, StoredTask, TaskSeq};
+use pushtally_store::{AcceptLimits, Accepted, Job, Revoked, StoreError, StoredTask, TaskSeq};
 use redb::ReadableTable;
 
 use super::devices::app_row;
@@ -163,6 +165,34 @@ pub(super) fn set_state(
     tables.tasks.insert(seq.0, bytes.as_slice())?;
     let effects = vec![Effect::SetState(seq, after)];
     Ok(Outcome::with_effects(Some(known), effects))
+}
+
+pub(super) fn revoke(
+    tables: &mut Tables<'_>,
+    app: AppId,
+    id: &TaskId,
+    revocation: &Revocation,
+    age_s_max: u32,
+) -> Result<Outcome<Revoked>, ActError> {
+    let known = match seq_of(&*tables.task_ids, app, id)? {
+        Some(seq) => task(&*tables.tasks, seq)?,
+        None => None,
+    };
+    let Some(mut known) = known else {
+        return Ok(Outcome::of(Revoked::Unknown));
+    };
+    if let Some(answer) = unrevoked(&known, revocation.at, age_s_max) {
+        return Ok(Outcome::of(answer));
+    }
+    known.state = TaskState::Revoked;
+    let (row, bytes) = (encode("tasks", &known)?, encode("revocations", revocation)?);
+    tables.tasks.insert(known.seq.0, row.as_slice())?;
+    tables.revocations.insert(known.seq.0, bytes.as_slice())?;
+    let effects = vec![Effect::SetState(known.seq, known.state)];
+    Ok(Outcome::with_effects(
+        Revoked::Now(Box::new(known)),
+        effects,
+    ))
 }
 
 pub(super) fn set_app_paused(

@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 use pushtally_model::{
     Account, AppId, AttributeNames, Audience, Channel, Device, DeviceFacts, Environment,
-    FixedEntropy, Notification, Number, RegistrationId, Second, Secret, TaskDraft, TaskId,
-    TaskKind, TaskState, Token, TokenKind, Urgency,
+    FixedEntropy, Notification, Number, RegistrationId, Revocation, Second, Secret, TaskDraft,
+    TaskId, TaskKind, TaskState, Token, TokenKind, Urgency,
 };
 use pushtally_store::{
     AcceptLimits, AuditEntry, Claim, ClaimedJob, DeviceChange, Engine, Job, Labelled, Part,
@@ -95,7 +95,7 @@ pub(crate) struct Seen {
     counts: Vec<u64>,
     shards: Vec<Vec<u16>>,
     ends: BTreeMap<AppId, u32>,
-    tasks: Vec<(StoredTask, usize)>,
+    tasks: Vec<(StoredTask, usize, Option<Revocation>)>,
     paused: Vec<bool>,
     audit: Vec<AuditEntry>,
 }
@@ -145,7 +145,8 @@ pub(crate) async fn look(ports: &Engine) -> Seen {
     }
     for task in ports.tasks.list_tasks(None, None, 1000).await.unwrap() {
         let left = ports.tasks.jobs_left(task.seq).await.unwrap();
-        seen.tasks.push((task, left));
+        let revocation = ports.tasks.revocation(task.seq).await.unwrap();
+        seen.tasks.push((task, left, revocation));
     }
     seen
 }
@@ -265,6 +266,10 @@ enum Step {
         n: u32,
         state: TaskState,
     },
+    Revoke {
+        n: u32,
+        instead: bool,
+    },
     SetAppPaused {
         app: usize,
         paused: bool,
@@ -312,6 +317,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0..2usize, 0..8u32, any::<bool>(), prop::option::of(prop::collection::vec(0..4u16, 0..4)), (1..6u32, 0..3u32, 1..6usize))
             .prop_map(|(app, n, batch, shards, limits)| Step::Accept { app, n, batch, shards, limits }),
         2 => (0..8u32, state).prop_map(|(n, state)| Step::SetState { n, state }),
+        2 => (0..8u32, any::<bool>()).prop_map(|(n, instead)| Step::Revoke { n, instead }),
         1 => (0..2usize, any::<bool>()).prop_map(|(app, paused)| Step::SetAppPaused { app, paused }),
         4 => any::<bool>().prop_map(|urgent| Step::ClaimAll { urgent }),
         4 => (any::<usize>(), prop::collection::vec((prop::option::of(0..4u16), any::<bool>()), 0..3))
@@ -442,6 +448,18 @@ impl Pair {
             } => self.accept(APPS[app], n, batch, shards, limits).await,
             Step::SetState { n, state } => {
                 let (local, memory) = both!(self, tasks.set_task_state(APP, &draft(n).id, state));
+                assert_eq!(local.unwrap(), memory.unwrap());
+            }
+            Step::Revoke { n, instead } => {
+                let revocation = Revocation {
+                    at: Second((self.now_ms / 1000) as u32),
+                    instead: instead.then(|| Notification {
+                        title: self.now_ms.to_string(),
+                        ..Notification::default()
+                    }),
+                };
+                let id = draft(n).id;
+                let (local, memory) = both!(self, tasks.revoke_task(APP, &id, &revocation, 9));
                 assert_eq!(local.unwrap(), memory.unwrap());
             }
             Step::SetAppPaused { app, paused } => {

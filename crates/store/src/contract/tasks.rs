@@ -1,12 +1,12 @@
 //! Tasks: accepting, quotas, finding, what the operator wants.
 
 use pushtally_model::{
-    Account, ApnsContent, AppId, Audience, Badge, Notification, Second, TaskDraft, TaskId,
-    TaskKind, TaskState, Translation, Urgency,
+    Account, ApnsContent, AppId, Audience, Badge, Notification, Revocation, Second, TaskDraft,
+    TaskId, TaskKind, TaskState, Translation, Urgency,
 };
 
 use super::APP;
-use crate::ports::{AcceptLimits, Accepted, Engine, StoredTask, TaskSeq};
+use crate::ports::{AcceptLimits, Accepted, Claim, Engine, Revoked, StoredTask, TaskSeq};
 
 pub(super) const OTHER: AppId = AppId(7);
 pub(super) const NOW: Second = Second(1_700_000_000);
@@ -18,6 +18,7 @@ pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     broadcasts_keep_their_distance(fresh().await).await;
     open_tasks_are_bounded(fresh().await).await;
     a_cancelled_or_done_task_keeps_its_state(fresh().await).await;
+    a_task_is_revoked_once_and_for_good(fresh().await).await;
 }
 
 pub(super) const NO_LIMITS: AcceptLimits = AcceptLimits {
@@ -309,7 +310,7 @@ async fn broadcasts_keep_their_distance(engine: Engine) {
         (7, 2_001, true),
         (8, 3_000, true),
         (9, 3_001, false),
-        (10, 2_000, true),
+        (10, 2_001, true),
         (11, 1_500, false),
         (12, 2_501, false),
     ] {
@@ -416,4 +417,72 @@ async fn a_cancelled_or_done_task_keeps_its_state(engine: Engine) {
             .unwrap();
         assert_eq!(stored, answer);
     }
+}
+
+/// Running, paused, cancelled or done; not too old, not in another app; no wish of an operator changes it then.
+async fn a_task_is_revoked_once_and_for_good(engine: Engine) {
+    use TaskState::{Cancelled, Paused, Running};
+    for n in 1..=5 {
+        accept(&engine, &draft(n), if n == 4 { Some(&[]) } else { None }).await;
+    }
+    let set = async |n, state| {
+        let set = engine.tasks.set_task_state(APP, &draft(n).id, state).await;
+        set.unwrap().unwrap().state
+    };
+    assert_eq!(set(2, Paused).await, Paused);
+    assert_eq!(set(3, Cancelled).await, Cancelled);
+    assert_eq!(set(1, TaskState::Revoked).await, Running, "not that way");
+    let revocation = |age_s, title: Option<&str>| Revocation {
+        at: Second(NOW.0 + age_s),
+        instead: title.map(|title| Notification {
+            title: title.to_owned(),
+            desc: "desc".to_owned(),
+            ext: "{}".to_owned(),
+            ..Notification::default()
+        }),
+    };
+    let revoke = async |app, n, revocation: &Revocation| {
+        let id = draft(n).id;
+        let revoked = engine.tasks.revoke_task(app, &id, revocation, 60).await;
+        revoked.unwrap()
+    };
+    let unknown = revoke(OTHER, 1, &revocation(0, None)).await;
+    assert_eq!(unknown, Revoked::Unknown, "nothing crosses apps");
+    assert_eq!(revoke(APP, 9, &revocation(0, None)).await, Revoked::Unknown);
+    assert_eq!(revoke(APP, 5, &revocation(61, None)).await, Revoked::TooOld);
+    let untouched = engine.tasks.task_at(TaskSeq(5)).await.unwrap().unwrap();
+    assert_eq!(untouched.state, Running);
+    for n in 1..=4 {
+        let first = revocation(60, (n % 2 == 0).then_some("instead"));
+        let before = engine.tasks.task_at(TaskSeq(n.into())).await.unwrap();
+        let expected = StoredTask {
+            state: TaskState::Revoked,
+            ..before.unwrap()
+        };
+        let revoked = revoke(APP, n, &first).await;
+        assert_eq!(revoked, Revoked::Now(Box::new(expected.clone())));
+        // The second is not heard, too old or not.
+        for age_s in [60, 1000] {
+            let again = revoke(APP, n, &revocation(age_s, Some("again"))).await;
+            assert_eq!(again, Revoked::Before);
+        }
+        for state in [Running, Paused, Cancelled] {
+            assert_eq!(set(n, state).await, TaskState::Revoked);
+        }
+        let seq = TaskSeq(n.into());
+        assert_eq!(engine.tasks.task_at(seq).await.unwrap(), Some(expected));
+        assert_eq!(engine.tasks.revocation(seq).await.unwrap(), Some(first));
+    }
+    for seq in [5, 6] {
+        assert_eq!(engine.tasks.revocation(TaskSeq(seq)).await.unwrap(), None);
+    }
+    // What is revoked must end, though its app is paused.
+    engine.tasks.set_app_paused(APP, true).await.unwrap();
+    let mut claimed = Vec::new();
+    let now_ms = i64::from(NOW.0) * 1000;
+    while let Some(job) = engine.tasks.claim_job(Claim::Any, now_ms).await.unwrap() {
+        assert_eq!(job.state, TaskState::Revoked);
+        claimed.push(job.job.task.0);
+    }
+    assert_eq!(claimed, [1, 2, 3]);
 }

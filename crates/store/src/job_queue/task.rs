@@ -66,7 +66,7 @@ impl TaskJobs {
 
     /// What is left of it must be ended: nothing pauses that.
     pub(super) fn must_end(&self) -> bool {
-        self.expired || self.task.state == TaskState::Cancelled
+        self.expired || self.task.state.is_over()
     }
 
     /// Whether it runs unless its app is paused.

@@ -52,7 +52,7 @@ impl Naive {
             return None;
         };
         let held = task.state == TaskState::Paused
-            || (self.paused.contains(&job.app) && task.state != TaskState::Cancelled);
+            || (self.paused.contains(&job.app) && !task.state.is_over());
         Some(if held {
             at.max(i64::from(task.deadline.0) * 1000)
         } else {
@@ -130,7 +130,8 @@ fn act() -> impl Strategy<Value = Act> {
     let state = prop_oneof![
         Just(TaskState::Running),
         Just(TaskState::Paused),
-        Just(TaskState::Cancelled)
+        Just(TaskState::Cancelled),
+        Just(TaskState::Revoked)
     ];
     prop_oneof![
         6 => (0..12u64, proptest::option::of(0..3u16), any::<bool>())

@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use pushtally_model::{AppId, Second, TaskDraft, TaskId, TaskKind, TaskState};
+use pushtally_model::{AppId, Revocation, Second, TaskDraft, TaskId, TaskKind, TaskState};
 
 use crate::StoreError;
-use crate::accepting::{self, Standing, accepted, refusal, repeats, state_after};
+use crate::accepting::{self, Standing, accepted, refusal, repeats, state_after, unrevoked};
 use crate::job_queue::{JobQueue, QueuedTask};
-use crate::ports::{AcceptLimits, Accepted, Claim, ClaimedJob, Job, StoredTask, TaskSeq, Tasks};
+use crate::ports::{
+    AcceptLimits, Accepted, Claim, ClaimedJob, Job, Revoked, StoredTask, TaskSeq, Tasks,
+};
 
 #[derive(Debug, Default)]
 struct Accepting {
     tasks: BTreeMap<TaskSeq, StoredTask>,
     queue: JobQueue,
     last_broadcast_ms: BTreeMap<AppId, i64>,
+    revocations: BTreeMap<TaskSeq, Revocation>,
 }
 
 #[derive(Debug, Default)]
@@ -140,6 +143,31 @@ impl Tasks for MemoryTasks {
         task.state = state_after(task, state);
         inner.queue.set_state(task.seq, task.state);
         Ok(Some(task.clone()))
+    }
+
+    async fn revoke_task(
+        &self,
+        app: AppId,
+        id: &TaskId,
+        revocation: &Revocation,
+        age_s_max: u32,
+    ) -> Result<Revoked, StoreError> {
+        let inner = &mut *self.0.lock();
+        let seq = inner.find(app, id);
+        let Some(task) = seq.and_then(|seq| inner.tasks.get_mut(&seq)) else {
+            return Ok(Revoked::Unknown);
+        };
+        if let Some(answer) = unrevoked(task, revocation.at, age_s_max) {
+            return Ok(answer);
+        }
+        task.state = TaskState::Revoked;
+        inner.queue.set_state(task.seq, task.state);
+        inner.revocations.insert(task.seq, revocation.clone());
+        Ok(Revoked::Now(Box::new(task.clone())))
+    }
+
+    async fn revocation(&self, task: TaskSeq) -> Result<Option<Revocation>, StoreError> {
+        Ok(self.0.lock().revocations.get(&task).cloned())
     }
 
     async fn app_paused(&self, app: AppId) -> Result<bool, StoreError> {

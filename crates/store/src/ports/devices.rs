@@ -11,8 +11,15 @@ use pushtally_model::{
 use crate::StoreError;
 
 /// SHA-256 of a device secret. Compared in constant time by whoever admits a caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SecretHash(pub [u8; 32]);
+
+/// A hash of a short secret is not to be read in a log either.
+impl std::fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretHash(..)")
+    }
+}
 
 /// A phone's installation: its secret outlives its devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,4 +206,20 @@ pub trait Devices: Send + Sync {
 
     /// One above the highest number ever given to a device, by app.
     async fn device_numbers_end(&self) -> Result<BTreeMap<AppId, u32>, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secrets_hash_is_not_printed() {
+        let phone = Phone {
+            secret: SecretHash([171; 32]),
+            device: None,
+        };
+        let printed = format!("{phone:?}");
+        assert!(printed.contains("SecretHash(..)"), "{printed}");
+        assert!(!printed.contains("171"), "{printed}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Tasks and their jobs as an engine keeps them: acts, each atomic.
 
 use async_trait::async_trait;
-use pushtally_model::{AppId, Channel, Second, TaskDraft, TaskId, TaskState, Urgency};
+use pushtally_model::{AppId, Channel, Revocation, Second, TaskDraft, TaskId, TaskState, Urgency};
 
 use crate::StoreError;
 
@@ -50,6 +50,19 @@ pub enum Accepted {
     TooSoon,
     /// Too many tasks of the app have jobs left: nothing changed.
     Busy,
+}
+
+/// What revoking a task did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revoked {
+    /// It is revoked: the task as it is then.
+    Now(Box<StoredTask>),
+    /// It was before: nothing changed.
+    Before,
+    /// It was accepted too long ago: nothing changed.
+    TooOld,
+    /// The app has no such task.
+    Unknown,
 }
 
 /// What a job does.
@@ -127,14 +140,26 @@ pub trait Tasks: Send + Sync {
         max: usize,
     ) -> Result<Vec<StoredTask>, StoreError>;
 
-    /// Sets what the operator wants of a task, unless it is cancelled or done. Answers the task as it is then;
-    /// `None` when there is none.
+    /// Sets what the operator wants of a task, unless it is cancelled, revoked or done. `Revoked` is never set so. Answers
+    /// the task as it is then; `None` when there is none.
     async fn set_task_state(
         &self,
         app: AppId,
         id: &TaskId,
         state: TaskState,
     ) -> Result<Option<StoredTask>, StoreError>;
+
+    /// Revokes a task, done, cancelled or not, for good: once, and not when it was accepted more than `age_s_max` seconds before.
+    async fn revoke_task(
+        &self,
+        app: AppId,
+        id: &TaskId,
+        revocation: &Revocation,
+        age_s_max: u32,
+    ) -> Result<Revoked, StoreError>;
+
+    /// How a task was revoked; `None` when it was not.
+    async fn revocation(&self, task: TaskSeq) -> Result<Option<Revocation>, StoreError>;
 
     /// Whether an app's tasks are paused, all of them.
     async fn app_paused(&self, app: AppId) -> Result<bool, StoreError>;
@@ -143,7 +168,7 @@ pub trait Tasks: Send + Sync {
     async fn set_app_paused(&self, app: AppId, paused: bool) -> Result<(), StoreError>;
 
     /// Takes a job that may run now: not claimed, not waiting for a later time, its task and app not paused (unless the task's
-    /// deadline has passed or it is cancelled: then it must be ended). Fair: apps in turn, within an app tasks in turn.
+    /// deadline has passed or it is cancelled or revoked: then it must be ended). Fair: apps in turn, within an app tasks in turn.
     async fn claim_job(&self, claim: Claim, now_ms: i64) -> Result<Option<ClaimedJob>, StoreError>;
 
     /// Gives a claimed job back, to run no earlier than this millisecond, whatever becomes of its task. A job that is not

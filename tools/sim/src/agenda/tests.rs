@@ -94,3 +94,39 @@ fn a_frame_holds_at_most_a_hundred_reports() {
         .collect();
     assert_eq!(lens, [100, 50]);
 }
+
+#[test]
+fn a_revoked_push_is_taken_away_once_and_not_tapped_any_more() {
+    let (seen, habits) = (Seen::default(), habits(1, 1));
+    let mut agenda = Agenda::default();
+    agenda.show("a", &habits, &seen, 0);
+    agenda.show("b", &habits, &seen, 0);
+    for _ in 0..2 {
+        agenda.take_back("a", true, &seen);
+    }
+    agenda.take_back("b", false, &seen);
+    let counts = |id| {
+        let push = seen.push(id);
+        [&push.shown, &push.revoked, &push.replaced, &push.repeats].map(|count| count.get())
+    };
+    assert_eq!((counts("a"), counts("b")), ([1, 1, 1, 0], [1, 1, 0, 0]));
+    let said = said(&mut agenda, &seen, 10_000);
+    assert!(
+        said.iter().all(|(_, said)| !said.contains("clicked")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_push_that_was_revoked_before_it_came_is_acknowledged_and_never_shown() {
+    let (seen, habits) = (Seen::default(), habits(1, 1));
+    let mut agenda = Agenda::default();
+    agenda.take_back("a", true, &seen);
+    assert!(!agenda.show("a", &habits, &seen, 0));
+    let expected = r#"[{"age":0,"id":"a","stage":"delivered"}]"#;
+    assert_eq!(said(&mut agenda, &seen, 0), [(1, expected.to_owned())]);
+    assert_eq!(agenda.next_ms(), None);
+    let push = seen.push("a");
+    let counts = [&push.shown, &push.revoked, &push.repeats].map(|count| count.get());
+    assert_eq!(counts, [0, 0, 0]);
+}

@@ -96,10 +96,27 @@ async fn busy_and_unknown_are_understood() {
 }
 
 #[tokio::test]
+async fn a_revoked_push_is_taken_away_and_something_else_shown() {
+    let server = Server::start().await;
+    let (_phone, _wish, mut line) = server.playing(Habits::default()).await;
+    line.push("a").await;
+    line.reported().await;
+    let instead = json!({"title": "Sorry", "desc": "", "ext": ""});
+    line.say(&json!({"type": "revoke", "id": "a", "instead": instead}))
+        .await;
+    let push = server.seen.push("a");
+    server.sees(|_| push.replaced.get() == 1).await;
+    line.push("a").await;
+    line.reported().await;
+    let counts = [&push.shown, &push.revoked, &push.replaced].map(|count| count.get());
+    assert_eq!(counts, [1, 1, 1]);
+    assert_eq!(server.seen.strange.get(), 0);
+}
+
+#[tokio::test]
 async fn frames_that_it_does_not_know_are_ignored() {
     let server = Server::start().await;
     let (_phone, _wish, mut line) = server.playing(Habits::default()).await;
-    line.say(&json!({"type": "revoke", "id": "a"})).await;
     line.say(&json!({"type": "later", "x": [1]})).await;
     assert!(line.until_pong().await.is_empty());
     assert_eq!(server.seen.strange.get(), 0);

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use pushtally_channel::{Channel as _, Outcome, Presence as _, Redeliver};
-use pushtally_model::{AppId, Number, OwnLoss, Translation};
+use pushtally_channel::{
+    Channel as _, Missed as Again, Outcome, Presence as _, Redeliver, Revoked,
+};
+use pushtally_model::{AppId, Notification, Number, OwnLoss, TaskId, Translation};
 use serde_json::json;
 
 use super::fixture::{self, APP, NOW_S, World, message, targets};
-use crate::limits::{FRAME_LEN_MAX, QUEUE_LEN_MAX, REDELIVERED_MAX};
+use crate::limits::{FRAME_LEN_MAX, QUEUE_LEN_MAX, REDELIVERED_MAX, REVOCATIONS_WAITING_MAX};
 
 #[tokio::test]
 async fn a_push_is_accepted_by_those_who_took_it_and_gone_for_the_others() {
@@ -136,23 +138,103 @@ struct Missed(usize);
 
 #[async_trait::async_trait]
 impl Redeliver for Missed {
-    async fn missed(&self, app: AppId, number: Number) -> Vec<pushtally_channel::Message> {
+    async fn missed(&self, app: AppId, number: Number) -> Vec<Again> {
         assert_eq!((app, number), (APP, Number(1)));
-        (0..self.0)
-            .map(|at| message(&format!("missed-{at}")))
-            .collect()
+        let missed = |at| match at % 3 {
+            0 => Again::Revoked(revoked(&format!("missed-{at}"), None)),
+            _ => Again::Push(message(&format!("missed-{at}"))),
+        };
+        (0..self.0).map(missed).collect()
     }
 }
 
 #[tokio::test]
 async fn what_was_missed_comes_again_the_newest_of_it_and_writes_nothing() {
     let world = World::new().await;
-    world.online.set_redeliver(Arc::new(Missed(40)));
+    let count = REDELIVERED_MAX + 9;
+    world.online.set_redeliver(Arc::new(Missed(count)));
     let client = world.connect("phone-1").await;
-    for at in 40 - REDELIVERED_MAX..40 {
-        assert_eq!(client.hear().await["id"], format!("missed-{at}"));
+    for at in 9..count {
+        let heard = client.hear().await;
+        assert_eq!(heard["id"], format!("missed-{at}"));
+        let expected = if at % 3 == 0 { "revoke" } else { "push" };
+        assert_eq!(heard["type"], expected);
     }
     let health = world.online.health();
-    assert_eq!((health.redelivered, health.pushes), (32, 0));
+    let revocations = health.revocations;
+    assert_eq!(
+        (health.redelivered, revocations, health.pushes),
+        (42, 22, 0)
+    );
     assert_eq!(world.ledger.calls(), []);
+}
+
+fn revoked(id: &str, instead: Option<&str>) -> Revoked {
+    Revoked {
+        app: APP,
+        id: TaskId::new(id).unwrap(),
+        instead: instead.map(|title| Notification {
+            title: title.to_owned(),
+            ext: "{}".to_owned(),
+            ..Notification::default()
+        }),
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_reaches_the_connected_and_says_what_to_show_instead() {
+    let world = World::new().await;
+    let one = world.connect("phone-1").await;
+    let two = world.connect("phone-2").await;
+    let online = &world.online;
+    online
+        .revoke(&revoked("task-a", None), &targets([1, 3]))
+        .await;
+    online
+        .revoke(&revoked("task-b", Some("Sorry")), &targets([1, 2]))
+        .await;
+    let plain = json!({"type": "revoke", "id": "task-a"});
+    assert_eq!(one.hear().await, plain);
+    let instead = json!({
+        "type": "revoke", "id": "task-b", "instead": {"title": "Sorry", "desc": "", "ext": "{}"},
+    });
+    for client in [&one, &two] {
+        assert_eq!(client.hear().await, instead);
+    }
+    let health = online.health();
+    assert_eq!((health.revocations, health.pushes), (3, 0));
+    assert_eq!(world.ledger.calls(), []);
+}
+
+#[tokio::test]
+async fn a_revocation_comes_after_its_push_also_when_the_socket_is_full() {
+    let world = World::new().await;
+    let client = world.connect("phone-1").await;
+    client.stick(true);
+    let mut sending = Vec::new();
+    for _ in 0..=QUEUE_LEN_MAX {
+        let online = Arc::clone(&world.online);
+        sending.push(tokio::spawn(async move {
+            online.send(&message("task-a"), &targets([1])).await
+        }));
+        fixture::let_all_run().await;
+    }
+    // It waits for nobody, and has room of its own, with an end.
+    for _ in 0..=REVOCATIONS_WAITING_MAX {
+        let told = revoked("task-a", None);
+        world.online.revoke(&told, &targets([1])).await;
+    }
+    let told = REVOCATIONS_WAITING_MAX as u64;
+    assert_eq!(world.online.health().revocations, told);
+    client.stick(false);
+    for sending in sending {
+        assert_eq!(sending.await.unwrap(), [Outcome::Accepted]);
+    }
+    for _ in 0..=QUEUE_LEN_MAX {
+        assert_eq!(client.hear().await["type"], "push");
+    }
+    for _ in 0..told {
+        assert_eq!(client.hear().await["type"], "revoke");
+    }
+    assert_eq!(world.online.health().pushes, QUEUE_LEN_MAX as u64 + 1);
 }
