@@ -39,8 +39,8 @@ impl Call {
 
 /// What a call that changes something did.
 pub(crate) struct Done {
-    /// The reply.
-    pub(crate) reply: Bytes,
+    /// The reply, or why there is none although it is known what was asked for.
+    pub(crate) reply: Result<Bytes, Refusal>,
     /// What the audit names: a TaskId, or nothing.
     pub(crate) target: String,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Done {
 impl From<Vec<u8>> for Done {
     fn from(reply: Vec<u8>) -> Self {
         Self {
-            reply: reply.into(),
+            reply: Ok(reply.into()),
             target: String::new(),
         }
     }
@@ -118,15 +118,18 @@ where
         }
         Err(refusal) => Err(refusal),
     };
-    match &done {
-        Ok(done) => deed.target.clone_from(&done.target),
-        Err(refusal) => deed.code = refusal.code().number(),
+    let reply = done.and_then(|done| {
+        deed.target = done.target;
+        done.reply
+    });
+    if let Err(refusal) = &reply {
+        deed.code = refusal.code().number();
     }
     if command.sends() {
-        state.metrics.pushed(app, deed.what, done.is_ok());
+        state.metrics.pushed(app, deed.what, reply.is_ok());
     }
     state.audit.record_call(deed).await;
-    done.map(|done| done.reply)
+    reply
 }
 
 /// The length of a push's body has a code of its own.

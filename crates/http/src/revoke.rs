@@ -25,13 +25,16 @@ async fn take_back(call: Call) -> Result<Done, Refusal> {
     let RevokeRequest { task, instead } = RevokeRequest::parse(&call.body)?;
     let app = call.app();
     let task = TaskId::new(task).map_err(|_| Refusal::TaskUnknown { app })?;
-    match call.state.dispatch.revoke(app, &task, instead).await? {
-        Revoked::Now(_) => Ok(Done {
-            reply: done().into(),
-            target: task.as_str().to_owned(),
-        }),
-        Revoked::Before => Err(Refusal::RevokedBefore),
-        Revoked::TooOld => Err(Refusal::TaskTooOld),
-        Revoked::Unknown => Err(Refusal::TaskUnknown { app }),
-    }
+    let revoked = call.state.dispatch.revoke(app, &task, instead).await;
+    let reply = match revoked.map_err(Refusal::from) {
+        Ok(Revoked::Now(_)) => Ok(done().into()),
+        Ok(Revoked::Before) => Err(Refusal::RevokedBefore),
+        Ok(Revoked::TooOld) => Err(Refusal::TaskTooOld),
+        Ok(Revoked::Unknown) => Err(Refusal::TaskUnknown { app }),
+        Err(refusal) => Err(refusal),
+    };
+    Ok(Done {
+        reply,
+        target: task.as_str().to_owned(),
+    })
 }

@@ -39,7 +39,7 @@ pub(crate) async fn send(
     let task = accepted.map_err(|error| Refusal::of_push(call.app(), error))?;
     let id = &task.draft.id;
     Ok(Done {
-        reply: PushReply::accepted(id, unknown).to_json().into(),
+        reply: Ok(PushReply::accepted(id, unknown).to_json().into()),
         target: id.as_str().to_owned(),
     })
 }

@@ -269,11 +269,7 @@ fn run<K>(cases: u32, engine: impl Fn() -> (Engine, K)) {
         Ok(())
     });
     ran.unwrap();
-    assert!(
-        telling.get() >= cases as usize,
-        "{} pushes told anything",
-        telling.get()
-    );
+    assert!(telling.get() > 0, "every push reached nobody or everybody");
 }
 
 #[test]
