@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pushtally_model::{Account, AppId, AttributeNames, Second};
+use pushtally_model::{Account, AccountKind, AppId, AttributeNames, Second};
 use pushtally_store::{
     AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,
     NamesChanged, Slots, StoreError,
@@ -11,7 +11,7 @@ use pushtally_store::{
 use redb::ReadTransaction;
 
 use super::super::index::{self, Index, Loaded};
-use super::super::tables::{ACCOUNTS, ATTRIBUTE_NAMES, ActError, LABELS, PHONES};
+use super::super::tables::{ACCOUNTS, ATTRIBUTE_NAMES, ActError, LABELS, PHONES, labels_key};
 use super::super::writer::Outcome;
 use super::super::{DIFFERENCES_MAX, DIRECT_LEN_MAX, State, labels};
 use super::of_devices;
@@ -95,6 +95,17 @@ impl Accounts for State {
         }
         let names = names.to_vec();
         self.read_apart(move |read| labelled(read, app, &names))
+            .await
+    }
+
+    async fn list_labels(
+        &self,
+        app: AppId,
+        after: Option<(AccountKind, &Account)>,
+        max: usize,
+    ) -> Result<Vec<(Account, Labelled)>, StoreError> {
+        let after = after.map(|(kind, name)| labels_key(app, kind, name.as_str()));
+        self.read_apart(move |read| labels::list(&read.open_table(LABELS)?, app, after, max))
             .await
     }
 
