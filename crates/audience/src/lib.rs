@@ -8,6 +8,6 @@ mod register;
 
 pub use evaluate::Audience;
 pub use register::{
-    DeviceSecret, Enrolled, Enrolment, FieldError, RegisterError, Registrar, Said, SaidFacts,
-    SaidToken,
+    DeviceSecret, Enrolled, Enrolment, FieldError, Imported, RegisterError, Registrar, Said,
+    SaidFacts, SaidToken,
 };

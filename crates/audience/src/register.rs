@@ -12,7 +12,7 @@ use pushtally_model::{
     Account, App, AppId, Clock, DeviceFacts, Entropy, Number, RegistrationId, Secret,
 };
 use pushtally_store::{
-    DeviceChange, Devices, Registered, Registration, StoreError, Unregistered, Updated,
+    DeviceChange, Devices, Registered, Registration, SecretHash, StoreError, Unregistered, Updated,
 };
 use subtle::ConstantTimeEq as _;
 
@@ -65,11 +65,26 @@ pub enum Enrolled {
         number: Number,
         /// Whether anything was different, and so written.
         changed: bool,
+        /// Its secret, if it was made here because nobody had claimed the phone: the one time that it is told.
+        secret: Option<Secret>,
     },
     /// The phone is known and this is not its secret: nothing changed.
     OtherSecret,
     /// The app has as many devices as it may: nothing changed.
     Full,
+}
+
+/// What an operator says of a phone, checked.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// The phone.
+    pub registration_id: RegistrationId,
+    /// Its secret, for a phone that has none; absent, the phone claims itself when it registers.
+    pub secret: Option<DeviceSecret>,
+    /// Who is signed in.
+    pub account: Option<Account>,
+    /// Everything else.
+    pub facts: DeviceFacts,
 }
 
 /// Registers, changes and unregisters devices.
@@ -138,6 +153,7 @@ impl Registrar {
             registration_id,
             number,
             changed,
+            secret: None,
         };
         Ok(match registered {
             Registered::New { number, replaced } => Enrolled::New {
@@ -147,10 +163,38 @@ impl Registrar {
                 replaced,
             },
             Registered::Changed { number } => known(number, true, registration_id),
+            Registered::Claimed { number } => Enrolled::Known {
+                registration_id,
+                number,
+                changed: true,
+                secret: shown,
+            },
             Registered::Same { number } => known(number, false, registration_id),
             Registered::OtherSecret => Enrolled::OtherSecret,
             Registered::Full => Enrolled::Full,
         })
+    }
+
+    /// Registers phones on an operator's word, one after the other; one answer for each, never `OtherSecret`.
+    pub async fn import(
+        &self,
+        app: &App,
+        phones: Vec<Imported>,
+    ) -> Result<Vec<Registered>, StoreError> {
+        let at = self.clock.now();
+        let registrations = phones.into_iter().map(|phone| Registration {
+            registration_id: phone.registration_id,
+            account: phone.account,
+            secret: phone
+                .secret
+                .map_or(SecretHash::UNCLAIMED, |secret| secret.hash()),
+            facts: phone.facts,
+            at,
+        });
+        let registrations: Vec<Registration> = registrations.collect();
+        self.devices
+            .import_devices(app.id, &registrations, app.devices_max)
+            .await
     }
 
     /// Changes what is known of a phone's device.

@@ -5,6 +5,7 @@
 mod change;
 mod json;
 mod register;
+mod row;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,6 +18,8 @@ use http::{Method, StatusCode};
 use pushtally_audience::RegisterError;
 use pushtally_model::RegistrationId;
 use pushtally_store::StoreError;
+
+pub use row::{RowError, read_device_row, write_device_row};
 
 use crate::State;
 use crate::cors::{open, preflight};

@@ -12,4 +12,5 @@ pub use order::{Order, OrderError, Ordered, order};
 pub use task_report::{Counts, LossRow, RouteRow, TaskReport, task_report};
 pub use task_row::{TaskPage, TaskRow, TaskStatus, is_as_wanted, task_page};
 
+pub use crate::devices::{RowError, read_device_row, write_device_row};
 pub use crate::limits::{ROWS, ROWS_MAX};

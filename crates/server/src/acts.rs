@@ -5,6 +5,8 @@
 
 mod apps;
 mod audience;
+mod bulk;
+mod error;
 mod ledger;
 mod sending;
 mod tasks;
@@ -13,20 +15,21 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use pushtally_dispatch::Dispatch;
-use pushtally_http::operations::{
-    AuditPage, Order, OrderError, Ordered, TaskPage, TaskReport, TaskRow, TaskStatus,
-};
+use pushtally_http::operations::{AuditPage, Order, Ordered, TaskPage, TaskReport, TaskRow};
 use pushtally_http::{Deed, Recorder};
 use pushtally_model::{App, AppId, Clock, Entropy};
+use pushtally_online::Online;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use crate::bulk::{Counts, Fault, Kind, Page, Place, Row};
 use crate::config::Declared;
 use crate::engine::Opened;
 
 pub(crate) use audience::AudienceVerified;
+pub(crate) use error::ActError;
 pub(crate) use ledger::LedgerVerified;
 pub(crate) use tasks::Wanted;
 
@@ -76,6 +79,36 @@ pub(crate) enum Act {
     },
     Backup {
         to: PathBuf,
+    },
+    /// An import begins: the app is there, and its attributes are called so.
+    ImportStart {
+        sdkappid: u32,
+        kind: Kind,
+        file: String,
+        /// Pairs, because a tagged value of JSON has no keys that are numbers.
+        names: Vec<(u8, String)>,
+    },
+    /// Some rows of it.
+    Import {
+        sdkappid: u32,
+        kind: Kind,
+        /// An account's tags are those of its row and no others.
+        replace: bool,
+        rows: Vec<Row>,
+    },
+    ImportEnd {
+        sdkappid: u32,
+        kind: Kind,
+        file: String,
+        counts: Counts,
+    },
+    /// A page of an export.
+    Export {
+        sdkappid: u32,
+        kind: Kind,
+        /// `None` begins it.
+        from: Option<Place>,
+        with_tokens: bool,
     },
 }
 
@@ -163,6 +196,13 @@ pub(crate) enum Done {
         bytes: u64,
         pause_us: u64,
     },
+    ImportNoted,
+    Imported {
+        counts: Counts,
+        /// Those of the rows that were not taken in, by line.
+        faults: Vec<(u64, Fault)>,
+    },
+    Exported(Page),
 }
 
 /// An app as it is listed: never with keys.
@@ -177,44 +217,6 @@ pub(crate) struct AppRow {
     pub(crate) has_relay: bool,
     /// The line that declares it; `None` when it lives in the store.
     pub(crate) declared_at: Option<String>,
-}
-
-/// Why an act was not done.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ActError {
-    #[error("app `{app}` is declared at {at}, change it there")]
-    Declared { app: AppId, at: String },
-    #[error("app `{app}` exists already")]
-    Exists { app: AppId },
-    #[error("there is no app `{app}`")]
-    Missing { app: AppId },
-    #[error("an SDKAppID is `1` to `4294967295`, not `0`")]
-    ZeroId,
-    #[error("`{name}` is no administrator: {source}")]
-    Administrator {
-        name: String,
-        source: pushtally_usersig::IdentifierError,
-    },
-    #[error("relay_to is refused: {0}")]
-    Relay(#[from] pushtally_webhook::TargetError),
-    #[error("the {what} is empty")]
-    Empty { what: &'static str },
-    #[error("app `{app}` has `{KEYS_MAX}` keys already, drop the old ones first (`--drop-old`)")]
-    TooManyKeys { app: AppId },
-    #[error("the system has no randomness to give")]
-    Entropy(#[source] std::io::Error),
-    #[error("app `{app}` has no task `{id}`")]
-    NoTask { app: AppId, id: String },
-    #[error("task `{id}` is {}", status.name())]
-    TaskOver { id: String, status: TaskStatus },
-    #[error("{0}")]
-    Order(#[from] OrderError),
-    #[error("the server is starting, try again")]
-    Starting,
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("backup failed: {0:#}")]
-    Backup(anyhow::Error),
 }
 
 /// The ledger over the engine.
@@ -238,6 +240,8 @@ pub(crate) struct Acts {
     audit: Arc<Recorder>,
     /// What sends, in a running server. It needs the directory that is filled here, so it comes later.
     dispatch: OnceLock<Arc<Dispatch>>,
+    /// Whose sockets end when an import registers somebody else, in a running server.
+    online: OnceLock<Arc<Online>>,
     /// Apps are read, changed and written back, which two acts must not do at once.
     turn: Mutex<()>,
 }
@@ -257,6 +261,7 @@ impl Acts {
             clock,
             audit: Arc::new(audit),
             dispatch: OnceLock::new(),
+            online: OnceLock::new(),
             opened,
             ledger,
             declared,
@@ -272,6 +277,11 @@ impl Acts {
     pub(crate) fn set_dispatch(&self, dispatch: Arc<Dispatch>) {
         // A second one is a mistake at the start; the first stays.
         let _ = self.dispatch.set(dispatch);
+    }
+
+    /// Gives it the sockets. Once, before the control socket listens.
+    pub(crate) fn set_online(&self, online: Arc<Online>) {
+        let _ = self.online.set(online);
     }
 
     /// The audit, for everybody who writes it.
@@ -297,7 +307,11 @@ impl Acts {
             | Act::LedgerDigest
             | Act::LedgerVerify
             | Act::AudienceVerify { .. }
-            | Act::Backup { .. } => None,
+            | Act::Backup { .. }
+            | Act::ImportStart { .. }
+            | Act::Import { .. }
+            | Act::ImportEnd { .. }
+            | Act::Export { .. } => None,
         };
         match act {
             Act::AppAdd(app) => self.add_app(app).await,
@@ -321,6 +335,30 @@ impl Acts {
             Act::AudienceVerify { sdkappid } => {
                 audience::verify(&self.opened.engine, sdkappid.map(AppId)).await
             }
+            Act::ImportStart {
+                sdkappid,
+                kind,
+                file,
+                names,
+            } => self.start_import(sdkappid, kind, &file, &names).await,
+            Act::Import {
+                sdkappid,
+                kind,
+                replace,
+                rows,
+            } => self.import(sdkappid, kind, replace, &rows).await,
+            Act::ImportEnd {
+                sdkappid,
+                kind,
+                file,
+                counts,
+            } => self.end_import(sdkappid, kind, &file, counts).await,
+            Act::Export {
+                sdkappid,
+                kind,
+                from,
+                with_tokens,
+            } => self.export(sdkappid, kind, from, with_tokens).await,
             Act::Backup { to } => {
                 let report = self.opened.backup(&to).map_err(ActError::Backup)?;
                 let pause_us = u64::try_from(report.pause_us).unwrap_or(u64::MAX);

@@ -3,9 +3,11 @@
 mod app;
 mod audience;
 mod audit;
+mod bulk;
 mod config;
 mod ledger;
 mod moment;
+mod perform;
 mod push;
 mod task;
 mod usersig;
@@ -18,12 +20,13 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::acts::{Act, Acts, Done, Ledger};
+use crate::acts::{Act, Done};
 use crate::config::{Config, ConfigError};
 use crate::demo::DemoArgs;
 use crate::terminal::sayln;
-use crate::{control, demo, engine, logs, serve};
+use crate::{demo, engine, logs, serve};
 use moment::moment;
+use perform::perform;
 
 /// Exit code of a wrong command line or configuration; clap uses the same.
 const EXIT_USAGE: u8 = 2;
@@ -71,6 +74,10 @@ enum Command {
         /// The folder of the backup.
         from: PathBuf,
     },
+    /// Import devices, tags or attributes from a file; exit code 1 if a row was not taken in.
+    Import(bulk::ImportArgs),
+    /// Export devices, tags or attributes to a file.
+    Export(bulk::ExportArgs),
     /// Send a push, to everyone or to accounts.
     Push(push::PushArgs),
     /// List, show, pause, resume or cancel tasks.
@@ -127,6 +134,8 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Audience(command) => {
             return audience::run(command, |act| perform(&load()?, act));
         }
+        Command::Import(arguments) => return bulk::import(arguments, &load()?),
+        Command::Export(arguments) => return bulk::export(arguments, &load()?),
         Command::Push(arguments) => push::run(arguments, |act| perform(&load()?, act))?,
         Command::Task(command) => task::run(command, |act| perform(&load()?, act))?,
         Command::Audit(arguments) => audit::run(&arguments, |act| perform(&load()?, act))?,
@@ -180,33 +189,6 @@ fn runtime(workers: usize) -> anyhow::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("threads cannot be started")
-}
-
-/// Has the running server perform an act, or performs it here when none runs.
-fn perform(config: &Config, act: Act) -> anyhow::Result<Done> {
-    logs::start_quietly(&config.log);
-    runtime(COMMAND_THREADS)?.block_on(async {
-        if let Some(path) = &config.listen.control_socket
-            && let Some(done) = control::call(path, &act).await?
-        {
-            return Ok(done);
-        }
-        let opened = engine::open(config)?;
-        let entropy = std::sync::Arc::new(pushtally_model::SystemEntropy);
-        let ledger = Ledger::Closed(engine::ledger_options(config));
-        let acts = Acts::new(
-            opened.clone(),
-            ledger,
-            config.apps.clone(),
-            std::sync::Arc::default(),
-            entropy,
-            std::sync::Arc::new(pushtally_model::SystemClock::default()),
-        )
-        .await?;
-        let done = acts.perform(act).await;
-        opened.close()?;
-        Ok(done?)
-    })
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::acts::Done;
 
-/// An act is a few names and keys, an answer at most a list of apps.
-const MESSAGE_LEN_MAX: usize = 1 << 20;
+/// An act is at most a chunk of an import, an answer at most a page of an export; all others are small.
+pub(crate) const MESSAGE_LEN_MAX: usize = 4 << 20;
 /// Calls at once: an operator has two hands.
 const CONNECTIONS_MAX: usize = 8;
 

@@ -4,6 +4,7 @@
 //! standard output, everything else to standard error.
 
 mod acts;
+mod bulk;
 mod cli;
 mod config;
 mod control;

@@ -89,6 +89,7 @@ impl Server {
         .await
         .context("pushes that are under way cannot be read")?;
         acts.set_dispatch(Arc::clone(&dispatch));
+        acts.set_online(Arc::clone(&online));
         let parts = listeners::Parts {
             engine: opened.engine.clone(),
             online: Arc::clone(&online),

@@ -1,5 +1,7 @@
 //! Standard output: the one place that prints.
 
+mod bar;
+
 use std::fmt;
 use std::io::{ErrorKind, Write as _};
 
@@ -14,6 +16,7 @@ macro_rules! sayln {
     ($what:literal $($more:tt)*) => { $crate::terminal::write(format_args!("{}\n", format_args!($what $($more)*))) };
 }
 
+pub(crate) use bar::Bar;
 pub(crate) use {say, sayln};
 
 /// Writes and flushes. Whoever closed the pipe has seen enough: the process ends as if it had been told to. What a

@@ -536,3 +536,77 @@ fn pushes_are_stored_without_a_server_and_steered_with_and_without_one() {
         "{table}"
     );
 }
+
+#[test]
+fn files_are_imported_and_exported_with_and_without_a_server() {
+    let folder = folder();
+    let dir = folder.path();
+    done(dir, &["app", "add", "7"]);
+    let device = |n: u32| format!("{{\"registration_id\":\"p{n:05}\",\"account\":\"用户{n}\"}}\n");
+    let half = |from: u32| (from..from + 5000).map(device).collect::<String>();
+    fs::write(dir.join("first"), half(0)).unwrap();
+    fs::write(dir.join("second"), half(5000)).unwrap();
+    let told = done(dir, &["import", "devices", "7", "first"]);
+    assert_eq!(told, "5000 rows: 5000 new, 0 changed, 0 same, 0 bad\n");
+
+    let server = Server::start(dir);
+    let told = done(dir, &["import", "devices", "7", "second"]);
+    assert_eq!(told, "5000 rows: 5000 new, 0 changed, 0 same, 0 bad\n");
+    let all = half(0) + &half(5000);
+    assert_eq!(done(dir, &["export", "devices", "7"]), all);
+    fs::write(
+        dir.join("tags.csv"),
+        "account,tag\n用户1,vip\n用户1,\"a,b\"\nnew,vip\n",
+    )
+    .unwrap();
+    let told = done(dir, &["import", "tags", "7", "tags.csv"]);
+    assert_eq!(told, "2 rows: 1 new, 1 changed, 0 same, 0 bad\n");
+    fs::write(
+        dir.join("bad.csv"),
+        "account,city\n用户1,\nnew,x,y\nnew,深圳\n",
+    )
+    .unwrap();
+    let named = ["import", "attributes", "7", "bad.csv", "--name", "0=city"];
+    let Ran { code, out, err } = run(dir, &named);
+    assert_eq!(code, 1, "{err}");
+    assert_eq!(
+        out,
+        "3 rows: 0 new, 1 changed, 1 same, 1 bad\nbad rows are in bad.csv.bad\n"
+    );
+    let report = fs::read_to_string(dir.join("bad.csv.bad")).unwrap();
+    assert_eq!(
+        report,
+        "{\"line\":3,\"reason\":\"the line has 3 cells, the first one has 2\"}\n"
+    );
+    let refused = run(dir, &["import", "tags", "9", "tags.csv"]);
+    assert!(
+        refused.err.contains("there is no app `9`"),
+        "{}",
+        refused.err
+    );
+
+    drop(server);
+    assert_eq!(done(dir, &["export", "devices", "7"]), all);
+    done(dir, &["export", "tags", "7", "out.csv"]);
+    assert_eq!(
+        fs::read_to_string(dir.join("out.csv")).unwrap(),
+        "account,kind,tag\nnew,,vip\n用户1,,\"a,b\"\n用户1,,vip\n"
+    );
+    assert_eq!(
+        run(dir, &["export", "tags", "7", "out.csv"]).code,
+        1,
+        "it exists"
+    );
+    assert_eq!(
+        done(dir, &["export", "attributes", "7"]),
+        "{\"account\":\"new\",\"attributes\":{\"city\":\"深圳\"}}\n"
+    );
+    assert!(done(dir, &["audience", "verify"]).ends_with("ok\n"));
+    assert_eq!(
+        run(dir, &["import", "devices", "7", "first", "--replace"]).code,
+        2
+    );
+    let audit = done(dir, &["audit", "--app", "7"]);
+    let noted = audit.matches("import devices end").count();
+    assert_eq!(noted, 2, "{audit}");
+}

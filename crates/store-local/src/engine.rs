@@ -56,7 +56,7 @@ impl Default for LocalOptions {
         Self {
             partitions: 64,
             segment_len_max: 64 << 20,
-            relay_bytes_max: 4 << 30,
+            relay_bytes_max: 256 << 20,
             cache_bytes: 64 << 20,
             index_cache_bytes: 64 << 20,
         }

@@ -15,11 +15,29 @@ pub enum RegisterPlan {
     Answer(Registered),
     /// It replaces the device that the phone has by this one.
     Change(Box<Device>),
+    /// It gives the phone this secret, and replaces the device that it has by this one, which may be equal.
+    Claim {
+        /// What the phone had none of.
+        secret: SecretHash,
+        /// The device.
+        device: Box<Device>,
+    },
     /// It ends `replaced`, gives a number, and stores [`new_device`] under it.
     New {
         /// The device of another account on the same phone.
         replaced: Option<Number>,
+        /// What the phone's secret hashes to from now on.
+        secret: SecretHash,
     },
+}
+
+/// Who registers a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registrant {
+    /// The phone, which must show its secret if it has one.
+    Phone,
+    /// The operator, who needs none and cannot change one.
+    Operator,
 }
 
 /// Decides on a registration. `device` is the one that `phone` names; `devices` is how many the app has.
@@ -28,29 +46,45 @@ pub fn plan_registration(
     phone: Option<&Phone>,
     device: Option<&Device>,
     registration: &Registration,
+    registrant: Registrant,
     devices: u64,
     devices_max: u64,
 ) -> RegisterPlan {
-    if phone.is_some_and(|phone| !equal(phone.secret, registration.secret)) {
+    let held = phone.map(|phone| phone.secret);
+    let held = held.filter(|held| *held != SecretHash::UNCLAIMED);
+    let other = held.is_some_and(|held| !equal(held, registration.secret));
+    if other && registrant == Registrant::Phone {
         return RegisterPlan::Answer(Registered::OtherSecret);
     }
+    let secret = held.unwrap_or(registration.secret);
     match device {
         Some(known) if known.account == registration.account => {
+            let changed = || {
+                Box::new(Device {
+                    facts: registration.facts.clone(),
+                    ..known.clone()
+                })
+            };
+            if held.is_none() && secret != SecretHash::UNCLAIMED {
+                let device = changed();
+                return RegisterPlan::Claim { secret, device };
+            }
             if known.facts == registration.facts {
                 let number = known.number;
                 return RegisterPlan::Answer(Registered::Same { number });
             }
-            RegisterPlan::Change(Box::new(Device {
-                facts: registration.facts.clone(),
-                ..known.clone()
-            }))
+            RegisterPlan::Change(changed())
         }
         // One goes, one comes: the app has no more than before.
         Some(known) => RegisterPlan::New {
             replaced: Some(known.number),
+            secret,
         },
         None if devices >= devices_max => RegisterPlan::Answer(Registered::Full),
-        None => RegisterPlan::New { replaced: None },
+        None => RegisterPlan::New {
+            replaced: None,
+            secret,
+        },
     }
 }
 
@@ -103,7 +137,7 @@ pub fn plan_update(
 #[must_use]
 pub fn plan_unregistration(phone: Option<&Phone>, secret: SecretHash) -> Unregistered {
     match phone {
-        Some(phone) if equal(phone.secret, secret) => phone
+        Some(phone) if admits(Some(phone), secret) => phone
             .device
             .map_or(Unregistered::Nothing, Unregistered::Done),
         _ => Unregistered::OtherSecret,
@@ -134,7 +168,7 @@ fn same(one: &Token, other: &Token) -> bool {
 }
 
 fn admits(phone: Option<&Phone>, secret: SecretHash) -> bool {
-    phone.is_some_and(|phone| equal(phone.secret, secret))
+    phone.is_some_and(|phone| phone.secret != SecretHash::UNCLAIMED && equal(phone.secret, secret))
 }
 
 /// Takes as long for the first differing byte as for the last.

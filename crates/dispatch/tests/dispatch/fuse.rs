@@ -300,6 +300,15 @@ impl Devices for FusedDevices {
         self.0.register_device(app, registration, max).await
     }
 
+    async fn import_devices(
+        &self,
+        app: AppId,
+        registrations: &[Registration],
+        max: u64,
+    ) -> Result<Vec<Registered>, StoreError> {
+        self.0.import_devices(app, registrations, max).await
+    }
+
     async fn update_device(
         &self,
         app: AppId,

@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use pushtally_audience::{FieldError, Said, SaidFacts, SaidToken};
-use pushtally_model::Secret;
+use pushtally_audience::{DeviceSecret, FieldError, Said, SaidFacts, SaidToken};
+use pushtally_model::{Account, RegistrationId, Secret};
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
@@ -102,6 +102,42 @@ impl<'a> Fields<'a> {
             sdk_version: said("sdk_version", self.sdk_version)?,
             notifications: said("notifications", self.notifications)?,
             language: said("language", self.language)?,
+        })
+    }
+}
+
+/// Which phone, and who is signed in on it.
+pub(super) struct Names {
+    pub(super) registration_id: Option<RegistrationId>,
+    pub(super) secret: Option<DeviceSecret>,
+    pub(super) account: Option<Account>,
+}
+
+impl Names {
+    pub(super) fn read(fields: &Fields<'_>) -> Result<Self, Problem> {
+        let registration_id = text(|| "registration_id".to_owned(), fields.registration_id)?;
+        let registration_id = registration_id.map(|text| {
+            RegistrationId::new(text.as_ref()).map_err(|error| {
+                let told = format!("`registration_id` {error}");
+                Problem::bad_request(told).at("registration_id", &text)
+            })
+        });
+        let secret = hidden(|| "secret".to_owned(), fields.secret)?;
+        let secret = secret.map(|text| {
+            DeviceSecret::parse(text.expose()).ok_or_else(|| {
+                Problem::bad_request("`secret` must be 32 hexadecimal digits").of("secret")
+            })
+        });
+        let account = text(|| "account".to_owned(), fields.account)?;
+        let account = account.map(|text| {
+            Account::new(text.as_ref()).map_err(|error| {
+                Problem::bad_request(format!("`account` {error}")).at("account", &text)
+            })
+        });
+        Ok(Self {
+            registration_id: registration_id.transpose()?,
+            secret: secret.transpose()?,
+            account: account.transpose()?,
         })
     }
 }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use axum::extract;
 use http::StatusCode;
-use pushtally_audience::{DeviceSecret, Enrolled, Enrolment};
+use pushtally_audience::{Enrolled, Enrolment};
 use pushtally_model::{Account, App, AppId, RegistrationId, Secret};
 use pushtally_usersig as usersig;
 use serde::Serialize;
 use subtle::ConstantTimeEq as _;
 
-use super::json::{Fields, hidden, missing, text};
+use super::json::{Fields, Names, hidden, missing};
 use super::{Answer, not_tried};
 use crate::State;
 use crate::device_call::{app_of, body_of};
@@ -50,10 +50,12 @@ pub(super) async fn register(state: &State, request: extract::Request) -> Result
         Enrolled::Known {
             registration_id,
             changed,
+            secret,
             ..
         } => {
             let result = if changed { "changed" } else { "same" };
-            Ok(reply(&registration_id, None, result))
+            let secret = secret.as_ref().map(Secret::expose);
+            Ok(reply(&registration_id, secret, result))
         }
         Enrolled::OtherSecret => Err(Problem::unauthorized()),
         Enrolled::Full => Err(Problem::full()),
@@ -105,29 +107,12 @@ fn admit(state: &State, app: AppId, fields: &Fields<'_>) -> Result<Arc<App>, Pro
 
 /// What is asked for, with the account only if it is proved.
 fn enrolment(state: &State, app: &App, fields: &Fields<'_>) -> Result<Enrolment, Problem> {
-    let registration_id = text(|| "registration_id".to_owned(), fields.registration_id)?;
-    let registration_id = registration_id.map(|text| {
-        RegistrationId::new(text.as_ref()).map_err(|error| {
-            Problem::bad_request(format!("`registration_id` {error}")).at("registration_id", &text)
-        })
-    });
-    let secret = hidden(|| "secret".to_owned(), fields.secret)?;
-    let secret = secret.map(|text| {
-        DeviceSecret::parse(text.expose()).ok_or_else(|| {
-            Problem::bad_request("`secret` must be 32 hexadecimal digits").of("secret")
-        })
-    });
-    let account = text(|| "account".to_owned(), fields.account)?;
-    let account = account.map(|text| {
-        Account::new(text.as_ref()).map_err(|error| {
-            Problem::bad_request(format!("`account` {error}")).at("account", &text)
-        })
-    });
+    let names = Names::read(fields)?;
     let proof = hidden(|| "usersig".to_owned(), fields.usersig)?;
     let enrolment = Enrolment {
-        registration_id: registration_id.transpose()?,
-        secret: secret.transpose()?,
-        account: account.transpose()?,
+        registration_id: names.registration_id,
+        secret: names.secret,
+        account: names.account,
         facts: fields.facts()?.facts()?,
     };
     match (&enrolment.account, &proof) {

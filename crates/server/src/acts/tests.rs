@@ -1,5 +1,6 @@
 //! Acts over the in-memory engine.
 
+use pushtally_http::operations::TaskStatus;
 use pushtally_model::{FixedEntropy, ManualClock, Secret};
 
 use super::*;

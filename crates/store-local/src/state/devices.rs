@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use pushtally_model::{Account, AppId, Device, DeviceFacts, Number, RegistrationId};
 use pushtally_store::registering::{
-    RegisterPlan, UpdatePlan, new_device, plan_registration, plan_unregistration, plan_update,
-    tokens_gained, without_token,
+    RegisterPlan, Registrant, UpdatePlan, new_device, plan_registration, plan_unregistration,
+    plan_update, tokens_gained, without_token,
 };
 use pushtally_store::{
     DeviceChange, Phone, Registered, Registration, SecretHash, Unregistered, Updated,
@@ -96,6 +96,7 @@ pub(super) fn register(
     numbers: &mut Numbers,
     app: AppId,
     registration: &Registration,
+    registrant: Registrant,
     devices_max: u64,
 ) -> Result<Outcome<Registered>, ActError> {
     let (phone, known) = pair(
@@ -109,6 +110,7 @@ pub(super) fn register(
         phone.as_ref(),
         known.as_ref(),
         registration,
+        registrant,
         counts.devices,
         devices_max,
     );
@@ -119,13 +121,17 @@ pub(super) fn register(
             Change::new(tables, app, known, Some(*device))?.write(tables)?;
             Ok(Outcome::of(Registered::Changed { number }))
         }
-        RegisterPlan::New { replaced } => {
+        RegisterPlan::Claim { secret, device } => {
+            let number = device.number;
+            let phone = phone_row(secret, number)?;
+            Change::new(tables, app, known, Some(*device))?.write(tables)?;
+            let key = phone_key(app, &registration.registration_id);
+            tables.phones.insert(key.as_slice(), phone.as_slice())?;
+            Ok(Outcome::of(Registered::Claimed { number }))
+        }
+        RegisterPlan::New { replaced, secret } => {
             let number = numbers.next(app)?;
-            let phone = Phone {
-                secret: registration.secret,
-                device: Some(number),
-            };
-            let phone = encode("phones", &phone)?;
+            let phone = phone_row(secret, number)?;
             counts.devices += u64::from(replaced.is_none());
             counts.numbers_end = counts.numbers_end.max(number.0 + 1);
             let counts = encode("apps", &counts)?;
@@ -145,6 +151,14 @@ pub(super) fn register(
             Ok(Outcome::of(Registered::New { number, replaced }))
         }
     }
+}
+
+fn phone_row(secret: SecretHash, number: Number) -> Result<Vec<u8>, ActError> {
+    let phone = Phone {
+        secret,
+        device: Some(number),
+    };
+    encode("phones", &phone)
 }
 
 pub(super) fn update(

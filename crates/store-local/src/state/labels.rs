@@ -1,6 +1,7 @@
 //! Acts on accounts and their labels, within a transaction. Each looks at everything before it writes anything.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use pushtally_model::{
     Account, AccountKind, AppId, AttributeNames, Labels, Number, RegistrationId, Tag,
@@ -15,8 +16,8 @@ use redb::ReadableTable;
 
 use super::devices::{self, app_row, numbers_of_account};
 use super::tables::{
-    ActError, Bytes, KNOWN, Tables, account_key, encode, keys_of_app, labels_key, phone_key, row,
-    tag_key,
+    ActError, Bytes, KNOWN, Tables, account_key, decode, encode, keys_of_app, labels_key, owner_of,
+    phone_key, row, tag_key,
 };
 
 /// Whom a name stands for.
@@ -60,6 +61,35 @@ pub(super) fn labelled(
     };
     let labels = labels_of(labels, app, kind, name.as_str())?;
     Ok(Some(Labelled { kind, labels }))
+}
+
+/// Who is labelled, from after a key on.
+pub(super) fn list(
+    labels: &impl ReadableTable<Bytes, Bytes>,
+    app: AppId,
+    after: Option<Vec<u8>>,
+    max: usize,
+) -> Result<Vec<(Account, Labelled)>, ActError> {
+    let (first, end) = keys_of_app(app);
+    let from = after
+        .as_deref()
+        .map_or(Bound::Included(first.as_slice()), Bound::Excluded);
+    let mut listed = Vec::new();
+    for row in labels.range::<&[u8]>((from, Bound::Excluded(end.as_slice())))? {
+        if listed.len() >= max {
+            break;
+        }
+        let (key, row) = row?;
+        let Some((_, kind, name)) = owner_of(key.value()) else {
+            continue;
+        };
+        // A name that was stored is one.
+        if let Ok(name) = Account::new(name) {
+            let labels = decode("labels", row.value())?;
+            listed.push((name, Labelled { kind, labels }));
+        }
+    }
+    Ok(listed)
 }
 
 pub(super) fn attribute_names(

@@ -12,7 +12,9 @@ use pushtally_model::{
     Account, AppId, Device, Number, RegistrationId, Revocation, Second, TaskDraft, TaskId,
     TaskState,
 };
-use pushtally_store::registering::{RegisterPlan, UpdatePlan, plan_registration, plan_update};
+use pushtally_store::registering::{
+    RegisterPlan, Registrant, UpdatePlan, plan_registration, plan_update,
+};
 use pushtally_store::{
     AcceptLimits, Accepted, Audit, AuditEntry, Claim, ClaimedJob, DeviceChange, DeviceVisitor,
     Devices, Job, Phone, Registered, Registration, Revoked, SecretHash, StoreError, StoredTask,
@@ -72,6 +74,24 @@ fn part(
     Ok((part, next.map(|number| number + 1)))
 }
 
+impl State {
+    async fn register_all(
+        &self,
+        app: AppId,
+        registrations: &[Registration],
+        by: Registrant,
+        devices_max: u64,
+    ) -> Result<Vec<Registered>, StoreError> {
+        self.act_on_all(app, registrations, move |tables, numbers, part| {
+            until_full(tables, part, |tables, registration| {
+                let done = devices::register(tables, numbers, app, registration, by, devices_max)?;
+                Ok(done.into_answer())
+            })
+        })
+        .await
+    }
+}
+
 #[async_trait]
 impl Devices for State {
     /// A registration that changes nothing is answered from the last commit: it neither waits nor writes.
@@ -84,15 +104,22 @@ impl Devices for State {
         // A read that fails decides nothing: the writer knows better, or what is wrong.
         let known = self.read(|read| pair(read, app, &registration.registration_id));
         if let Ok((phone @ Some(_), device)) = known {
-            let plan =
-                plan_registration(phone.as_ref(), device.as_ref(), registration, 0, u64::MAX);
+            let plan = plan_registration(
+                phone.as_ref(),
+                device.as_ref(),
+                registration,
+                Registrant::Phone,
+                0,
+                u64::MAX,
+            );
             if let RegisterPlan::Answer(answer) = plan {
                 return Ok(answer);
             }
         }
         let registration = registration.clone();
         self.act(of_devices(app), move |tables, numbers| {
-            devices::register(tables, numbers, app, &registration, devices_max)
+            let by = Registrant::Phone;
+            devices::register(tables, numbers, app, &registration, by, devices_max)
         })
         .await
     }
@@ -103,13 +130,18 @@ impl Devices for State {
         registrations: &[Registration],
         devices_max: u64,
     ) -> Result<Vec<Registered>, StoreError> {
-        self.act_on_all(app, registrations, move |tables, numbers, part| {
-            until_full(tables, part, |tables, registration| {
-                let done = devices::register(tables, numbers, app, registration, devices_max)?;
-                Ok(done.into_answer())
-            })
-        })
-        .await
+        self.register_all(app, registrations, Registrant::Phone, devices_max)
+            .await
+    }
+
+    async fn import_devices(
+        &self,
+        app: AppId,
+        registrations: &[Registration],
+        devices_max: u64,
+    ) -> Result<Vec<Registered>, StoreError> {
+        self.register_all(app, registrations, Registrant::Operator, devices_max)
+            .await
     }
 
     async fn update_device(

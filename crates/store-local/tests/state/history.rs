@@ -212,6 +212,9 @@ impl Order {
             Registered::Changed { number } => Registered::Changed {
                 number: self.of(app, number),
             },
+            Registered::Claimed { number } => Registered::Claimed {
+                number: self.of(app, number),
+            },
             Registered::Same { number } => Registered::Same {
                 number: self.of(app, number),
             },

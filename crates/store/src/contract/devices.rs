@@ -1,5 +1,6 @@
 //! Devices: who is who, what a registration and a change do, numbers.
 
+mod importing;
 mod reading;
 mod tokens;
 
@@ -32,6 +33,7 @@ pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     numbers_are_above_those_of_the_names_and_the_ledger(fresh().await).await;
     reading::devices_are_found_by_number(fresh().await).await;
     many_are_registered_one_after_the_other(fresh().await).await;
+    importing::check(fresh).await;
 }
 
 pub(super) fn rid(name: &str) -> RegistrationId {

@@ -1,6 +1,7 @@
 //! Accounts and the index, both computed from the records whenever somebody asks.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -173,6 +174,24 @@ impl Accounts for MemoryDevices {
             Some(labelled.collect())
         });
         Ok(found.unwrap_or_else(|| vec![None; names.len()]))
+    }
+
+    async fn list_labels(
+        &self,
+        app: AppId,
+        after: Option<(AccountKind, &Account)>,
+        max: usize,
+    ) -> Result<Vec<(Account, Labelled)>, StoreError> {
+        let after = after.map(|(kind, name)| (kind, name.clone()));
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(self.read(app, |registry| {
+            let rows = registry.labels.range((from, Bound::Unbounded)).take(max);
+            let listed = rows.map(|((kind, name), labels)| {
+                let (kind, labels) = (*kind, labels.clone());
+                (name.clone(), Labelled { kind, labels })
+            });
+            listed.collect()
+        }))
     }
 
     async fn read_index(

@@ -16,8 +16,8 @@ use crate::ports::{
     Unregistered, Updated,
 };
 use crate::registering::{
-    RegisterPlan, UpdatePlan, new_device, plan_registration, plan_unregistration, plan_update,
-    tokens_gained, without_token,
+    RegisterPlan, Registrant, UpdatePlan, new_device, plan_registration, plan_unregistration,
+    plan_update, tokens_gained, without_token,
 };
 
 /// What one app has.
@@ -60,6 +60,60 @@ impl Registry {
         self.devices.get(&phone?.device?)
     }
 
+    fn register(
+        &mut self,
+        app: AppId,
+        registration: &Registration,
+        registrant: Registrant,
+        devices_max: u64,
+        identities: &MemoryIdentities,
+    ) -> Result<Registered, StoreError> {
+        let phone = self.phones.get(&registration.registration_id);
+        let devices = self.devices.len() as u64;
+        let device = self.device(phone);
+        let plan = plan_registration(
+            phone,
+            device,
+            registration,
+            registrant,
+            devices,
+            devices_max,
+        );
+        let mut write = |secret, number| {
+            let phone = Phone {
+                secret,
+                device: Some(number),
+            };
+            self.phones
+                .insert(registration.registration_id.clone(), phone);
+        };
+        match plan {
+            RegisterPlan::Answer(answer) => Ok(answer),
+            RegisterPlan::Change(device) => {
+                let number = device.number;
+                self.put(*device);
+                Ok(Registered::Changed { number })
+            }
+            RegisterPlan::Claim { secret, device } => {
+                let number = device.number;
+                write(secret, number);
+                self.put(*device);
+                Ok(Registered::Claimed { number })
+            }
+            RegisterPlan::New { replaced, secret } => {
+                let number = identities.give_number(app);
+                let number = number.ok_or_else(|| StoreError::numbers_used_up(app))?;
+                write(secret, number);
+                self.numbers_end = number.0 + 1;
+                if let Some(replaced) = replaced {
+                    self.devices.remove(&replaced);
+                }
+                self.put(new_device(registration, number));
+                Ok(Registered::New { number, replaced })
+            }
+        }
+    }
+
     /// Stores a device and takes its new tokens from whoever had them.
     fn put(&mut self, device: Device) {
         let before = self.devices.get(&device.number).cloned();
@@ -81,36 +135,35 @@ impl Devices for MemoryDevices {
         registration: &Registration,
         devices_max: u64,
     ) -> Result<Registered, StoreError> {
-        let mut apps = self.apps.lock();
-        let registry = apps.entry(app).or_default();
-        let phone = registry.phones.get(&registration.registration_id);
-        let devices = registry.devices.len() as u64;
-        let device = registry.device(phone);
-        match plan_registration(phone, device, registration, devices, devices_max) {
-            RegisterPlan::Answer(answer) => Ok(answer),
-            RegisterPlan::Change(device) => {
-                let number = device.number;
-                registry.put(*device);
-                Ok(Registered::Changed { number })
-            }
-            RegisterPlan::New { replaced } => {
-                let number = self.identities.give_number(app);
-                let number = number.ok_or_else(|| StoreError::numbers_used_up(app))?;
-                registry.numbers_end = number.0 + 1;
-                if let Some(replaced) = replaced {
-                    registry.devices.remove(&replaced);
-                }
-                registry.put(new_device(registration, number));
-                let phone = Phone {
-                    secret: registration.secret,
-                    device: Some(number),
-                };
-                registry
-                    .phones
-                    .insert(registration.registration_id.clone(), phone);
-                Ok(Registered::New { number, replaced })
-            }
-        }
+        self.change(app, |registry| {
+            registry.register(
+                app,
+                registration,
+                Registrant::Phone,
+                devices_max,
+                &self.identities,
+            )
+        })
+    }
+
+    async fn import_devices(
+        &self,
+        app: AppId,
+        registrations: &[Registration],
+        devices_max: u64,
+    ) -> Result<Vec<Registered>, StoreError> {
+        self.change(app, |registry| {
+            let each = registrations.iter().map(|registration| {
+                registry.register(
+                    app,
+                    registration,
+                    Registrant::Operator,
+                    devices_max,
+                    &self.identities,
+                )
+            });
+            each.collect()
+        })
     }
 
     async fn update_device(

@@ -21,6 +21,12 @@ impl std::fmt::Debug for SecretHash {
     }
 }
 
+impl SecretHash {
+    /// Of a phone that an operator imported without a secret: no secret hashes to it, so nobody can act for the phone
+    /// until it registers with a secret of its own, which claims it.
+    pub const UNCLAIMED: Self = Self([0; 32]);
+}
+
 /// A phone's installation: its secret outlives its devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phone {
@@ -37,7 +43,8 @@ pub struct Registration {
     pub registration_id: RegistrationId,
     /// Who is signed in.
     pub account: Option<Account>,
-    /// The phone's secret. Kept if the phone is new; must be equal if it is known.
+    /// The phone's secret. Kept if the phone is new or unclaimed; must be equal if it is known, unless an operator
+    /// imports it.
     pub secret: SecretHash,
     /// Everything else.
     pub facts: DeviceFacts,
@@ -57,6 +64,12 @@ pub enum Registered {
     },
     /// The device is known and something changed.
     Changed {
+        /// The device.
+        number: Number,
+    },
+    /// The device is known, and the phone, which nobody could act for, has the secret now. Something else may have
+    /// changed.
+    Claimed {
         /// The device.
         number: Number,
     },
@@ -148,6 +161,16 @@ pub trait Devices: Send + Sync {
         }
         Ok(answers)
     }
+
+    /// Registers for phones what an operator says of them, one after the other. As [`Self::register_devices`], but
+    /// without proof: a phone that has a secret keeps it, whatever the registration's is. A new or unclaimed one gets
+    /// the registration's, which may be [`SecretHash::UNCLAIMED`]. Never answers `OtherSecret`.
+    async fn import_devices(
+        &self,
+        app: AppId,
+        registrations: &[Registration],
+        devices_max: u64,
+    ) -> Result<Vec<Registered>, StoreError>;
 
     /// Brings a phone's device up to date, keeping its number. A token of another device of the app moves to this one.
     async fn update_device(

@@ -166,6 +166,14 @@ pub trait Accounts: Send + Sync {
         names: &[Account],
     ) -> Result<Vec<Option<Labelled>>, StoreError>;
 
+    /// Who is labelled, with what, in the order of kinds and names (as bytes), from after a name on; at most so many.
+    async fn list_labels(
+        &self,
+        app: AppId,
+        after: Option<(AccountKind, &Account)>,
+        max: usize,
+    ) -> Result<Vec<(Account, Labelled)>, StoreError>;
+
     /// The slots of a shard that the index has for each key, in their order, all as of one moment. A key that no
     /// device has is an empty bitmap.
     async fn read_index(

@@ -479,6 +479,15 @@ impl Devices for Phones {
         unreachable!("the gateway registers nobody")
     }
 
+    async fn import_devices(
+        &self,
+        _: AppId,
+        _: &[Registration],
+        _: u64,
+    ) -> Result<Vec<Registered>, StoreError> {
+        unreachable!("the gateway imports nobody")
+    }
+
     async fn update_device(
         &self,
         _: AppId,

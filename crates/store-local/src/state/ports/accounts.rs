@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pushtally_model::{Account, AppId, AttributeNames, Second};
+use pushtally_model::{Account, AccountKind, AppId, AttributeNames, Second};
 use pushtally_store::{
     AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,
     NamesChanged, Slots, StoreError,
@@ -12,7 +12,9 @@ use redb::ReadTransaction;
 
 use super::super::index::{self, Index, Loaded};
 use super::super::labels::TagUses;
-use super::super::tables::{ACCOUNTS, ATTRIBUTE_NAMES, ActError, LABELS, PHONES, Tables};
+use super::super::tables::{
+    ACCOUNTS, ATTRIBUTE_NAMES, ActError, LABELS, PHONES, Tables, labels_key,
+};
 use super::super::writer::Outcome;
 use super::super::{DIFFERENCES_MAX, DIRECT_LEN_MAX, State, labels, until_full};
 use super::of_devices;
@@ -108,6 +110,17 @@ impl Accounts for State {
         }
         let names = names.to_vec();
         self.read_apart(move |read| labelled(read, app, &names))
+            .await
+    }
+
+    async fn list_labels(
+        &self,
+        app: AppId,
+        after: Option<(AccountKind, &Account)>,
+        max: usize,
+    ) -> Result<Vec<(Account, Labelled)>, StoreError> {
+        let after = after.map(|(kind, name)| labels_key(app, kind, name.as_str()));
+        self.read_apart(move |read| labels::list(&read.open_table(LABELS)?, app, after, max))
             .await
     }
 

@@ -14,6 +14,7 @@ pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     a_label_fits_one_kind_of_account(fresh().await).await;
     tags_are_bounded(fresh().await).await;
     changes_are_made_one_after_the_other(fresh().await).await;
+    who_is_labelled_is_listed_in_order(fresh().await).await;
 }
 
 fn replace(names: &[&str]) -> LabelChange {
@@ -255,4 +256,50 @@ async fn changes_are_made_one_after_the_other(engine: Engine) {
     assert_eq!(labels(&engine, "a").await.tags, tags(["y"]));
     assert_eq!(labels(&engine, "b").await.tags, tags(["x"]));
     assert_eq!(engine.accounts.change_labels(APP, &[]).await.unwrap(), []);
+}
+
+/// In the order of kinds and names; what is listed goes on after a name, whether or not it is labelled.
+async fn who_is_labelled_is_listed_in_order(engine: Engine) {
+    name_two(&engine).await;
+    import(&engine, APP, &["b", "界", "a", "bare"]).await;
+    import(&engine, OTHER, &["a"]).await;
+    new(&engine, APP, &registration("a-phone", None, &[])).await;
+    for name in ["b", "界", "a"] {
+        change(&engine, name, add(&["x"])).await;
+    }
+    change(&engine, "b", set(&[("level", "high")])).await;
+    change(&engine, "a-phone", add(&["y"])).await;
+    change(&engine, "bare", add(&["x"])).await;
+    change(&engine, "bare", remove(&["x"])).await;
+    let others = [(account("a"), add(&["z"]))];
+    engine.accounts.change_labels(OTHER, &others).await.unwrap();
+
+    let list = async |after: Option<(AccountKind, &str)>, max| {
+        let name = after.map(|(kind, name)| (kind, account(name)));
+        let after = name.as_ref().map(|(kind, name)| (*kind, name));
+        let listed = engine.accounts.list_labels(APP, after, max).await.unwrap();
+        let named = listed
+            .iter()
+            .map(|(name, found)| (found.kind, name.to_string()));
+        named.collect::<Vec<_>>()
+    };
+    let user = |name: &str| (AccountKind::User, name.to_owned());
+    let phone = (AccountKind::Phone, "a-phone".to_owned());
+    let all = [user("a"), user("b"), user("界"), phone.clone()];
+    assert_eq!(list(None, 10).await, all);
+    assert_eq!(list(None, 3).await, all[..3]);
+    assert_eq!(list(Some((AccountKind::User, "b")), 10).await, all[2..]);
+    assert_eq!(list(Some((AccountKind::User, "aa")), 1).await, all[1..2]);
+    assert_eq!(list(Some((AccountKind::Phone, "a-phone")), 10).await, []);
+    let listed = engine.accounts.list_labels(APP, None, 2).await.unwrap();
+    assert_eq!(listed[1].1.labels, labels(&engine, "b").await);
+    assert_eq!(
+        engine
+            .accounts
+            .list_labels(OTHER, None, 9)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }

@@ -1,0 +1,57 @@
+//! Why an act was not done, in words for the operator.
+
+use pushtally_http::operations::{OrderError, TaskStatus};
+use pushtally_model::{AppId, AttributeIndex, AttributeName};
+use pushtally_store::StoreError;
+
+use super::KEYS_MAX;
+
+/// Why an act was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ActError {
+    #[error("app `{app}` is declared at {at}, change it there")]
+    Declared { app: AppId, at: String },
+    #[error("app `{app}` exists already")]
+    Exists { app: AppId },
+    #[error("there is no app `{app}`")]
+    Missing { app: AppId },
+    #[error("an SDKAppID is `1` to `4294967295`, not `0`")]
+    ZeroId,
+    #[error("`{name}` is no administrator: {source}")]
+    Administrator {
+        name: String,
+        source: pushtally_usersig::IdentifierError,
+    },
+    #[error("relay_to is refused: {0}")]
+    Relay(#[from] pushtally_webhook::TargetError),
+    #[error("the {what} is empty")]
+    Empty { what: &'static str },
+    #[error("app `{app}` has `{KEYS_MAX}` keys already, drop the old ones first (`--drop-old`)")]
+    TooManyKeys { app: AppId },
+    #[error("the system has no randomness to give")]
+    Entropy(#[source] std::io::Error),
+    #[error("app `{app}` has no task `{id}`")]
+    NoTask { app: AppId, id: String },
+    #[error("task `{id}` is {}", status.name())]
+    TaskOver { id: String, status: TaskStatus },
+    #[error("{0}")]
+    Order(#[from] OrderError),
+    #[error("the server is starting, try again")]
+    Starting,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(
+        "app `{app}` has `{devices_max}` devices, as many as it may: raise `devices_max` and import again, which goes on"
+    )]
+    Full { app: AppId, devices_max: u64 },
+    #[error(
+        "`{index}={name}` names no attribute: an index is `0` to `{}`, a name has 1 to {} bytes",
+        AttributeIndex::COUNT - 1,
+        AttributeName::LEN_MAX
+    )]
+    AttributeName { index: u8, name: String },
+    #[error("attribute `{by}` is called `{name}` already")]
+    AttributeTaken { name: String, by: u8 },
+    #[error("backup failed: {0:#}")]
+    Backup(anyhow::Error),
+}

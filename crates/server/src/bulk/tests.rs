@@ -1,0 +1,514 @@
+//! Imports and exports of real files over the in-memory engine.
+
+mod reading;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::bail;
+use pushtally_audience::{DeviceSecret, Enrolled, Enrolment, Registrar};
+use pushtally_model::{
+    Account, App, AppId, DeviceFacts, FixedEntropy, ManualClock, RegistrationId, Secret,
+};
+use pushtally_store::{Directory, SecretHash};
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+use super::export::Written;
+use super::import::Ended;
+use super::*;
+use crate::acts::{Act, Acts, Done, Ledger};
+use crate::config::{Config, Declared, Origin, Storage};
+use crate::engine::Opened;
+use crate::terminal::Bar;
+
+const APP: u32 = 7;
+
+/// An installation with one app, and a folder of files.
+struct World {
+    runtime: Runtime,
+    opened: Opened,
+    acts: Acts,
+    app: App,
+    folder: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with_bound(App::DEVICES_MAX)
+    }
+
+    fn with_bound(devices_max: u64) -> Self {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        let mut config = Config::defaults().unwrap();
+        config.storage = Storage::Memory;
+        let opened = crate::engine::open(&config).unwrap();
+        let mut app = App::new(AppId(APP), Secret::new("k"));
+        app.devices_max = devices_max;
+        let acts = runtime.block_on(acts(&opened, &app));
+        Self {
+            runtime,
+            opened,
+            acts,
+            app,
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn perform(&self, act: Act) -> anyhow::Result<Done> {
+        Ok(self.runtime.block_on(self.acts.perform(act))?)
+    }
+
+    fn import(&self, asked: &Import) -> anyhow::Result<Ended> {
+        asked.run(&mut |act| self.perform(act), &mut Bar::new())
+    }
+
+    /// Imports a text; answers its counts as (new, changed, same, bad).
+    fn take(&self, kind: Kind, name: &str, text: &str) -> (u64, u64, u64, u64) {
+        let ended = self.import(&import(kind, &self.write(name, text))).unwrap();
+        of(ended.counts)
+    }
+
+    /// Exports everything of a kind as a text.
+    fn give(&self, kind: Kind, name: &str, with_tokens: bool) -> (String, Written) {
+        let file = self.path(name);
+        let asked = Export {
+            kind,
+            sdkappid: APP,
+            file: file.clone(),
+            format: None,
+            with_tokens,
+        };
+        let written = asked.run(&mut |act| self.perform(act), &mut Bar::new());
+        let text = fs::read_to_string(&file).unwrap();
+        fs::remove_file(file).unwrap();
+        (text, written.unwrap())
+    }
+
+    fn name_city(&self) {
+        let names = [(0, "城市".to_owned()), (3, "level".to_owned())].to_vec();
+        let act = Act::ImportStart {
+            sdkappid: APP,
+            kind: Kind::Attributes,
+            file: String::new(),
+            names,
+        };
+        assert!(self.perform(act).is_ok());
+    }
+
+    fn audit(&self) -> Vec<(String, String)> {
+        let audit = &self.opened.engine.audit;
+        let entries = self
+            .runtime
+            .block_on(audit.entries(None, None, 100))
+            .unwrap();
+        let said = entries.into_iter().map(|entry| (entry.what, entry.target));
+        said.collect()
+    }
+}
+
+async fn acts(opened: &Opened, app: &App) -> Acts {
+    let declared = Declared {
+        app: app.clone(),
+        origin: Origin::File {
+            path: Path::new("p.toml").into(),
+            line: 1,
+        },
+    };
+    Acts::new(
+        opened.clone(),
+        Ledger::Closed(pushtally_stats::Options::default()),
+        vec![declared],
+        Arc::<Directory>::default(),
+        Arc::new(FixedEntropy(0xA5)),
+        Arc::new(ManualClock::at_unix(1_764_136_800)),
+    )
+    .await
+    .unwrap()
+}
+
+fn import(kind: Kind, file: &Path) -> Import {
+    Import {
+        kind,
+        sdkappid: APP,
+        file: file.to_owned(),
+        format: None,
+        bad: None,
+        from_start: false,
+        replace: false,
+        names: Vec::new(),
+    }
+}
+
+fn of(counts: Counts) -> (u64, u64, u64, u64) {
+    (counts.new, counts.changed, counts.same, counts.bad)
+}
+
+const DEVICES: &str = r#"{"registration_id":"手机,1","account":"用户 \"😀\"","tokens":[{"channel":"fcm","kind":"alert","token":"t,1\"\\","cert_id":5,"environment":"sandbox"}],"model":"Pixel \"9\"","system":"Android","notifications":"granted","language":"zh-Hans"}
+{"registration_id":"p2"}
+{"registration_id":"p3","vendor":"oppo","notifications":"denied"}
+"#;
+
+#[test]
+fn devices_go_round_through_both_formats() {
+    let first = World::new();
+    assert_eq!(first.take(Kind::Devices, "d.ndjson", DEVICES), (3, 0, 0, 0));
+    assert_eq!(first.take(Kind::Devices, "d.ndjson", DEVICES), (0, 0, 3, 0));
+    let (text, written) = first.give(Kind::Devices, "out", true);
+    assert_eq!(text, DEVICES);
+    assert_eq!(written, Written { rows: 3, cut: 0 });
+
+    let (csv, _) = first.give(Kind::Devices, "out.csv", true);
+    let second = World::new();
+    assert_eq!(second.take(Kind::Devices, "d.CSV", &csv), (3, 0, 0, 0));
+    assert_eq!(second.give(Kind::Devices, "out", true).0, DEVICES);
+
+    for name in ["out", "out.csv"] {
+        let (hidden, _) = first.give(Kind::Devices, name, false);
+        assert!(
+            !hidden.contains("t,1") && !hidden.contains("fcm"),
+            "{hidden}"
+        );
+        assert!(hidden.contains("手机,1"));
+    }
+    let told = first.audit();
+    assert!(told.contains(&("export devices".to_owned(), "with tokens".to_owned())));
+}
+
+#[test]
+fn csv_shows_one_token_and_tells_how_many_devices_have_more() {
+    let world = World::new();
+    let two = r#"{"registration_id":"p","tokens":[{"channel":"apns","token":"a"},{"channel":"apns","kind":"voip","token":"b"}]}"#;
+    world.take(Kind::Devices, "d", two);
+    let (csv, written) = world.give(Kind::Devices, "out.csv", true);
+    assert_eq!(written, Written { rows: 1, cut: 1 });
+    assert!(
+        csv.ends_with("p,,,,,,,,,,apns,alert,a,0,production\n"),
+        "{csv}"
+    );
+}
+
+#[test]
+fn labels_go_round_through_both_formats() {
+    let tags = "{\"account\":\"a\",\"tags\":[\"x,y\",\"标签 \\\"😀\\\"\"]}\n\
+                {\"account\":\"用户\",\"tags\":[\"x,y\"]}\n\
+                {\"account\":\"p\",\"kind\":\"phone\",\"tags\":[\"of phones\"]}\n";
+    let attributes = "{\"account\":\"a\",\"attributes\":{\"level\":\"high\",\"城市\":\"深圳,😀\"}}\n\
+                      {\"account\":\"b\",\"attributes\":{\"城市\":\"x\"}}\n";
+    let worlds = [World::new(), World::new()];
+    for world in &worlds {
+        world.take(Kind::Devices, "d", r#"{"registration_id":"p"}"#);
+        world.name_city();
+    }
+    let [first, second] = &worlds;
+    assert_eq!(first.take(Kind::Tags, "t", tags), (2, 1, 0, 0));
+    assert_eq!(first.take(Kind::Tags, "t", tags), (0, 0, 3, 0));
+    assert_eq!(first.take(Kind::Attributes, "a", attributes), (1, 1, 0, 0));
+    assert_eq!(first.take(Kind::Attributes, "a", attributes), (0, 0, 2, 0));
+    for (kind, text) in [(Kind::Tags, tags), (Kind::Attributes, attributes)] {
+        assert_eq!(first.give(kind, "out", false).0, text);
+        let (csv, _) = first.give(kind, "out.csv", false);
+        second.take(kind, "in.csv", &csv);
+        assert_eq!(second.give(kind, "out", false).0, text, "{csv}");
+    }
+}
+
+#[test]
+fn tags_are_added_or_replaced() {
+    let world = World::new();
+    world.take(Kind::Tags, "t", r#"{"account":"a","tags":["x"]}"#);
+    world.take(Kind::Tags, "t", r#"{"account":"a","tags":["y"]}"#);
+    let expected = "{\"account\":\"a\",\"tags\":[\"x\",\"y\"]}\n";
+    assert_eq!(world.give(Kind::Tags, "out", false).0, expected);
+    let file = world.write("t.csv", "account,tag\na,y\na,z\nb,z\nb,\n");
+    let asked = Import {
+        replace: true,
+        ..import(Kind::Tags, &file)
+    };
+    assert_eq!(of(world.import(&asked).unwrap().counts), (1, 1, 0, 0));
+    let expected =
+        "{\"account\":\"a\",\"tags\":[\"y\",\"z\"]}\n{\"account\":\"b\",\"tags\":[\"z\"]}\n";
+    assert_eq!(world.give(Kind::Tags, "out", false).0, expected);
+}
+
+#[test]
+fn bad_rows_are_reported_by_line_without_secrets() {
+    let world = World::new();
+    let text = "\n\
+                {\"registration_id\":\"p1\",\"secret\":\"00112233445566778899aabbccddeeff\"}\n\
+                {\"registration_id\":\"p2\",\"secret\":\"SECRET\"}\n\
+                {\"registration_id\":\"p3\",\"SECRET\n\
+                {\"registration_id\":\"p4\",\"tokens\":[{\"channel\":\"pager\",\"token\":\"SECRET\"}]}\n";
+    assert_eq!(world.take(Kind::Devices, "d", text), (1, 0, 0, 3));
+    let report = fs::read_to_string(world.path("d.bad")).unwrap();
+    let expected = "{\"line\":3,\"reason\":\"`secret` must be 32 hexadecimal digits\",\"field\":\"secret\",\"row\":{\"registration_id\":\"p2\"}}\n\
+        {\"line\":4,\"reason\":\"the line must be a JSON object that says each field once\"}\n\
+        {\"line\":5,\"reason\":\"`tokens[0].channel` must be `apns`, `xiaomi`, `huawei`, `harmony`, `fcm`, `meizu`, `oppo`, `vivo` or `honor`\",\"field\":\"tokens[0].channel\",\"value\":\"pager\",\"row\":{\"registration_id\":\"p4\",\"tokens\":[{\"channel\":\"pager\"}]}}\n";
+    assert_eq!(report, expected);
+}
+
+#[test]
+fn refused_labels_say_why() {
+    let world = World::new();
+    world.name_city();
+    world.take(Kind::Devices, "d", r#"{"registration_id":"p"}"#);
+    world.take(Kind::Tags, "t", r#"{"account":"p","tags":["of phones"]}"#);
+    let many: Vec<String> = (0..101).map(|n| format!("\"{n}\"")).collect();
+    let many = format!("{{\"account\":\"a\",\"tags\":[{}]}}", many.join(","));
+    let long = "字".repeat(17);
+    for (kind, row, reason, field, value) in [
+        (
+            Kind::Tags,
+            "[]",
+            "the line must be a JSON object",
+            None,
+            None,
+        ),
+        (
+            Kind::Tags,
+            r#"{"tags":[]}"#,
+            "`account` is missing",
+            Some("account"),
+            None,
+        ),
+        (
+            Kind::Tags,
+            r#"{"account":"a","tags":["x",5]}"#,
+            "`tags[1]` must be a text",
+            Some("tags[1]"),
+            Some("5"),
+        ),
+        (
+            Kind::Tags,
+            &format!(r#"{{"account":"a","tags":["{long}"]}}"#),
+            "`tags[0]` must be 1 to 50 bytes without control characters",
+            Some("tags[0]"),
+            Some(long.as_str()),
+        ),
+        (
+            Kind::Tags,
+            r#"{"account":"a","tags":["of phones"]}"#,
+            "it fits phones that nobody is signed in on only",
+            Some("tags"),
+            Some("of phones"),
+        ),
+        (
+            Kind::Tags,
+            &many,
+            "the account would have more than 100 tags",
+            Some("tags"),
+            Some("101"),
+        ),
+        (
+            Kind::Tags,
+            r#"{"account":"q","kind":"phone","tags":["x"]}"#,
+            "no phone has this name",
+            Some("account"),
+            None,
+        ),
+        (
+            Kind::Tags,
+            r#"{"account":"q","kind":"robot","tags":["x"]}"#,
+            "`kind` must be `user` or `phone`",
+            Some("kind"),
+            Some("\"robot\""),
+        ),
+        (
+            Kind::Attributes,
+            r#"{"account":"a","attributes":{"size":"x"}}"#,
+            "the app has no attribute of this name, `--name` gives it one",
+            Some("attributes"),
+            Some("size"),
+        ),
+        (
+            Kind::Attributes,
+            r#"{"account":"a","attributes":{"城市":""}}"#,
+            "`attributes.城市` must be 1 to 50 bytes without control characters",
+            Some("attributes.城市"),
+            Some(""),
+        ),
+    ] {
+        let row = Row {
+            line: 9,
+            json: row.to_owned(),
+        };
+        let act = Act::Import {
+            sdkappid: APP,
+            kind,
+            replace: false,
+            rows: vec![row.clone()],
+        };
+        let Ok(Done::Imported { counts, faults }) = world.perform(act) else {
+            panic!("not imported: {}", row.json)
+        };
+        assert_eq!(counts.bad, 1, "{}", row.json);
+        let fault = Fault {
+            reason: reason.to_owned(),
+            field: field.map(str::to_owned),
+            value: value.map(str::to_owned),
+        };
+        assert_eq!(faults, [(9, fault)], "{}", row.json);
+    }
+}
+
+/// 9,000 devices; every thousandth line is none.
+fn many() -> String {
+    let line = |n: u32| match n % 1000 {
+        0 => format!("no row {n}\n"),
+        _ => format!("{{\"registration_id\":\"p{n}\"}}\n"),
+    };
+    (1..=9000).map(line).collect()
+}
+
+#[test]
+fn an_interrupted_import_goes_on_where_it_was() {
+    let world = World::new();
+    let file = world.write("d", &many());
+    let asked = import(Kind::Devices, &file);
+    let mut chunks = 0;
+    let stopped = asked.run(
+        &mut |act| {
+            if matches!(act, Act::Import { .. }) {
+                chunks += 1;
+                if chunks == 2 {
+                    // It was done, but nobody heard of it.
+                    let _ = world.perform(act);
+                    bail!("the server stopped");
+                }
+            }
+            world.perform(act)
+        },
+        &mut Bar::new(),
+    );
+    assert_eq!(stopped.unwrap_err().to_string(), "the server stopped");
+    assert!(world.path("d.import").exists());
+
+    let changed = world.write("other", "{}");
+    fs::copy(world.path("d.import"), world.path("other.import")).unwrap();
+    let told = world.import(&import(Kind::Devices, &changed)).unwrap_err();
+    assert!(told.to_string().contains("--from-start"), "{told}");
+
+    let mut lines = Vec::new();
+    let ended = asked.run(
+        &mut |act| {
+            if let Act::Import { rows, .. } = &act {
+                lines.extend(rows.iter().map(|row| row.line));
+            }
+            world.perform(act)
+        },
+        &mut Bar::new(),
+    );
+    // The second chunk was done before: its 4,000 rows are the same now.
+    assert_eq!(of(ended.unwrap().counts), (4995, 0, 3996, 9));
+    assert_eq!((lines[0], lines.last()), (4001, Some(&9000)));
+    assert!(!world.path("d.import").exists());
+    let report = fs::read_to_string(world.path("d.bad")).unwrap();
+    let bad: Vec<u64> = report
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|row| row["line"].as_u64().unwrap())
+        .collect();
+    assert_eq!(bad, (1..=9).map(|n| n * 1000).collect::<Vec<_>>());
+
+    let again = world.import(&asked).unwrap();
+    assert_eq!(of(again.counts), (0, 0, 8991, 9));
+    assert_eq!(fs::read_to_string(world.path("d.bad")).unwrap(), report);
+    let starts = world.audit();
+    let starts = starts.iter().filter(|(what, _)| what.starts_with("import"));
+    assert_eq!(starts.count(), 5, "three starts, two ends");
+}
+
+#[test]
+fn an_import_stops_at_the_bound_and_goes_on_when_it_is_raised() {
+    let world = World::with_bound(5000);
+    let file = world.write("d", &many());
+    let told = world.import(&import(Kind::Devices, &file)).unwrap_err();
+    assert!(told.to_string().contains("`5000` devices"), "{told}");
+    let mut app = world.app.clone();
+    app.devices_max = 10_000;
+    let acts = world.runtime.block_on(acts(&world.opened, &app));
+    let ended = import(Kind::Devices, &file).run(
+        &mut |act| Ok(world.runtime.block_on(acts.perform(act))?),
+        &mut Bar::new(),
+    );
+    let (new, changed, same, bad) = of(ended.unwrap().counts);
+    assert_eq!((new + same, changed, bad), (8991, 0, 9));
+    let devices = &world.opened.engine.devices;
+    let count = world.runtime.block_on(devices.count_devices(AppId(APP)));
+    assert_eq!(count.unwrap(), 8991);
+}
+
+/// A phone without a secret is claimed by registering, keeps its number, and is its own from then on.
+#[test]
+fn an_imported_phone_claims_itself_and_a_claimed_one_stays_its_own() {
+    let world = World::new();
+    let row = r#"{"registration_id":"p","account":"a","model":"m"}"#;
+    world.take(Kind::Devices, "d", row);
+    let engine = &world.opened.engine;
+    let registrar = Registrar::new(
+        Arc::clone(&engine.devices),
+        Arc::new(ManualClock::at_unix(1_764_136_800)),
+        Arc::new(FixedEntropy(0xB6)),
+    );
+    let id = RegistrationId::new("p").unwrap();
+    let enrolment = |secret| Enrolment {
+        registration_id: Some(id.clone()),
+        secret,
+        account: Some(Account::new("a").unwrap()),
+        facts: DeviceFacts::default(),
+    };
+    let register = |secret| {
+        world
+            .runtime
+            .block_on(registrar.register(&world.app, enrolment(secret)))
+    };
+    let Ok(Enrolled::Known {
+        changed: true,
+        secret: Some(secret),
+        ..
+    }) = register(None)
+    else {
+        panic!("not claimed")
+    };
+    let secret = DeviceSecret::parse(secret.expose()).unwrap();
+    let held = || {
+        let phone = engine.devices.find_phone(AppId(APP), &id);
+        world.runtime.block_on(phone).unwrap().unwrap().secret
+    };
+    assert_eq!(held(), secret.hash());
+    let other = DeviceSecret::new([1; 16]);
+    assert!(matches!(register(Some(other)), Ok(Enrolled::OtherSecret)));
+    assert_eq!(world.take(Kind::Devices, "d", row), (0, 1, 0, 0));
+    let other =
+        r#"{"registration_id":"p","account":"a","secret":"00112233445566778899aabbccddeeff"}"#;
+    assert_eq!(world.take(Kind::Devices, "d", other), (0, 1, 0, 0));
+    assert_eq!(held(), secret.hash());
+    assert_ne!(held(), SecretHash::UNCLAIMED);
+    assert!(matches!(
+        register(Some(secret)),
+        Ok(Enrolled::Known { secret: None, .. })
+    ));
+}
+
+#[test]
+fn a_page_of_an_export_goes_on_across_shards_and_gaps() {
+    let world = World::new();
+    let line = |n: u32| format!("{{\"registration_id\":\"p{n:05}\"}}\n");
+    let text: String = (0..70_000).map(line).collect();
+    assert_eq!(world.take(Kind::Devices, "d", &text), (70_000, 0, 0, 0));
+    assert_eq!(world.give(Kind::Devices, "out", false).0, text);
+}
