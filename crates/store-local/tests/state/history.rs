@@ -16,7 +16,7 @@ use pushtally_store::{
     Registered, Registration, SecretHash, StoreError, StoredTask, TaskSeq, Unregistered, Updated,
     memory,
 };
-use pushtally_store_local::{LocalEngine, LocalOptions};
+use pushtally_store_local::{LocalEngine, LocalError, LocalOptions};
 
 use crate::labelled::{self, LabelStep};
 
@@ -617,8 +617,15 @@ impl Pair {
     }
 }
 
+/// A test beside this one may be starting a process: until that runs its program it holds what is open here, and with it the
+/// lock of a directory that was closed meanwhile. The lock is free when the program runs.
 fn open(dir: &tempfile::TempDir) -> LocalEngine {
-    LocalEngine::open(dir.path(), LocalOptions::default(), &FixedEntropy(5)).unwrap()
+    loop {
+        match LocalEngine::open(dir.path(), LocalOptions::default(), &FixedEntropy(5)) {
+            Err(LocalError::Locked { .. }) => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 proptest! {
