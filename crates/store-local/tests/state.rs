@@ -28,7 +28,7 @@ use pushtally_store::{
 use pushtally_store_local::{LocalEngine, LocalOptions, restore};
 
 fn open(dir: &Path) -> LocalEngine {
-    LocalEngine::open(dir, LocalOptions::default(), &FixedEntropy(5)).unwrap()
+    history::open_free(dir, LocalOptions::default())
 }
 
 const NO_LIMITS: AcceptLimits = AcceptLimits {

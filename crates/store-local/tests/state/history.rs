@@ -619,13 +619,17 @@ impl Pair {
 
 /// A test beside this one may be starting a process: until that runs its program it holds what is open here, and with it the
 /// lock of a directory that was closed meanwhile. The lock is free when the program runs.
-fn open(dir: &tempfile::TempDir) -> LocalEngine {
+pub(crate) fn open_free(dir: &std::path::Path, options: LocalOptions) -> LocalEngine {
     loop {
-        match LocalEngine::open(dir.path(), LocalOptions::default(), &FixedEntropy(5)) {
+        match LocalEngine::open(dir, options, &FixedEntropy(5)) {
             Err(LocalError::Locked { .. }) => std::thread::yield_now(),
             opened => return opened.unwrap(),
         }
     }
+}
+
+fn open(dir: &tempfile::TempDir) -> LocalEngine {
+    open_free(dir.path(), LocalOptions::default())
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use pushtally_model::{Account, AccountKind, AppId, DeviceFacts, FixedEntropy, Second, Tag};
 use pushtally_store::{Engine, IndexKey, LabelChange, LabelsChanged, Registration};
-use pushtally_store_local::{LocalEngine, LocalOptions, restore};
+use pushtally_store_local::{LocalOptions, restore};
 
 use crate::history::{APP, register, rid, secret};
 use crate::labelled::tag;
@@ -121,7 +121,7 @@ async fn a_bulk_of_devices_and_labels_is_in_the_index_across_shards_and_restarts
         index_cache_bytes: 10_000,
         ..LocalOptions::default()
     };
-    let open = || LocalEngine::open(root.path(), options, &FixedEntropy(5)).unwrap();
+    let open = || crate::history::open_free(root.path(), options);
     let devices = 140_000u32;
     let registration = |n: u32| Registration {
         registration_id: rid(n),
