@@ -13,6 +13,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Where the mark of a segment lies.
+const MARK_AT: u64 = 512;
+
 const OPTIONS: SegmentOptions = SegmentOptions {
     segment_len_max: 4096,
     ..SegmentOptions::new(*b"test-log", 1, 64)
@@ -234,4 +237,29 @@ fn readers_on_other_threads_see_prefixes_while_the_writer_writes_and_drops() {
     drop(log);
     let log = open(&disk, &dir);
     assert_eq!(*positions(&log.reader(), 0).last().unwrap(), 300);
+}
+
+#[test]
+fn a_mark_that_is_half_written_disturbs_no_reader_until_its_segment_is_sealed() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let dir = dir.path().join("log");
+    let Opened { mut log, .. } = SegmentLog::open(Arc::clone(&disk), &dir, OPTIONS).unwrap();
+    fill(&mut log, 1);
+    let reader = log.reader();
+    let (written, _) = reader.files().last().unwrap().clone();
+    let file = disk.open(&written).unwrap();
+    let mut mark = [0; 16];
+    file.read_at(MARK_AT, &mut mark).unwrap();
+    file.write_at(MARK_AT, &[0xA5; 8]).unwrap();
+    assert_eq!(positions(&reader, 0), [1]);
+    file.write_at(MARK_AT, &mark).unwrap();
+    let mut position = 1;
+    while reader.files().len() == 1 {
+        position += 1;
+        fill(&mut log, position);
+    }
+    file.write_at(MARK_AT, &[0xA5; 8]).unwrap();
+    let read = reader.replay(0, &mut |_, _| Ok(()));
+    assert!(matches!(read, Err(LocalError::Corrupt { .. })), "{read:?}");
 }
