@@ -341,10 +341,7 @@ async fn everyone_and_names_are_counted_and_a_visit_ends_when_told() {
         .unwrap();
     assert_eq!(visited, 1);
     let accounts = &engine.accounts;
-    accounts
-        .import_accounts(APP, &[user(7)], Second(1))
-        .await
-        .unwrap();
+    accounts.import_accounts(APP, &[user(7)]).await.unwrap();
     let unknown = audience.unknown(APP, &[user(7), user(8), user(0)]).await;
     assert_eq!(unknown.unwrap(), [user(8)], "an imported account is known");
 }

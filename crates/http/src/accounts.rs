@@ -50,11 +50,7 @@ pub(crate) async fn import_all(
 }
 
 async fn make_known(call: &Call, accounts: &[Account]) -> Result<(), Refusal> {
-    let now = call.state.clock.now();
-    let imported = call
-        .state
-        .accounts
-        .import_accounts(call.app(), accounts, now);
+    let imported = call.state.accounts.import_accounts(call.app(), accounts);
     Ok(imported.await?)
 }
 

@@ -13,6 +13,9 @@
     reason = "a benchmark stops at the first surprise, prints and measures time"
 )]
 
+#[path = "shared/phone.rs"]
+mod phone;
+
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -21,10 +24,9 @@ use std::time::{Duration, Instant};
 
 use pushtally_audience::Audience;
 use pushtally_model::{
-    Account, AppId, Audience as Addressed, Channel, Condition, DeviceFacts, Environment,
-    RegistrationId, Second, Secret, SystemEntropy, Tag, Token, TokenKind,
+    Account, AppId, Audience as Addressed, Condition, RegistrationId, SystemEntropy, Tag,
 };
-use pushtally_store::{Engine, LabelChange, LabelsChanged, Registered, Registration, SecretHash};
+use pushtally_store::{Engine, LabelChange, LabelsChanged, Registered, Registration};
 use pushtally_store_local::{LocalEngine, LocalOptions};
 
 const APP: AppId = AppId(1_400_000_000);
@@ -244,18 +246,12 @@ async fn label(ports: &Engine, changes: &[(Account, LabelChange)]) {
     assert!(answers.iter().all(|answer| *answer == LabelsChanged::Done));
 }
 
-fn mixed(n: u64) -> u64 {
-    let a = (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let b = (a ^ (a >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    b ^ (b >> 31)
-}
-
 /// Zipf: the tag of rank r is as frequent as 1 / (r + 1), about.
 fn tags(n: u64) -> std::collections::BTreeSet<Tag> {
     let mut found = std::collections::BTreeSet::new();
     let mut draw = 0;
     while (found.len() as u64) < TAGS_EACH {
-        let unit = mixed(n * 64 + draw) as f64 / u64::MAX as f64;
+        let unit = phone::mixed(n * 64 + draw) as f64 / u64::MAX as f64;
         let rank = ((TAGS + 1) as f64).powf(unit) as u64 - 1;
         found.insert(tag(rank.min(TAGS - 1)));
         draw += 1;
@@ -273,47 +269,14 @@ fn in_order() -> bool {
     std::env::args().any(|arg| arg == "in-order")
 }
 
-/// Like a phone's: a UUID, an account, an APNs token; the UUIDs in no order.
+/// A phone's, of the account of that number.
 fn registration(n: u64) -> Registration {
-    let (a, b) = (mixed(n), mixed(!n));
-    let id = format!(
-        "{:08X}-{:04X}-4{:03X}-A{:03X}-{:012X}",
-        a >> 32,
-        a & 0xFFFF,
-        b >> 52,
-        (b >> 40) & 0xFFF,
-        (b & 0xFFFF_0000) << 16 | n & 0xFFFF_FFFF
-    );
-    let id = if in_order() {
-        format!("phone-{n:010}")
-    } else {
-        id
-    };
-    let token = Token {
-        channel: Channel::Apns,
-        kind: TokenKind::Alert,
-        value: Secret::new(format!("{a:016x}{b:016x}{:016x}{n:016x}", a ^ b)),
-        cert_id: 11_345,
-        environment: Environment::Production,
-    };
-    let mut secret = [0; 32];
-    secret[..8].copy_from_slice(&b.to_be_bytes());
-    Registration {
-        registration_id: RegistrationId::new(id).unwrap(),
-        account: Some(account(n)),
-        secret: SecretHash(secret),
-        facts: DeviceFacts {
-            tokens: if in_order() { Vec::new() } else { vec![token] },
-            model: "iPhone17,1".to_owned(),
-            system: "iOS".to_owned(),
-            system_version: "26.1".to_owned(),
-            app_version: "3.2.0".to_owned(),
-            sdk_version: "1.0.0".to_owned(),
-            language: "zh-Hans".to_owned(),
-            ..DeviceFacts::default()
-        },
-        at: Second(1_764_136_800),
+    let mut registration = phone::registration(n, account(n));
+    if in_order() {
+        registration.registration_id = RegistrationId::new(format!("phone-{n:010}")).unwrap();
+        registration.facts.tokens.clear();
     }
+    registration
 }
 
 /// The most memory that this process has had (VmHWM).

@@ -11,6 +11,9 @@
     reason = "a benchmark stops at the first surprise, prints and measures time"
 )]
 
+#[path = "shared/phone.rs"]
+mod phone;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,11 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use pushtally_model::{
-    Account, AppId, Channel, DeviceFacts, Environment, RegistrationId, Second, Secret,
-    SystemEntropy, Token, TokenKind,
-};
-use pushtally_store::{Engine, Registered, Registration, SecretHash};
+use pushtally_model::{Account, AppId, SystemEntropy};
+use pushtally_store::{Engine, Registered, Registration};
 use pushtally_store_local::{LocalEngine, LocalOptions};
 
 const APP: AppId = AppId(1_400_000_000);
@@ -146,43 +146,9 @@ async fn call(
     }
 }
 
-/// Like a phone's: a UUID, an account, an APNs token; in no order.
 fn registration(n: u64) -> Registration {
-    let a = (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let b = a.rotate_left(31).wrapping_mul(0xBF58_476D_1CE4_E5B9) ^ n;
-    let id = format!(
-        "{:08X}-{:04X}-4{:03X}-A{:03X}-{:012X}",
-        a >> 32,
-        a & 0xFFFF,
-        b >> 52,
-        (b >> 40) & 0xFFF,
-        b & 0xFFFF_FFFF_FFFF
-    );
-    let token = Token {
-        channel: Channel::Apns,
-        kind: TokenKind::Alert,
-        value: Secret::new(format!("{a:016x}{b:016x}{:016x}{n:016x}", a ^ b)),
-        cert_id: 11_345,
-        environment: Environment::Production,
-    };
-    let mut secret = [0; 32];
-    secret[..8].copy_from_slice(&b.to_be_bytes());
-    Registration {
-        registration_id: RegistrationId::new(id).unwrap(),
-        account: Some(Account::new(format!("user{}", a % 1_000_000_000)).unwrap()),
-        secret: SecretHash(secret),
-        facts: DeviceFacts {
-            tokens: vec![token],
-            model: "iPhone17,1".to_owned(),
-            system: "iOS".to_owned(),
-            system_version: "26.1".to_owned(),
-            app_version: "3.2.0".to_owned(),
-            sdk_version: "1.0.0".to_owned(),
-            language: "zh-Hans".to_owned(),
-            ..DeviceFacts::default()
-        },
-        at: Second(1_764_136_800),
-    }
+    let account = Account::new(format!("user{}", phone::mixed(n) % 1_000_000_000)).unwrap();
+    phone::registration(n, account)
 }
 
 /// CPU time of this process, user and system: clock ticks are hundredths of a second on Linux.

@@ -274,7 +274,7 @@ fn until_full<T, R>(
     let mut done = Vec::with_capacity(part.len());
     for one in part {
         done.push(each(tables, one)?);
-        if tables.apps.changes_len() >= FRAME_LEN_MAX {
+        if tables.changes_len() >= FRAME_LEN_MAX {
             break;
         }
     }

@@ -20,12 +20,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use history::{APP, draft, register, rid, secret};
-use pushtally_model::{FixedEntropy, Notification, Number, Revocation, Route, TaskState};
+use pushtally_model::{Notification, Number, Revocation, Route, TaskState};
 use pushtally_store::{
     AcceptLimits, Accepted, AuditEntry, Claim, Engine, IndexKey, Names, Recipient, Registered,
     Revoked, TaskSeq,
 };
-use pushtally_store_local::{LocalEngine, LocalOptions, restore};
+use pushtally_store_local::{LocalEngine, LocalOptions};
 
 fn open(dir: &Path) -> LocalEngine {
     history::open_free(dir, LocalOptions::default())
@@ -41,14 +41,9 @@ const NO_LIMITS: AcceptLimits = AcceptLimits {
 
 const CHILD_DIR: &str = "PUSHTALLY_TEST_CHILD_DIR";
 
-/// Not a test of its own: what the child process of the next one runs.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs in the child process of `acknowledged_acts_survive_sigkill`"]
-async fn child_that_acts_until_it_is_killed() {
-    let Some(dir) = std::env::var_os(CHILD_DIR) else {
-        return;
-    };
-    let engine = open(Path::new(&dir));
+/// What the child process of the next test does until it is killed.
+async fn act_until_killed(dir: &Path) {
+    let engine = open(dir);
     let ports = engine.engine();
     for n in 0.. {
         let Registered::New { number, .. } = register(&ports, n, None).await else {
@@ -70,6 +65,9 @@ async fn child_that_acts_until_it_is_killed() {
 
 #[tokio::test]
 async fn acknowledged_acts_survive_sigkill() {
+    if let Some(dir) = std::env::var_os(CHILD_DIR) {
+        return act_until_killed(Path::new(&dir)).await;
+    }
     let root = tempfile::tempdir().unwrap();
     let mut numbers = BTreeSet::new();
     for round in 0..3u64 {
@@ -77,8 +75,7 @@ async fn acknowledged_acts_survive_sigkill() {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
-                "child_that_acts_until_it_is_killed",
-                "--ignored",
+                "acknowledged_acts_survive_sigkill",
                 "--nocapture",
             ])
             .env(CHILD_DIR, &dir)
@@ -279,14 +276,7 @@ async fn a_backup_holds_devices_tasks_jobs_and_the_audit() {
     assert!(report.bytes > 10_000, "{report:?}");
     register(&ports, 100, None).await;
     drop(engine);
-    restore(
-        &backup,
-        &restored,
-        LocalOptions::default(),
-        &FixedEntropy(5),
-    )
-    .unwrap();
-    let engine = open(&restored);
+    let engine = history::restored(&backup, &restored);
     let ports = engine.engine();
     assert_eq!(history::look(&ports).await, expected);
     for _ in 0..2 {

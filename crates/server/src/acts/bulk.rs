@@ -112,7 +112,7 @@ impl Acts {
             Kind::Devices => self.import_devices(&app, rows).await?,
             Kind::Tags | Kind::Attributes => {
                 let accounts = &*self.opened.engine.accounts;
-                labels::import(accounts, app.id, self.clock.now(), kind, replace, rows).await?
+                labels::import(accounts, app.id, kind, replace, rows).await?
             }
         };
         Ok(Done::Imported { counts, faults })

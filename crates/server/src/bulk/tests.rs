@@ -1,162 +1,22 @@
 //! Imports and exports of real files over the in-memory engine.
 
+mod labels;
 mod reading;
+mod world;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::bail;
 use pushtally_audience::{DeviceSecret, Enrolled, Enrolment, Registrar};
-use pushtally_model::{
-    Account, App, AppId, DeviceFacts, FixedEntropy, ManualClock, RegistrationId, Secret,
-};
-use pushtally_store::{Directory, SecretHash};
-use tempfile::TempDir;
-use tokio::runtime::{Builder, Runtime};
+use pushtally_model::{Account, AppId, DeviceFacts, FixedEntropy, ManualClock, RegistrationId};
+use pushtally_store::SecretHash;
 
 use super::export::Written;
-use super::import::Ended;
 use super::*;
-use crate::acts::{Act, Acts, Done, Ledger};
-use crate::config::{Config, Declared, Origin, Storage};
-use crate::engine::Opened;
+use crate::acts::{Act, Done};
 use crate::terminal::Bar;
-
-const APP: u32 = 7;
-
-/// An installation with one app, and a folder of files.
-struct World {
-    runtime: Runtime,
-    opened: Opened,
-    acts: Acts,
-    app: App,
-    folder: TempDir,
-}
-
-impl World {
-    fn new() -> Self {
-        Self::with_bound(App::DEVICES_MAX)
-    }
-
-    fn with_bound(devices_max: u64) -> Self {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .build()
-            .unwrap();
-        let mut config = Config::defaults().unwrap();
-        config.storage = Storage::Memory;
-        let opened = crate::engine::open(&config).unwrap();
-        let mut app = App::new(AppId(APP), Secret::new("k"));
-        app.devices_max = devices_max;
-        let acts = runtime.block_on(acts(&opened, &app));
-        Self {
-            runtime,
-            opened,
-            acts,
-            app,
-            folder: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, text).unwrap();
-        path
-    }
-
-    fn perform(&self, act: Act) -> anyhow::Result<Done> {
-        Ok(self.runtime.block_on(self.acts.perform(act))?)
-    }
-
-    fn import(&self, asked: &Import) -> anyhow::Result<Ended> {
-        asked.run(&mut |act| self.perform(act), &mut Bar::new())
-    }
-
-    /// Imports a text; answers its counts as (new, changed, same, bad).
-    fn take(&self, kind: Kind, name: &str, text: &str) -> (u64, u64, u64, u64) {
-        let ended = self.import(&import(kind, &self.write(name, text))).unwrap();
-        of(ended.counts)
-    }
-
-    /// Exports everything of a kind as a text.
-    fn give(&self, kind: Kind, name: &str, with_tokens: bool) -> (String, Written) {
-        let file = self.path(name);
-        let asked = Export {
-            kind,
-            sdkappid: APP,
-            file: file.clone(),
-            format: None,
-            with_tokens,
-        };
-        let written = asked.run(&mut |act| self.perform(act), &mut Bar::new());
-        let text = fs::read_to_string(&file).unwrap();
-        fs::remove_file(file).unwrap();
-        (text, written.unwrap())
-    }
-
-    fn name_city(&self) {
-        let names = [(0, "城市".to_owned()), (3, "level".to_owned())].to_vec();
-        let act = Act::ImportStart {
-            sdkappid: APP,
-            kind: Kind::Attributes,
-            file: String::new(),
-            names,
-        };
-        assert!(self.perform(act).is_ok());
-    }
-
-    fn audit(&self) -> Vec<(String, String)> {
-        let audit = &self.opened.engine.audit;
-        let entries = self
-            .runtime
-            .block_on(audit.entries(None, None, 100))
-            .unwrap();
-        let said = entries.into_iter().map(|entry| (entry.what, entry.target));
-        said.collect()
-    }
-}
-
-async fn acts(opened: &Opened, app: &App) -> Acts {
-    let declared = Declared {
-        app: app.clone(),
-        origin: Origin::File {
-            path: Path::new("p.toml").into(),
-            line: 1,
-        },
-    };
-    Acts::new(
-        opened.clone(),
-        Ledger::Closed(pushtally_stats::Options::default()),
-        vec![declared],
-        Arc::<Directory>::default(),
-        Arc::new(FixedEntropy(0xA5)),
-        Arc::new(ManualClock::at_unix(1_764_136_800)),
-    )
-    .await
-    .unwrap()
-}
-
-fn import(kind: Kind, file: &Path) -> Import {
-    Import {
-        kind,
-        sdkappid: APP,
-        file: file.to_owned(),
-        format: None,
-        bad: None,
-        from_start: false,
-        replace: false,
-        names: Vec::new(),
-    }
-}
-
-fn of(counts: Counts) -> (u64, u64, u64, u64) {
-    (counts.new, counts.changed, counts.same, counts.bad)
-}
+use world::{APP, World, acts, import, of};
 
 const DEVICES: &str = r#"{"registration_id":"手机,1","account":"用户 \"😀\"","tokens":[{"channel":"fcm","kind":"alert","token":"t,1\"\\","cert_id":5,"environment":"sandbox"}],"model":"Pixel \"9\"","system":"Android","notifications":"granted","language":"zh-Hans"}
 {"registration_id":"p2"}
@@ -203,49 +63,6 @@ fn csv_shows_one_token_and_tells_how_many_devices_have_more() {
 }
 
 #[test]
-fn labels_go_round_through_both_formats() {
-    let tags = "{\"account\":\"a\",\"tags\":[\"x,y\",\"标签 \\\"😀\\\"\"]}\n\
-                {\"account\":\"用户\",\"tags\":[\"x,y\"]}\n\
-                {\"account\":\"p\",\"kind\":\"phone\",\"tags\":[\"of phones\"]}\n";
-    let attributes = "{\"account\":\"a\",\"attributes\":{\"level\":\"high\",\"城市\":\"深圳,😀\"}}\n\
-                      {\"account\":\"b\",\"attributes\":{\"城市\":\"x\"}}\n";
-    let worlds = [World::new(), World::new()];
-    for world in &worlds {
-        world.take(Kind::Devices, "d", r#"{"registration_id":"p"}"#);
-        world.name_city();
-    }
-    let [first, second] = &worlds;
-    assert_eq!(first.take(Kind::Tags, "t", tags), (2, 1, 0, 0));
-    assert_eq!(first.take(Kind::Tags, "t", tags), (0, 0, 3, 0));
-    assert_eq!(first.take(Kind::Attributes, "a", attributes), (1, 1, 0, 0));
-    assert_eq!(first.take(Kind::Attributes, "a", attributes), (0, 0, 2, 0));
-    for (kind, text) in [(Kind::Tags, tags), (Kind::Attributes, attributes)] {
-        assert_eq!(first.give(kind, "out", false).0, text);
-        let (csv, _) = first.give(kind, "out.csv", false);
-        second.take(kind, "in.csv", &csv);
-        assert_eq!(second.give(kind, "out", false).0, text, "{csv}");
-    }
-}
-
-#[test]
-fn tags_are_added_or_replaced() {
-    let world = World::new();
-    world.take(Kind::Tags, "t", r#"{"account":"a","tags":["x"]}"#);
-    world.take(Kind::Tags, "t", r#"{"account":"a","tags":["y"]}"#);
-    let expected = "{\"account\":\"a\",\"tags\":[\"x\",\"y\"]}\n";
-    assert_eq!(world.give(Kind::Tags, "out", false).0, expected);
-    let file = world.write("t.csv", "account,tag\na,y\na,z\nb,z\nb,\n");
-    let asked = Import {
-        replace: true,
-        ..import(Kind::Tags, &file)
-    };
-    assert_eq!(of(world.import(&asked).unwrap().counts), (1, 1, 0, 0));
-    let expected =
-        "{\"account\":\"a\",\"tags\":[\"y\",\"z\"]}\n{\"account\":\"b\",\"tags\":[\"z\"]}\n";
-    assert_eq!(world.give(Kind::Tags, "out", false).0, expected);
-}
-
-#[test]
 fn bad_rows_are_reported_by_line_without_secrets() {
     let world = World::new();
     let text = "\n\
@@ -259,110 +76,6 @@ fn bad_rows_are_reported_by_line_without_secrets() {
         {\"line\":4,\"reason\":\"the line must be a JSON object that says each field once\"}\n\
         {\"line\":5,\"reason\":\"`tokens[0].channel` must be `apns`, `xiaomi`, `huawei`, `harmony`, `fcm`, `meizu`, `oppo`, `vivo` or `honor`\",\"field\":\"tokens[0].channel\",\"value\":\"pager\",\"row\":{\"registration_id\":\"p4\",\"tokens\":[{\"channel\":\"pager\"}]}}\n";
     assert_eq!(report, expected);
-}
-
-#[test]
-fn refused_labels_say_why() {
-    let world = World::new();
-    world.name_city();
-    world.take(Kind::Devices, "d", r#"{"registration_id":"p"}"#);
-    world.take(Kind::Tags, "t", r#"{"account":"p","tags":["of phones"]}"#);
-    let many: Vec<String> = (0..101).map(|n| format!("\"{n}\"")).collect();
-    let many = format!("{{\"account\":\"a\",\"tags\":[{}]}}", many.join(","));
-    let long = "字".repeat(17);
-    for (kind, row, reason, field, value) in [
-        (
-            Kind::Tags,
-            "[]",
-            "the line must be a JSON object",
-            None,
-            None,
-        ),
-        (
-            Kind::Tags,
-            r#"{"tags":[]}"#,
-            "`account` is missing",
-            Some("account"),
-            None,
-        ),
-        (
-            Kind::Tags,
-            r#"{"account":"a","tags":["x",5]}"#,
-            "`tags[1]` must be a text",
-            Some("tags[1]"),
-            Some("5"),
-        ),
-        (
-            Kind::Tags,
-            &format!(r#"{{"account":"a","tags":["{long}"]}}"#),
-            "`tags[0]` must be 1 to 50 bytes without control characters",
-            Some("tags[0]"),
-            Some(long.as_str()),
-        ),
-        (
-            Kind::Tags,
-            r#"{"account":"a","tags":["of phones"]}"#,
-            "it fits phones that nobody is signed in on only",
-            Some("tags"),
-            Some("of phones"),
-        ),
-        (
-            Kind::Tags,
-            &many,
-            "the account would have more than 100 tags",
-            Some("tags"),
-            Some("101"),
-        ),
-        (
-            Kind::Tags,
-            r#"{"account":"q","kind":"phone","tags":["x"]}"#,
-            "no phone has this name",
-            Some("account"),
-            None,
-        ),
-        (
-            Kind::Tags,
-            r#"{"account":"q","kind":"robot","tags":["x"]}"#,
-            "`kind` must be `user` or `phone`",
-            Some("kind"),
-            Some("\"robot\""),
-        ),
-        (
-            Kind::Attributes,
-            r#"{"account":"a","attributes":{"size":"x"}}"#,
-            "the app has no attribute of this name, `--name` gives it one",
-            Some("attributes"),
-            Some("size"),
-        ),
-        (
-            Kind::Attributes,
-            r#"{"account":"a","attributes":{"城市":""}}"#,
-            "`attributes.城市` must be 1 to 50 bytes without control characters",
-            Some("attributes.城市"),
-            Some(""),
-        ),
-    ] {
-        let row = Row {
-            line: 9,
-            json: row.to_owned(),
-        };
-        let act = Act::Import {
-            sdkappid: APP,
-            kind,
-            replace: false,
-            rows: vec![row.clone()],
-        };
-        let Ok(Done::Imported { counts, faults }) = world.perform(act) else {
-            panic!("not imported: {}", row.json)
-        };
-        assert_eq!(counts.bad, 1, "{}", row.json);
-        let fault = Fault {
-            reason: reason.to_owned(),
-            field: field.map(str::to_owned),
-            value: value.map(str::to_owned),
-        };
-        assert_eq!(faults, [(9, fault)], "{}", row.json);
-    }
 }
 
 /// 9,000 devices; every thousandth line is none.

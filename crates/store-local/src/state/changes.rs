@@ -130,11 +130,6 @@ impl<'t, K: Key + 'static, V: Value + 'static> Noted<'t, K, V> {
         }
     }
 
-    /// Bytes of the changes of all tables so far.
-    pub(super) fn changes_len(&self) -> usize {
-        self.changes.len()
-    }
-
     fn put<'k, 'v>(
         &mut self,
         key: &K::SelfType<'k>,

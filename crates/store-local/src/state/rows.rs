@@ -7,17 +7,14 @@
 mod content;
 mod labels;
 mod revocation;
+mod task;
 
 use pushtally_model::{
-    Account, AppId, Audience, Channel, Device, DeviceFacts, Environment, Number, Permission,
-    RegistrationId, Second, Secret, TaskDraft, TaskId, TaskKind, TaskState, Token, TokenKind,
-    Urgency,
+    Account, AppId, Channel, Device, DeviceFacts, Environment, Number, Permission, RegistrationId,
+    Second, Secret, Token, TokenKind,
 };
-use pushtally_store::{AuditEntry, Phone, SecretHash, StoredTask, TaskSeq};
+use pushtally_store::{AuditEntry, Phone, SecretHash};
 use serde::{Deserialize, Serialize};
-
-use content::ContentV1;
-use labels::ConditionV1;
 
 /// The first version of every kind of row.
 const V1: u8 = 1;
@@ -272,141 +269,6 @@ fn channel(value: u8) -> Result<Channel, RowError> {
 
 const fn unknown(field: &'static str, value: u8) -> RowError {
     RowError::Value { field, value }
-}
-
-#[derive(Serialize, Deserialize)]
-enum AudienceV1<'a> {
-    Everyone,
-    #[serde(borrow)]
-    Accounts(Vec<&'a str>),
-    #[serde(borrow)]
-    Fitting(ConditionV1<'a>),
-}
-
-#[derive(Serialize, Deserialize)]
-struct TaskV1<'a> {
-    seq: u64,
-    app: u32,
-    id: &'a str,
-    kind: u8,
-    urgency: u8,
-    sender: &'a str,
-    random: u32,
-    body_hash: [u8; 32],
-    data_id: &'a str,
-    #[serde(borrow)]
-    audience: AudienceV1<'a>,
-    title: &'a str,
-    desc: &'a str,
-    ext: &'a str,
-    online_only: bool,
-    accepted_at: u32,
-    deadline: u32,
-    state: u8,
-    done_at: Option<u32>,
-}
-
-/// The first version, and what a push shows beyond its common texts.
-#[derive(Serialize, Deserialize)]
-struct TaskV2<'a> {
-    #[serde(borrow)]
-    first: TaskV1<'a>,
-    #[serde(borrow)]
-    content: ContentV1<'a>,
-}
-
-impl<'a> From<TaskV1<'a>> for TaskV2<'a> {
-    fn from(first: TaskV1<'a>) -> Self {
-        let content = ContentV1::default();
-        Self { first, content }
-    }
-}
-
-impl Row for StoredTask {
-    fn encode(&self) -> Result<Vec<u8>, RowError> {
-        let draft = &self.draft;
-        let first = TaskV1 {
-            seq: self.seq.0,
-            app: draft.app.0,
-            id: draft.id.as_str(),
-            kind: draft.kind as u8,
-            urgency: draft.urgency as u8,
-            sender: &draft.sender,
-            random: draft.random,
-            body_hash: draft.body_hash,
-            data_id: &draft.data_id,
-            audience: match &draft.audience {
-                Audience::Everyone => AudienceV1::Everyone,
-                Audience::Accounts(accounts) => {
-                    AudienceV1::Accounts(accounts.iter().map(Account::as_str).collect())
-                }
-                Audience::Fitting(condition) => AudienceV1::Fitting(ConditionV1::of(condition)),
-            },
-            title: &draft.notification.title,
-            desc: &draft.notification.desc,
-            ext: &draft.notification.ext,
-            online_only: draft.notification.online_only,
-            accepted_at: draft.accepted_at.0,
-            deadline: draft.deadline.0,
-            state: self.state as u8,
-            done_at: self.done_at.map(|at| at.0),
-        };
-        let content = ContentV1::of(&draft.notification);
-        write_as(V2, &TaskV2 { first, content })
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, RowError> {
-        let row: TaskV2<'_> = match split(bytes)? {
-            (V1, row) => parse::<TaskV1<'_>>(row)?.into(),
-            (V2, row) => parse(row)?,
-            (version, _) => return Err(RowError::Version(version)),
-        };
-        let TaskV2 {
-            first: row,
-            content,
-        } = row;
-        Ok(Self {
-            seq: TaskSeq(row.seq),
-            draft: TaskDraft {
-                app: AppId(row.app),
-                id: TaskId::new(row.id).map_err(|_| RowError::Bytes)?,
-                kind: match row.kind {
-                    0 => TaskKind::Broadcast,
-                    1 => TaskKind::Batch,
-                    value => return Err(unknown("kind", value)),
-                },
-                urgency: match row.urgency {
-                    0 => Urgency::Urgent,
-                    1 => Urgency::Bulk,
-                    value => return Err(unknown("urgency", value)),
-                },
-                sender: row.sender.to_owned(),
-                random: row.random,
-                body_hash: row.body_hash,
-                data_id: row.data_id.to_owned(),
-                audience: match row.audience {
-                    AudienceV1::Everyone => Audience::Everyone,
-                    AudienceV1::Accounts(names) => {
-                        let accounts = names.into_iter().map(Account::new);
-                        let accounts = accounts.collect::<Result<_, _>>();
-                        Audience::Accounts(accounts.map_err(|_| RowError::Bytes)?)
-                    }
-                    AudienceV1::Fitting(condition) => Audience::Fitting(condition.read()?),
-                },
-                notification: content.read(row.title, row.desc, row.ext, row.online_only)?,
-                accepted_at: Second(row.accepted_at),
-                deadline: Second(row.deadline),
-            },
-            state: match row.state {
-                0 => TaskState::Running,
-                1 => TaskState::Paused,
-                2 => TaskState::Cancelled,
-                3 => TaskState::Revoked,
-                value => return Err(unknown("state", value)),
-            },
-            done_at: row.done_at.map(Second),
-        })
-    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -31,6 +31,7 @@ macro_rules! tables {
         /// Every table, in a transaction that writes.
         pub(super) struct Tables<'t> {
             $(pub(super) $name: Noted<'t, $key, $value>,)*
+            changes: &'t Changes,
         }
 
         impl<'t> Tables<'t> {
@@ -38,7 +39,13 @@ macro_rules! tables {
             pub(super) fn open(write: &'t WriteTransaction, changes: &'t Changes) -> Result<Self, redb::Error> {
                 Ok(Self {
                     $($name: Noted::new(write.open_table($table)?, $id, changes, WATCHED.contains(&$id)),)*
+                    changes,
                 })
+            }
+
+            /// Bytes of the changes so far.
+            pub(super) fn changes_len(&self) -> usize {
+                self.changes.len()
             }
 
             /// Makes the changes of a frame; `false` when it is none.
@@ -148,7 +155,7 @@ fn copy_table<K: redb::Key + 'static, V: redb::Value + 'static>(
 /// Why an act ends without having done what it was asked.
 #[derive(Debug)]
 pub(super) enum ActError {
-    /// It has written nothing: only its caller hears of it.
+    /// It has written nothing, or (an act on many) what it wrote for the first of them stays: only its caller hears of it.
     Refused(StoreError),
     /// The transaction can do no more: everybody in it hears of it.
     Broken(redb::Error),

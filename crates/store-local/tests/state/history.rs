@@ -16,7 +16,7 @@ use pushtally_store::{
     Registered, Registration, SecretHash, StoreError, StoredTask, TaskSeq, Unregistered, Updated,
     memory,
 };
-use pushtally_store_local::{LocalEngine, LocalError, LocalOptions};
+use pushtally_store_local::{LocalEngine, LocalError, LocalOptions, restore};
 
 use crate::labelled::{self, LabelStep};
 
@@ -626,6 +626,12 @@ pub(crate) fn open_free(dir: &std::path::Path, options: LocalOptions) -> LocalEn
             opened => return opened.unwrap(),
         }
     }
+}
+
+/// What a backup restores.
+pub(crate) fn restored(backup: &std::path::Path, to: &std::path::Path) -> LocalEngine {
+    restore(backup, to, LocalOptions::default(), &FixedEntropy(5)).unwrap();
+    open_free(to, LocalOptions::default())
 }
 
 fn open(dir: &tempfile::TempDir) -> LocalEngine {

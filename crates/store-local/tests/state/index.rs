@@ -1,8 +1,8 @@
 //! The index on a real directory: backups and older directories have it, and a bulk of devices is soon in it.
 
-use pushtally_model::{Account, AccountKind, AppId, DeviceFacts, FixedEntropy, Second, Tag};
+use pushtally_model::{Account, AccountKind, AppId, DeviceFacts, Second, Tag};
 use pushtally_store::{Engine, IndexKey, LabelChange, LabelsChanged, Registration};
-use pushtally_store_local::{LocalOptions, restore};
+use pushtally_store_local::LocalOptions;
 
 use crate::history::{APP, register, rid, secret};
 use crate::labelled::tag;
@@ -52,14 +52,7 @@ async fn a_backup_has_what_moved_since_the_last_save() {
     label(&ports, "a", [tag(2)]).await;
     drop(ports);
     drop(engine);
-    restore(
-        &backup,
-        &restored,
-        LocalOptions::default(),
-        &FixedEntropy(5),
-    )
-    .unwrap();
-    let engine = open(&restored);
+    let engine = crate::history::restored(&backup, &restored);
     let ports = engine.engine();
     assert_eq!(count(&ports, 0, IndexKey::Registered).await, 10);
     assert_eq!(count(&ports, 0, IndexKey::Tag(tag(1))).await, 10);

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use pushtally_model::{
-    Account, AccountKind, AppId, AttributeIndex, AttributeName, AttributeNames, AttributeValue,
-    Second, Tag,
+    Account, AccountKind, AppId, AttributeIndex, AttributeName, AttributeNames, AttributeValue, Tag,
 };
 use pushtally_store::{AttributeNaming, Engine, LabelChange, Labelled};
 
@@ -70,10 +69,7 @@ pub(crate) async fn perform(ports: &Engine, app: AppId, step: &LabelStep) -> Str
     match step {
         LabelStep::Import(names) => {
             let names: Vec<Account> = names.iter().copied().map(name).collect();
-            format!(
-                "{:?}",
-                accounts.import_accounts(app, &names, Second(1)).await
-            )
+            format!("{:?}", accounts.import_accounts(app, &names).await)
         }
         LabelStep::Delete(names) => {
             let names: Vec<Account> = names.iter().copied().map(name).collect();

@@ -6,7 +6,7 @@ mod labels;
 use std::collections::BTreeMap;
 
 use pushtally_model::{
-    Account, AccountKind, AppId, AttributeIndex, AttributeName, AttributeValue, Labels, Second, Tag,
+    Account, AccountKind, AppId, AttributeIndex, AttributeName, AttributeValue, Labels, Tag,
 };
 
 use super::APP;
@@ -72,10 +72,7 @@ async fn name_two(engine: &Engine) {
 async fn import(engine: &Engine, app: AppId, names: &[&str]) {
     let names: Vec<Account> = names.iter().map(|name| account(name)).collect();
     let accounts = &engine.accounts;
-    accounts
-        .import_accounts(app, &names, Second(1_700_000_000))
-        .await
-        .unwrap();
+    accounts.import_accounts(app, &names).await.unwrap();
 }
 
 async fn change(engine: &Engine, name: &str, change: LabelChange) -> LabelsChanged {

@@ -1,24 +1,20 @@
 //! Devices: who is who, what a registration and a change do, numbers.
 
 mod importing;
+mod numbers;
+mod phones;
 mod reading;
 mod tokens;
 
-use std::collections::BTreeMap;
-
-use pushtally_model::{
-    Account, AppId, Channel, Device, DeviceFacts, Environment, Number, Permission, RegistrationId,
-    Route, Second, Secret, Token, TokenKind,
-};
+use pushtally_model::{AppId, Channel, Device, DeviceFacts, Permission, Second, TokenKind};
 
 use super::APP;
-use crate::ports::{
-    DeviceChange, Engine, Names, Phone, Recipient, Registered, Registration, SecretHash,
-    Unregistered, Updated,
-};
+use crate::ports::{DeviceChange, Engine, Phone, Registered, Registration, Unregistered, Updated};
+
+use phones::{MANY, tokens};
+pub(super) use phones::{account, device, new, register, registration, rid, secret, token};
 
 pub(super) const OTHER: AppId = AppId(7);
-const MANY: u64 = 1000;
 
 pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     a_phone_and_account_keep_their_number(fresh().await).await;
@@ -30,76 +26,10 @@ pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     a_change_leaves_what_it_does_not_name(fresh().await).await;
     reading::accounts_stay_known(fresh().await).await;
     reading::shards_are_visited_in_order(fresh().await).await;
-    numbers_are_above_those_of_the_names_and_the_ledger(fresh().await).await;
+    numbers::numbers_are_above_those_of_the_names_and_the_ledger(fresh().await).await;
     reading::devices_are_found_by_number(fresh().await).await;
-    many_are_registered_one_after_the_other(fresh().await).await;
+    numbers::many_are_registered_one_after_the_other(fresh().await).await;
     importing::check(fresh).await;
-}
-
-pub(super) fn rid(name: &str) -> RegistrationId {
-    RegistrationId::new(name).unwrap()
-}
-
-pub(super) fn account(name: &str) -> Account {
-    Account::new(name).unwrap()
-}
-
-pub(super) fn secret(phone: &str) -> SecretHash {
-    let mut hash = [0; 32];
-    hash[..phone.len()].copy_from_slice(phone.as_bytes());
-    SecretHash(hash)
-}
-
-pub(super) fn token(channel: Channel, kind: TokenKind, value: &str) -> Token {
-    Token {
-        channel,
-        kind,
-        value: Secret::new(value),
-        cert_id: 11_345,
-        environment: Environment::Sandbox,
-    }
-}
-
-pub(super) fn registration(phone: &str, name: Option<&str>, tokens: &[Token]) -> Registration {
-    Registration {
-        registration_id: rid(phone),
-        account: name.map(account),
-        secret: secret(phone),
-        facts: DeviceFacts {
-            tokens: tokens.to_vec(),
-            model: "iPhone17,1".to_owned(),
-            ..DeviceFacts::default()
-        },
-        at: Second(1_700_000_000),
-    }
-}
-
-pub(super) async fn register(
-    engine: &Engine,
-    app: AppId,
-    registration: &Registration,
-) -> Registered {
-    let devices = &engine.devices;
-    devices
-        .register_device(app, registration, MANY)
-        .await
-        .unwrap()
-}
-
-/// Registers a device that must be new; answers its number.
-pub(super) async fn new(engine: &Engine, app: AppId, registration: &Registration) -> Number {
-    match register(engine, app, registration).await {
-        Registered::New { number, .. } => number,
-        other => panic!("expected a new device, got {other:?}"),
-    }
-}
-
-pub(super) async fn device(engine: &Engine, app: AppId, number: Number) -> Option<Device> {
-    engine.devices.find_device(app, number).await.unwrap()
-}
-
-async fn tokens(engine: &Engine, number: Number) -> Vec<Token> {
-    device(engine, APP, number).await.unwrap().facts.tokens
 }
 
 /// The same phone and account keep their number and their first second, and repeating changes nothing.
@@ -401,113 +331,4 @@ async fn a_change_leaves_what_it_does_not_name(engine: Engine) {
         .update_device(APP, &rid("p"), secret("p"), &none)
         .await;
     assert_eq!(updated.unwrap(), Updated::Nothing);
-}
-
-/// A device's number is nobody else's: no imported recipient's, none that the ledger has.
-async fn numbers_are_above_those_of_the_names_and_the_ledger(engine: Engine) {
-    let mut given = Vec::new();
-    let mut devices = Vec::new();
-    engine
-        .identities
-        .raise(0, &BTreeMap::from([(APP, 100)]))
-        .await
-        .unwrap();
-    for n in 0..20 {
-        let phone = format!("p{n}");
-        let number = new(&engine, APP, &registration(&phone, None, &[])).await;
-        devices.push(number);
-        let names = Names {
-            recipients: vec![Recipient {
-                account: &phone,
-                route: Route::Offline,
-                channel: Channel::Fcm,
-            }],
-            ..Names::default()
-        };
-        let resolved = engine.identities.resolve(APP, &names).await.unwrap();
-        given.extend([number, resolved.numbers[0]]);
-    }
-    assert!(given.iter().all(|number| number.0 >= 100), "{given:?}");
-    given.sort_unstable();
-    given.dedup();
-    assert_eq!(given.len(), 40, "devices and recipients share no number");
-    assert!(
-        devices.is_sorted(),
-        "later devices have higher numbers: {devices:?}"
-    );
-    let highest = devices[devices.len() - 1];
-    let ends = engine.devices.device_numbers_end().await.unwrap();
-    assert_eq!(ends, BTreeMap::from([(APP, highest.0 + 1)]));
-    engine
-        .devices
-        .unregister_device(APP, &rid("p19"), secret("p19"))
-        .await
-        .unwrap();
-    assert_eq!(
-        engine.devices.device_numbers_end().await.unwrap(),
-        ends,
-        "ever given"
-    );
-}
-
-/// Each answer is that of one registration; later ones see what earlier ones did.
-async fn many_are_registered_one_after_the_other(engine: Engine) {
-    let mut other = registration("p", None, &[]);
-    other.secret = secret("q");
-    let mut changed = registration("p", Some("a"), &[]);
-    changed.facts.model = "Pixel".to_owned();
-    let asked = [
-        registration("p", Some("a"), &[]),
-        registration("p", Some("a"), &[]),
-        other,
-        changed,
-        registration("q", None, &[]),
-        registration("r", None, &[]),
-        registration("p", Some("b"), &[]),
-    ];
-    let answers = engine.devices.register_devices(APP, &asked, 2).await;
-    let answers = answers.unwrap();
-    let Registered::New { number: p, .. } = answers[0] else {
-        panic!("expected a new device, got {answers:?}");
-    };
-    let (Registered::New { number: q, .. }, Registered::New { number: b, .. }) =
-        (answers[4], answers[6])
-    else {
-        panic!("expected new devices, got {answers:?}");
-    };
-    let expected = [
-        Registered::New {
-            number: p,
-            replaced: None,
-        },
-        Registered::Same { number: p },
-        Registered::OtherSecret,
-        Registered::Changed { number: p },
-        Registered::New {
-            number: q,
-            replaced: None,
-        },
-        Registered::Full,
-        Registered::New {
-            number: b,
-            replaced: Some(p),
-        },
-    ];
-    assert_eq!(answers, expected);
-    assert_eq!(engine.devices.count_devices(APP).await.unwrap(), 2);
-    assert!(p < q && q < b, "numbers rise");
-
-    let many: Vec<Registration> = (0..3000)
-        .map(|n| registration(&format!("m{n}"), None, &[]))
-        .collect();
-    let answers = engine
-        .devices
-        .register_devices(OTHER, &many, u64::MAX)
-        .await;
-    assert_eq!(answers.unwrap().len(), 3000);
-    assert_eq!(engine.devices.count_devices(OTHER).await.unwrap(), 3000);
-    assert_eq!(
-        engine.devices.register_devices(APP, &[], 2).await.unwrap(),
-        []
-    );
 }

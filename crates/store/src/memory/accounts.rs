@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pushtally_model::{
-    Account, AccountKind, AppId, AttributeNames, Device, Labels, RegistrationId, Second, Tag,
+    Account, AccountKind, AppId, AttributeNames, Device, Labels, RegistrationId, Tag,
 };
 
 use super::devices::{MemoryDevices, Registry};
@@ -104,12 +104,7 @@ impl Registry {
 
 #[async_trait]
 impl Accounts for MemoryDevices {
-    async fn import_accounts(
-        &self,
-        app: AppId,
-        accounts: &[Account],
-        _at: Second,
-    ) -> Result<(), StoreError> {
+    async fn import_accounts(&self, app: AppId, accounts: &[Account]) -> Result<(), StoreError> {
         self.change(app, |registry| {
             registry.accounts.extend(accounts.iter().cloned());
         });

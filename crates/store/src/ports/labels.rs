@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use pushtally_model::{
     Account, AccountKind, AppId, AttributeIndex, AttributeName, AttributeNames, AttributeValue,
-    Channel, Labels, Number, Second, Tag,
+    Channel, Labels, Number, Tag,
 };
 
 use crate::StoreError;
@@ -127,12 +127,7 @@ pub enum AccountDeleted {
 #[async_trait]
 pub trait Accounts: Send + Sync {
     /// Makes accounts known; those that are stay as they are.
-    async fn import_accounts(
-        &self,
-        app: AppId,
-        accounts: &[Account],
-        at: Second,
-    ) -> Result<(), StoreError>;
+    async fn import_accounts(&self, app: AppId, accounts: &[Account]) -> Result<(), StoreError>;
 
     /// Forgets accounts: their labels, and their devices with all tokens. The phones stay known by their secrets. One
     /// answer for each, in their order.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pushtally_model::{
-    Account, AccountKind, AppId, AttributeName, AttributeNames, AttributeValue, Labels, Second, Tag,
+    Account, AccountKind, AppId, AttributeName, AttributeNames, AttributeValue, Labels, Tag,
 };
 use pushtally_store::{Accounts, LabelChange, Labelled, LabelsChanged, StoreError};
 use serde::Serialize;
@@ -25,7 +25,6 @@ struct Asked {
 pub(super) async fn import(
     accounts: &dyn Accounts,
     app: AppId,
-    at: Second,
     kind: Kind,
     replace: bool,
     rows: &[Row],
@@ -64,7 +63,7 @@ pub(super) async fn import(
         sound.push(asked);
     }
     let new: Vec<Account> = new.into_iter().collect();
-    accounts.import_accounts(app, &new, at).await?;
+    accounts.import_accounts(app, &new).await?;
     let (lines, changes): (Vec<u64>, Vec<_>) = sound
         .into_iter()
         .map(|asked| (asked.line, asked.change))

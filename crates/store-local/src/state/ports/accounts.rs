@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pushtally_model::{Account, AccountKind, AppId, AttributeNames, Second};
+use pushtally_model::{Account, AccountKind, AppId, AttributeNames};
 use pushtally_store::{
     AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,
     NamesChanged, Slots, StoreError,
@@ -48,12 +48,7 @@ fn with_uses<T, R>(
 
 #[async_trait]
 impl Accounts for State {
-    async fn import_accounts(
-        &self,
-        app: AppId,
-        accounts: &[Account],
-        _at: Second,
-    ) -> Result<(), StoreError> {
+    async fn import_accounts(&self, app: AppId, accounts: &[Account]) -> Result<(), StoreError> {
         let done = self.act_on_all(app, accounts, move |tables, _, part| {
             until_full(tables, part, |tables, account| {
                 labels::import(tables, app, account)

@@ -1,10 +1,12 @@
 //! Rows as earlier releases wrote them, byte for byte.
 
 use pushtally_model::{
-    AndroidContent, ApnsContent, Badge, GoogleContent, HarmonyContent, HonorContent, HuaweiContent,
-    Importance, Interruption, LiveActivity, Loudness, Notification, OppoContent, Translation,
-    VivoAlert, VivoContent,
+    AndroidContent, ApnsContent, Audience, Badge, GoogleContent, HarmonyContent, HonorContent,
+    HuaweiContent, Importance, Interruption, LiveActivity, Loudness, Notification, OppoContent,
+    TaskDraft, TaskId, TaskKind, TaskState, Translation, Urgency, VivoAlert, VivoContent,
 };
+
+use pushtally_store::{StoredTask, TaskSeq};
 
 use super::*;
 
