@@ -11,8 +11,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::calls::Calls;
 use crate::error::Error;
 
-/// Source addresses on loopback: ports of a closed connection stay taken for a minute, and one address has 28,000.
-const SOURCES: u32 = 4;
+/// Source addresses on loopback. The port of a closed connection stays taken for a minute, and an address has 28,000;
+/// once half of them are taken, the kernel takes 20 ms to find a free one, so most must stay free however often a crowd
+/// comes back.
+const SOURCES: u32 = 64;
 
 /// Bounds that phones of one process share.
 #[derive(Debug, Clone)]
