@@ -24,7 +24,7 @@ use pushtally_store::{Directory, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use crate::bulk::{Counts, Fault, Kind, Page, Place, Row};
+use crate::bulk::{ChunkBounds, Counts, Fault, Kind, Page, Place, Row};
 use crate::config::Declared;
 use crate::engine::Opened;
 
@@ -196,7 +196,11 @@ pub(crate) enum Done {
         bytes: u64,
         pause_us: u64,
     },
-    ImportNoted,
+    ImportStarted {
+        /// What the import's acts may hold.
+        bounds: ChunkBounds,
+    },
+    ImportEnded,
     Imported {
         counts: Counts,
         /// Those of the rows that were not taken in, by line.

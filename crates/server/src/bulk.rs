@@ -24,15 +24,37 @@ pub(crate) use rows::Format;
 
 /// Longest row, as the body of a registration, which it is.
 pub(crate) const ROW_LEN_MAX: usize = 64 << 10;
-/// Rows of one act: a tenth of a second's work, and their sync costs little beside it.
-pub(crate) const CHUNK_ROWS_MAX: usize = 4000;
-/// Bytes of rows after which an act takes no further one. Written as a text in JSON they take at most six times as much,
-/// which the control socket carries.
-pub(crate) const CHUNK_LEN_MAX: usize = 512 << 10;
 
-const _: () = assert!(
-    6 * (CHUNK_LEN_MAX + ROW_LEN_MAX) + 64 * CHUNK_ROWS_MAX < crate::control::MESSAGE_LEN_MAX
-);
+/// How much one act, and one page of an answer, holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChunkBounds {
+    pub(crate) rows_max: usize,
+    /// Bytes of rows after which it takes no further one.
+    pub(crate) len_max: usize,
+}
+
+impl ChunkBounds {
+    /// Of a server that has others to answer: a tenth of a second's work, and their sync costs little beside it. Written
+    /// as a text in JSON the rows take at most six times as much, which the control socket carries.
+    pub(crate) const SHARED: Self = Self {
+        rows_max: 4000,
+        len_max: 512 << 10,
+    };
+    /// Of an engine that nobody else uses.
+    pub(crate) const ALONE: Self = Self {
+        rows_max: 16_000,
+        len_max: 8 << 20,
+    };
+
+    pub(crate) const fn is_full(self, rows: usize, len: usize) -> bool {
+        rows >= self.rows_max || len >= self.len_max
+    }
+}
+
+const _: () = {
+    let ChunkBounds { rows_max, len_max } = ChunkBounds::SHARED;
+    assert!(6 * (len_max + ROW_LEN_MAX) + 64 * rows_max < crate::control::MESSAGE_LEN_MAX);
+};
 
 /// What a file is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]

@@ -17,14 +17,26 @@ pub(crate) struct Opened {
     local: Option<Arc<LocalEngine>>,
 }
 
+/// What an engine is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A server, or a command that does little.
+    Service,
+    /// A command that changes or reads millions of rows, alone.
+    Bulk,
+}
+
 /// Opens the engine that the configuration chooses, taking its lock.
-pub(crate) fn open(config: &Config) -> anyhow::Result<Opened> {
+pub(crate) fn open(config: &Config, purpose: Purpose) -> anyhow::Result<Opened> {
     match &config.storage {
         Storage::Local(dir) => {
-            let local = tokio::task::block_in_place(|| {
-                LocalEngine::open(dir, options(config), &SystemEntropy)
-            })
-            .with_context(|| format!("storage `{}` cannot be opened", dir.display()))?;
+            let options = match purpose {
+                Purpose::Service => options(config),
+                Purpose::Bulk => options(config).for_bulk(),
+            };
+            let local =
+                tokio::task::block_in_place(|| LocalEngine::open(dir, options, &SystemEntropy))
+                    .with_context(|| format!("storage `{}` cannot be opened", dir.display()))?;
             Ok(Opened {
                 engine: local.engine(),
                 local: Some(Arc::new(local)),

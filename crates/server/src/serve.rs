@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use crate::acts::{Acts, Ledger};
 use crate::config::Config;
 use crate::control::Control;
-use crate::engine::{self, Opened};
+use crate::engine::{self, Opened, Purpose};
 use crate::retention;
 
 use listeners::Listeners;
@@ -51,7 +51,7 @@ impl Server {
     pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let opened = engine::open(config)?;
+        let opened = engine::open(config, Purpose::Service)?;
         let stats = Stats::open(
             opened.engine.clone(),
             Arc::clone(&clock),

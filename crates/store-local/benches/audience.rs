@@ -33,7 +33,7 @@ const APP: AppId = AppId(1_400_000_000);
 const TAGS: u64 = 1000;
 const TAGS_EACH: u64 = 10;
 /// Devices given to the engine at once.
-const CHUNK: u64 = 2000;
+const CHUNK: u64 = 8000;
 
 fn main() {
     let args: Vec<String> = std::env::args()
@@ -68,8 +68,8 @@ fn main() {
     reopen(&dir);
 }
 
-fn open(dir: &Path) -> LocalEngine {
-    LocalEngine::open(dir, LocalOptions::default(), &SystemEntropy).unwrap()
+fn open(dir: &Path, options: LocalOptions) -> LocalEngine {
+    LocalEngine::open(dir, options, &SystemEntropy).unwrap()
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -82,7 +82,7 @@ fn runtime() -> tokio::runtime::Runtime {
 /// Imports, measures, then says that it may be killed and goes on registering.
 fn import(dir: &Path, devices: u64) {
     let opening = Instant::now();
-    let engine = open(dir);
+    let engine = open(dir, LocalOptions::default().for_bulk());
     let opened = opening.elapsed().as_millis();
     let ports = engine.engine();
     runtime().block_on(async {
@@ -129,7 +129,7 @@ fn import(dir: &Path, devices: u64) {
 
 fn reopen(dir: &Path) {
     let started = Instant::now();
-    let engine = open(dir);
+    let engine = open(dir, LocalOptions::default());
     println!("opened after SIGKILL: {} ms", started.elapsed().as_millis());
     let ports = engine.engine();
     runtime().block_on(async {

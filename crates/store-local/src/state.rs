@@ -67,8 +67,6 @@ const REOPEN_EVERY: Duration = Duration::from_secs(1);
 const NUMBERS_BLOCK: u32 = 1024;
 /// Devices read at once while a shard is visited: some hundred kilobytes.
 const VISIT_LEN: usize = 1024;
-/// Asks of one caller that are done in one act: those of other callers wait for it.
-const BULK_LEN: usize = 1000;
 /// Bytes of moves in the index after which they are saved, however short the log is.
 const INDEX_FRESH_MAX: usize = 48 << 20;
 /// Differences between index and records that are told: whoever has so many has them all.
@@ -90,19 +88,8 @@ pub(crate) struct StateOptions {
     pub(crate) index_cache_bytes: usize,
     /// Bytes of changes after which the tables are saved: a start reads no more of the log.
     pub(crate) save_len: u64,
-}
-
-impl StateOptions {
-    /// Some ten thousand registrations, made again within a second.
-    const SAVE_LEN: u64 = 8 << 20;
-
-    pub(crate) const fn new(cache_bytes: usize, index_cache_bytes: usize) -> Self {
-        Self {
-            cache_bytes,
-            index_cache_bytes,
-            save_len: Self::SAVE_LEN,
-        }
-    }
+    /// Asks of one caller that are done in one act: those of other callers wait for it.
+    pub(crate) act_len: usize,
 }
 
 /// The store of devices, tasks, jobs and the audit.
@@ -111,6 +98,7 @@ pub(crate) struct State {
     queue: Arc<WriteQueue>,
     jobs: Arc<Mutex<JobQueue>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    act_len: usize,
 }
 
 impl std::fmt::Debug for State {
@@ -170,6 +158,7 @@ impl State {
             queue,
             jobs,
             thread: Mutex::new(Some(thread)),
+            act_len: options.act_len,
         })
     }
 
@@ -235,7 +224,7 @@ impl State {
         let mut answers = Vec::with_capacity(all.len());
         while answers.len() < all.len() {
             let rest = all.iter().skip(answers.len());
-            let part: Vec<T> = rest.take(BULK_LEN).cloned().collect();
+            let part: Vec<T> = rest.take(self.act_len).cloned().collect();
             let act = self.act(ports::of_devices(app), move |tables, numbers| {
                 run(tables, numbers, &part).map(Outcome::of)
             });

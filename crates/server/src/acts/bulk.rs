@@ -11,11 +11,13 @@ use pushtally_http::operations::{RowError, read_device_row, write_device_row};
 use pushtally_model::{AccountKind, App, AppId, AttributeIndex, AttributeName, Number};
 use pushtally_store::{AttributeNaming, NamesChanged, Registered};
 
-use super::{ActError, Acts, Done};
-use crate::bulk::{CHUNK_LEN_MAX, CHUNK_ROWS_MAX, Counts, Fault, Kind, Page, Place, Row};
+use super::{ActError, Acts, Done, Ledger};
+use crate::bulk::{ChunkBounds, Counts, Fault, Kind, Page, Place, Row};
 
 /// Device numbers that are looked up at once.
 const WINDOW: u32 = 1024;
+/// What a page of an export holds.
+const PAGE: ChunkBounds = ChunkBounds::SHARED;
 /// Windows of one page: where devices are few, a page ends with few.
 const WINDOWS_MAX: usize = 64;
 
@@ -52,7 +54,11 @@ impl Acts {
             Kind::Attributes => "import attributes",
         };
         self.note(app.id, what, file).await;
-        Ok(Done::ImportNoted)
+        let bounds = match self.ledger {
+            Ledger::Closed(_) => ChunkBounds::ALONE,
+            Ledger::Open(_) => ChunkBounds::SHARED,
+        };
+        Ok(Done::ImportStarted { bounds })
     }
 
     async fn name_attributes(&self, app: AppId, names: &[(u8, String)]) -> Result<(), ActError> {
@@ -97,7 +103,7 @@ impl Acts {
         } = counts;
         let target = format!("{file}: {new} new, {changed} changed, {same} same, {bad} bad");
         self.note(app.id, what, &target).await;
-        Ok(Done::ImportNoted)
+        Ok(Done::ImportEnded)
     }
 
     pub(super) async fn import(
@@ -209,15 +215,15 @@ impl Acts {
                 len += row.len();
                 rows.push(row);
                 next = device.number.0.checked_add(1);
-                if len >= CHUNK_LEN_MAX {
+                if PAGE.is_full(0, len) {
                     break;
                 }
             }
-            if len >= CHUNK_LEN_MAX {
+            if PAGE.is_full(0, len) {
                 break;
             }
             next = (first | (WINDOW - 1)).checked_add(1);
-            if rows.len() >= CHUNK_ROWS_MAX {
+            if PAGE.is_full(rows.len(), len) {
                 break;
             }
         }
@@ -250,7 +256,7 @@ impl Acts {
                 len += row.len();
                 rows.push(row);
             }
-            if len >= CHUNK_LEN_MAX || seen + 1 == LABELLED_MAX {
+            if PAGE.is_full(0, len) || seen + 1 == LABELLED_MAX {
                 last = Some((name, labelled));
                 break;
             }

@@ -5,13 +5,14 @@ use pushtally_model::{FixedEntropy, ManualClock, Secret};
 
 use super::*;
 use crate::config::{Config, Origin};
+use crate::engine::Purpose;
 
 const NOW_S: i64 = 1_764_136_800;
 
 async fn acts(declared: Vec<Declared>) -> Acts {
     let mut config = Config::defaults().unwrap();
     config.storage = crate::config::Storage::Memory;
-    let opened = crate::engine::open(&config).unwrap();
+    let opened = crate::engine::open(&config, Purpose::Service).unwrap();
     Acts::new(
         opened,
         Ledger::Closed(pushtally_stats::Options::default()),

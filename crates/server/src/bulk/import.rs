@@ -14,7 +14,7 @@ use super::bad::{BadRow, Report};
 use super::progress::{Progress, Stamp, beside, path_of};
 use super::rows::{self, At, Found, Rows};
 use super::shown::shown;
-use super::{CHUNK_LEN_MAX, CHUNK_ROWS_MAX, Counts, Format, Kind, Row};
+use super::{ChunkBounds, Counts, Format, Kind, Row};
 use crate::acts::{Act, Done};
 use crate::terminal::Bar;
 
@@ -133,15 +133,18 @@ impl Course<'_> {
     ) -> anyhow::Result<Ended> {
         let &Import { kind, sdkappid, .. } = self.import;
         let file = self.import.file.display().to_string();
-        perform(Act::ImportStart {
+        let started = perform(Act::ImportStart {
             sdkappid,
             kind,
             file: file.clone(),
             names: self.import.names.clone(),
         })?;
+        let Done::ImportStarted { bounds } = started else {
+            bail!("the server gave an answer that this release does not know");
+        };
         std::thread::scope(|scope| {
             let (chunks, next) = sync_channel(AHEAD);
-            scope.spawn(move || read(rows, &chunks));
+            scope.spawn(move || read(rows, bounds, &chunks));
             self.take_in(&next, perform, bar)
         })?;
         bar.end();
@@ -242,9 +245,9 @@ impl Course<'_> {
 }
 
 /// Reads chunks until the end, an error, or nobody takes them any more.
-fn read(mut rows: Box<dyn Rows>, chunks: &SyncSender<io::Result<Chunk>>) {
+fn read(mut rows: Box<dyn Rows>, bounds: ChunkBounds, chunks: &SyncSender<io::Result<Chunk>>) {
     loop {
-        let chunk = next_chunk(&mut *rows);
+        let chunk = next_chunk(&mut *rows, bounds);
         let more = matches!(chunk, Ok(Some(_)));
         let Some(chunk) = chunk.transpose() else {
             return;
@@ -255,7 +258,7 @@ fn read(mut rows: Box<dyn Rows>, chunks: &SyncSender<io::Result<Chunk>>) {
     }
 }
 
-fn next_chunk(rows: &mut dyn Rows) -> io::Result<Option<Chunk>> {
+fn next_chunk(rows: &mut dyn Rows, bounds: ChunkBounds) -> io::Result<Option<Chunk>> {
     let mut chunk: Option<Chunk> = None;
     let mut len = 0;
     while let Some(Found { line, end, json }) = rows.next()? {
@@ -277,7 +280,7 @@ fn next_chunk(rows: &mut dyn Rows) -> io::Result<Option<Chunk>> {
                 row: None,
             }),
         }
-        if len >= CHUNK_LEN_MAX || chunk.rows.len() + chunk.bad.len() >= CHUNK_ROWS_MAX {
+        if bounds.is_full(chunk.rows.len() + chunk.bad.len(), len) {
             break;
         }
     }

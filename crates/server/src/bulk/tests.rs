@@ -78,13 +78,13 @@ fn bad_rows_are_reported_by_line_without_secrets() {
     assert_eq!(report, expected);
 }
 
-/// 9,000 devices; every thousandth line is none.
+/// More than two acts of an import take, 36,000 devices; every thousandth line is none.
 fn many() -> String {
     let line = |n: u32| match n % 1000 {
         0 => format!("no row {n}\n"),
         _ => format!("{{\"registration_id\":\"p{n}\"}}\n"),
     };
-    (1..=9000).map(line).collect()
+    (1..=36_000).map(line).collect()
 }
 
 #[test]
@@ -125,9 +125,9 @@ fn an_interrupted_import_goes_on_where_it_was() {
         },
         &mut Bar::new(),
     );
-    // The second chunk was done before: its 4,000 rows are the same now.
-    assert_eq!(of(ended.unwrap().counts), (4995, 0, 3996, 9));
-    assert_eq!((lines[0], lines.last()), (4001, Some(&9000)));
+    // The second chunk was done before: its 16,000 rows are the same now.
+    assert_eq!(of(ended.unwrap().counts), (19_980, 0, 15_984, 36));
+    assert_eq!((lines[0], lines.last()), (16_001, Some(&36_000)));
     assert!(!world.path("d.import").exists());
     let report = fs::read_to_string(world.path("d.bad")).unwrap();
     let bad: Vec<u64> = report
@@ -135,10 +135,10 @@ fn an_interrupted_import_goes_on_where_it_was() {
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
         .map(|row| row["line"].as_u64().unwrap())
         .collect();
-    assert_eq!(bad, (1..=9).map(|n| n * 1000).collect::<Vec<_>>());
+    assert_eq!(bad, (1..=36).map(|n| n * 1000).collect::<Vec<_>>());
 
     let again = world.import(&asked).unwrap();
-    assert_eq!(of(again.counts), (0, 0, 8991, 9));
+    assert_eq!(of(again.counts), (0, 0, 35_964, 36));
     assert_eq!(fs::read_to_string(world.path("d.bad")).unwrap(), report);
     let starts = world.audit();
     let starts = starts.iter().filter(|(what, _)| what.starts_with("import"));
@@ -147,22 +147,22 @@ fn an_interrupted_import_goes_on_where_it_was() {
 
 #[test]
 fn an_import_stops_at_the_bound_and_goes_on_when_it_is_raised() {
-    let world = World::with_bound(5000);
+    let world = World::with_bound(20_000);
     let file = world.write("d", &many());
     let told = world.import(&import(Kind::Devices, &file)).unwrap_err();
-    assert!(told.to_string().contains("`5000` devices"), "{told}");
+    assert!(told.to_string().contains("`20000` devices"), "{told}");
     let mut app = world.app.clone();
-    app.devices_max = 10_000;
+    app.devices_max = 40_000;
     let acts = world.runtime.block_on(acts(&world.opened, &app));
     let ended = import(Kind::Devices, &file).run(
         &mut |act| Ok(world.runtime.block_on(acts.perform(act))?),
         &mut Bar::new(),
     );
     let (new, changed, same, bad) = of(ended.unwrap().counts);
-    assert_eq!((new + same, changed, bad), (8991, 0, 9));
+    assert_eq!((new + same, changed, bad), (35_964, 0, 36));
     let devices = &world.opened.engine.devices;
     let count = world.runtime.block_on(devices.count_devices(AppId(APP)));
-    assert_eq!(count.unwrap(), 8991);
+    assert_eq!(count.unwrap(), 35_964);
 }
 
 /// A phone without a secret is claimed by registering, keeps its number, and is its own from then on.

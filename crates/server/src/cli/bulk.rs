@@ -9,6 +9,7 @@ use super::UsageError;
 use super::perform::perform_all;
 use crate::bulk::{Export, Format, Import, Kind};
 use crate::config::Config;
+use crate::engine::Purpose;
 use crate::terminal::{Bar, sayln};
 
 #[derive(Debug, Args)]
@@ -87,7 +88,9 @@ pub(super) fn import(arguments: ImportArgs, config: &Config) -> anyhow::Result<E
         names,
     };
     let mut bar = Bar::new();
-    let ended = perform_all(config, |perform| asked.run(perform, &mut bar))?;
+    let ended = perform_all(config, Purpose::Bulk, |perform| {
+        asked.run(perform, &mut bar)
+    })?;
     let counts = ended.counts;
     sayln!(
         "{} rows: {} new, {} changed, {} same, {} bad",
@@ -123,7 +126,9 @@ pub(super) fn export(arguments: ExportArgs, config: &Config) -> anyhow::Result<E
         with_tokens,
     };
     let mut bar = Bar::new();
-    let written = perform_all(config, |perform| asked.run(perform, &mut bar))?;
+    let written = perform_all(config, Purpose::Bulk, |perform| {
+        asked.run(perform, &mut bar)
+    })?;
     // Standard output may be the export itself.
     bar.note(format_args!("{} rows", written.rows));
     if written.cut == 0 {

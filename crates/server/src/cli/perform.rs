@@ -10,12 +10,13 @@ use tokio::runtime::Runtime;
 use super::{COMMAND_THREADS, runtime};
 use crate::acts::{Act, Acts, Done, Ledger};
 use crate::config::Config;
-use crate::engine::Opened;
+use crate::engine::{Opened, Purpose};
 use crate::{control, engine, logs};
 
 /// Performs acts one after the other, all of them in the same place.
-pub(super) struct Performer<'a> {
+struct Performer<'a> {
     config: &'a Config,
+    purpose: Purpose,
     runtime: Runtime,
     place: Place,
 }
@@ -35,18 +36,20 @@ struct Here {
 }
 
 impl<'a> Performer<'a> {
-    pub(super) fn new(config: &'a Config) -> anyhow::Result<Self> {
+    fn new(config: &'a Config, purpose: Purpose) -> anyhow::Result<Self> {
         logs::start_quietly(&config.log);
         Ok(Self {
             config,
+            purpose,
             runtime: runtime(COMMAND_THREADS)?,
             place: Place::Unknown,
         })
     }
 
     /// Performs an act. The first one decides where.
-    pub(super) fn perform(&mut self, act: Act) -> anyhow::Result<Done> {
-        let (config, place) = (self.config, &mut self.place);
+    fn perform(&mut self, act: Act) -> anyhow::Result<Done> {
+        let (config, purpose) = (self.config, self.purpose);
+        let place = &mut self.place;
         self.runtime.block_on(async {
             if matches!(place, Place::Unknown) {
                 if let Some(path) = &config.listen.control_socket
@@ -55,7 +58,7 @@ impl<'a> Performer<'a> {
                     *place = Place::Server(path.clone());
                     return Ok(done);
                 }
-                *place = Place::Here(Box::new(open(config).await?));
+                *place = Place::Here(Box::new(open(config, purpose).await?));
             }
             match place {
                 Place::Unknown => bail!("nobody performs acts"),
@@ -69,7 +72,7 @@ impl<'a> Performer<'a> {
     }
 
     /// Closes what was opened.
-    pub(super) fn close(self) -> anyhow::Result<()> {
+    fn close(self) -> anyhow::Result<()> {
         let Place::Here(here) = self.place else {
             return Ok(());
         };
@@ -79,8 +82,8 @@ impl<'a> Performer<'a> {
     }
 }
 
-async fn open(config: &Config) -> anyhow::Result<Here> {
-    let opened = engine::open(config)?;
+async fn open(config: &Config, purpose: Purpose) -> anyhow::Result<Here> {
+    let opened = engine::open(config, purpose)?;
     let acts = Acts::new(
         opened.clone(),
         Ledger::Closed(engine::ledger_options(config)),
@@ -95,15 +98,16 @@ async fn open(config: &Config) -> anyhow::Result<Here> {
 
 /// Performs one act.
 pub(super) fn perform(config: &Config, act: Act) -> anyhow::Result<Done> {
-    perform_all(config, |perform| perform(act))
+    perform_all(config, Purpose::Service, |perform| perform(act))
 }
 
 /// Performs what somebody asks for, then closes what was opened.
 pub(super) fn perform_all<R>(
     config: &Config,
+    purpose: Purpose,
     asked: impl FnOnce(&mut dyn FnMut(Act) -> anyhow::Result<Done>) -> anyhow::Result<R>,
 ) -> anyhow::Result<R> {
-    let mut performer = Performer::new(config)?;
+    let mut performer = Performer::new(config, purpose)?;
     let done = asked(&mut |act| performer.perform(act));
     performer.close()?;
     done

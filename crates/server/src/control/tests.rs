@@ -9,11 +9,12 @@ use pushtally_model::{App, AppId, FixedEntropy, Secret};
 use super::*;
 use crate::acts::{Act, Acts, Ledger, NewApp, NewToken};
 use crate::config::{Config, Declared, Origin, Storage};
+use crate::engine::Purpose;
 
 async fn acts() -> Arc<Acts> {
     let mut config = Config::defaults().unwrap();
     config.storage = Storage::Memory;
-    let opened = crate::engine::open(&config).unwrap();
+    let opened = crate::engine::open(&config, Purpose::Service).unwrap();
     let origin = Origin::File {
         path: std::path::Path::new("p.toml").into(),
         line: 3,

@@ -39,6 +39,7 @@ fn try_open(disk: &SimDisk, given: &Given) -> Result<State, LocalError> {
         cache_bytes: 1 << 20,
         index_cache_bytes: 2000,
         save_len: 3000,
+        act_len: 1000,
     };
     State::open(disk, Path::new("/data"), options, Box::new(reserve))
 }

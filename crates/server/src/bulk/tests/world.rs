@@ -14,7 +14,7 @@ use super::super::import::Ended;
 use super::super::{Counts, Export, Import, Kind};
 use crate::acts::{Act, Acts, Done, Ledger};
 use crate::config::{Config, Declared, Origin, Storage};
-use crate::engine::Opened;
+use crate::engine::{Opened, Purpose};
 use crate::terminal::Bar;
 
 pub(super) const APP: u32 = 7;
@@ -40,7 +40,7 @@ impl World {
             .unwrap();
         let mut config = Config::defaults().unwrap();
         config.storage = Storage::Memory;
-        let opened = crate::engine::open(&config).unwrap();
+        let opened = crate::engine::open(&config, Purpose::Service).unwrap();
         let mut app = App::new(AppId(APP), Secret::new("k"));
         app.devices_max = devices_max;
         let acts = runtime.block_on(acts(&opened, &app));
