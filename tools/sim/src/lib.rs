@@ -16,6 +16,7 @@ mod place;
 mod registration;
 mod seen;
 mod socket;
+pub mod vendor;
 
 pub use behaviour::{Behaviour, Habits};
 pub use calls::{Answer, Calls};
