@@ -4,6 +4,8 @@
 
 mod outcome;
 mod port;
+mod valve;
 
 pub use outcome::Outcome;
 pub use port::{Attention, Channel, Message, Missed, Presence, Redeliver, Revoked, Target};
+pub use valve::{Leave, Valve, ValveLimits};

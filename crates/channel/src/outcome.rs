@@ -15,6 +15,8 @@ pub enum Outcome {
         code: i64,
         /// Its text.
         text: String,
+        /// Since when it has been so by the channel's clock, in Unix milliseconds: a registration after that is not meant.
+        since_ms: Option<i64>,
     },
     /// The channel refused it for good: lost.
     Rejected {
@@ -25,7 +27,7 @@ pub enum Outcome {
     },
     /// Lost for a reason that we name.
     Lost(OwnLoss),
-    /// The channel asks to wait: nothing has ended.
+    /// This target alone is to be left in peace for a while: nothing has ended.
     Throttled {
         /// For how long.
         after: Duration,

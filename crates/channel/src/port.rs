@@ -1,7 +1,7 @@
 //! The ports.
 
 use async_trait::async_trait;
-use pushtally_model::{AppId, Notification, Number, Second, TaskId, Token};
+use pushtally_model::{AppId, Notification, Number, Second, TaskId, Token, Urgency};
 
 use crate::Outcome;
 
@@ -12,6 +12,10 @@ pub struct Message {
     pub app: AppId,
     /// The task; also what a phone tells repetitions by.
     pub id: TaskId,
+    /// Its number, the same after a restart, and no other app's or task's.
+    pub number: u64,
+    /// Who goes first.
+    pub urgency: Urgency,
     /// The sender's own id of it; empty when absent.
     pub data_id: String,
     /// What it shows.

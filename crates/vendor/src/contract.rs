@@ -182,10 +182,26 @@ pub enum SignIn {
     Ask(Call),
 }
 
+/// A class of messages, with a quota of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Marketing, of the vendors that tell it apart.
+    Marketing,
+    /// Everything else.
+    Common,
+}
+
 /// One app's leave to send through a vendor: its credentials and addresses, and what its wire says.
 pub trait Vendor: Send + Sync + std::fmt::Debug {
     /// The most targets of one call.
     fn targets_max(&self) -> usize;
+
+    /// The class that the vendor counts a notification in, where it counts classes apart: what is spent in one holds
+    /// back no other.
+    fn class(&self, notification: &Notification) -> Class {
+        let _ = notification;
+        Class::Common
+    }
 
     /// How to get leave to call, at this Unix millisecond. An error is a key that cannot sign.
     fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure>;

@@ -4,13 +4,20 @@
 //! says; nothing in it waits, calls, reads a clock or remembers. Facts, names and limits are those of the vendors'
 //! public contracts; where they are silent or contradict themselves, the code says so.
 
+mod access;
+mod account;
+mod carrier;
+mod client;
 mod contract;
 #[allow(dead_code, reason = "until every folder is there")]
 mod digest;
 mod text;
 
+pub use account::{Account, AccountSettings};
+pub use carrier::{Accounts, Carrier, Marker};
+pub use client::ClientSettings;
 pub use contract::{
-    Access, Arrival, Call, Failure, Post, Read, Receipt, ReceiptError, Reply, Said, SignIn, To,
+    Access, Arrival, Call, Class, Failure, Post, Read, Receipt, ReceiptError, Reply, Said, SignIn, To,
     Vendor, Verdict,
 };
 pub use text::cut;

@@ -1,0 +1,418 @@
+//! One app's account with a vendor: the calls that a push needs, what is repeated, what is waited for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use pushtally_channel::{Leave, Message, Outcome, Target, Valve, ValveLimits};
+use pushtally_model::{Clock, Entropy, Environment, OwnLoss, Token};
+use tokio::sync::Semaphore;
+
+use crate::access::{AccessKeeper, NoAccess};
+use crate::client::{CallError, Client, ClientSettings};
+use crate::contract::{Class, Failure, Post, Read, Reply, Said, To, Vendor, Verdict};
+
+/// Calls that one push may need before it is sent: more is a vendor that leads in circles.
+const STEPS_MAX: u8 = 3;
+/// Vendors count their days so: UTC+8, as far as is known.
+const DAY_OFFSET_MS: i64 = 8 * 3_600_000;
+const DAY_MS: i64 = 86_400_000;
+/// A target that is told to wait without being told how long waits so long.
+const TARGET_WAIT: Duration = Duration::from_secs(5);
+
+/// The settings of an account.
+#[derive(Debug, Clone)]
+pub struct AccountSettings {
+    /// How the vendor is reached.
+    pub client: ClientSettings,
+    /// What it allows.
+    pub limits: ValveLimits,
+    /// Calls at once.
+    pub calls_max: usize,
+    /// Where its receipts go, if it is told with each push; empty when they must not come.
+    pub receipts_url: String,
+}
+
+/// An account.
+#[derive(Debug)]
+pub struct Account {
+    vendor: Box<dyn Vendor>,
+    client: Client,
+    access: AccessKeeper,
+    valves: Mutex<BTreeMap<Class, Valve>>,
+    limits: ValveLimits,
+    calls: Semaphore,
+    receipts_url: String,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// What all targets of a call have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Letter<'a> {
+    pub(crate) message: &'a Message,
+    pub(crate) title: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) mark: &'a str,
+}
+
+/// How one try to send to some targets ended.
+enum Tried {
+    Each(Vec<Verdict>),
+    All(Failure),
+    /// No reply.
+    None(CallError),
+}
+
+impl Account {
+    /// An account that has not called yet.
+    pub fn new(
+        vendor: Box<dyn Vendor>,
+        settings: &AccountSettings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, rustls::Error> {
+        Ok(Self {
+            vendor,
+            client: Client::new(&settings.client)?,
+            access: AccessKeeper::default(),
+            valves: Mutex::default(),
+            limits: settings.limits,
+            calls: Semaphore::new(settings.calls_max.max(1)),
+            receipts_url: settings.receipts_url.clone(),
+            clock,
+            entropy,
+        })
+    }
+
+    /// The most targets of one call.
+    pub(crate) fn targets_max(&self) -> usize {
+        self.vendor.targets_max().max(1)
+    }
+
+    /// Sends to targets that have a token each, at most [`Account::targets_max`]; answers an outcome for each.
+    pub(crate) async fn send(&self, letter: &Letter<'_>, targets: &[&Target]) -> Vec<Outcome> {
+        let mut addressees = Vec::with_capacity(targets.len());
+        for to in targets.iter().copied() {
+            let Some(token) = to.token.clone() else {
+                return vec![Outcome::Lost(OwnLoss::NoToken); targets.len()];
+            };
+            addressees.push(Addressee { to, token });
+        }
+        let mut outcomes = self.send_part(letter, &addressees).await;
+        // Once, in the environment that the token was not said to be of.
+        let elsewhere: Vec<usize> = (0..outcomes.len())
+            .filter(|at| matches!(outcomes.get(*at), Some(Step::Elsewhere(_))))
+            .collect();
+        if !elsewhere.is_empty() {
+            let others: Vec<Addressee<'_>> = elsewhere
+                .iter()
+                .filter_map(|at| addressees.get(*at))
+                .map(Addressee::elsewhere)
+                .collect();
+            let again = self.send_part(letter, &others).await;
+            for (at, step) in elsewhere.into_iter().zip(again) {
+                if let Some(outcome) = outcomes.get_mut(at) {
+                    *outcome = step;
+                }
+            }
+        }
+        outcomes.into_iter().map(Step::end).collect()
+    }
+
+    /// Sends to a part; in halves, when the vendor does not say which of several is to blame.
+    async fn send_part(&self, letter: &Letter<'_>, targets: &[Addressee<'_>]) -> Vec<Step> {
+        let mut steps = Vec::with_capacity(targets.len());
+        let mut left = vec![targets];
+        while let Some(part) = left.pop() {
+            match self.send_once(letter, part).await {
+                Sent::Ended(ended) => steps.extend(ended),
+                Sent::Halve => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    left.extend([second, first]);
+                }
+            }
+        }
+        steps
+    }
+
+    /// One call, with all that belongs to it.
+    async fn send_once(&self, letter: &Letter<'_>, targets: &[Addressee<'_>]) -> Sent {
+        let all = |outcome: Outcome| Sent::Ended(vec![Step::Done(outcome); targets.len()]);
+        let class = self.vendor.class(&letter.message.notification);
+        // A place first: whoever waits for one would take a part of the rate that others could use now.
+        let Ok(_place) = self.calls.acquire().await else {
+            return all(Outcome::Unavailable { after: TARGET_WAIT });
+        };
+        let count = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+        let leave = self.with_valve(class, |valve, now_ms| {
+            valve.enter(count, letter.message.urgency, now_ms)
+        });
+        if let Leave::Wait(after) = leave {
+            return all(Outcome::Unavailable { after });
+        }
+        let mut guard = Entered {
+            account: self,
+            class,
+            settled: false,
+        };
+        let tried = self.try_twice(letter, targets).await;
+        guard.settled = true;
+        drop(guard);
+        match tried {
+            Tried::Each(verdicts) => {
+                self.with_valve(class, |valve, _| valve.answered());
+                if verdicts.len() != targets.len() {
+                    let said = Said::new(0, "the reply is of another number of targets");
+                    return all(self.fail(class, &said, None));
+                }
+                Sent::Ended(verdicts.into_iter().map(step).collect())
+            }
+            Tried::None(error) => all(self.fail(class, &Said::new(0, error.text()), None)),
+            Tried::All(failure) => match failure {
+                Failure::Targets(_) if targets.len() > 1 => {
+                    self.with_valve(class, |valve, _| valve.answered());
+                    Sent::Halve
+                }
+                Failure::Targets(said) => {
+                    self.with_valve(class, |valve, _| valve.answered());
+                    all(gone(said))
+                }
+                Failure::Busy { said, after } => all(self.fail(class, &said, after)),
+                Failure::Unknown(said) => all(self.fail(class, &said, None)),
+                Failure::Spent(said) => {
+                    let after = self.with_valve(class, |valve, now_ms| {
+                        valve.answered();
+                        let until_ms = next_day_ms(now_ms);
+                        valve.pause(until_ms);
+                        Duration::from_millis(until_ms.abs_diff(now_ms))
+                    });
+                    tracing::warn!(code = said.code, text = said.text, "a day's quota is spent");
+                    all(Outcome::Unavailable { after })
+                }
+                Failure::Rejected(said) => {
+                    self.with_valve(class, |valve, _| valve.answered());
+                    all(rejected(said))
+                }
+                Failure::Access(said) | Failure::Misconfigured(said) => {
+                    self.with_valve(class, |valve, _| valve.answered());
+                    let (code, text) = (said.code, &said.text);
+                    tracing::error!(
+                        code,
+                        text,
+                        "the vendor refuses this account: look at its credentials"
+                    );
+                    all(rejected(said))
+                }
+            },
+        }
+    }
+
+    /// Calls; once more with a new access when the vendor refuses the one that it was given.
+    async fn try_twice(&self, letter: &Letter<'_>, targets: &[Addressee<'_>]) -> Tried {
+        let mut again = true;
+        loop {
+            let now_ms = self.clock.now_ms();
+            let access = self.access.get(&*self.vendor, &self.client, now_ms).await;
+            let access = match access {
+                Ok(access) => access,
+                Err(NoAccess::Refused(failure)) => return Tried::All(failure),
+                Err(NoAccess::Unreached(error)) => return Tried::None(error),
+            };
+            let tried = self.try_once(letter, targets, access.expose()).await;
+            match tried {
+                Tried::All(Failure::Access(said)) if again => {
+                    again = false;
+                    if !self.access.refused(&access, now_ms).await {
+                        return Tried::All(Failure::Misconfigured(said));
+                    }
+                }
+                tried => return tried,
+            }
+        }
+    }
+
+    async fn try_once(
+        &self,
+        letter: &Letter<'_>,
+        targets: &[Addressee<'_>],
+        access: &str,
+    ) -> Tried {
+        let message = letter.message;
+        let now_ms = self.clock.now_ms();
+        let left_s = i64::from(message.deadline.0) - now_ms.div_euclid(1000);
+        let post = Post {
+            app: message.app,
+            task: &message.id,
+            notification: &message.notification,
+            title: letter.title,
+            text: letter.text,
+            mark: letter.mark,
+            receipts_url: &self.receipts_url,
+            left_s: u32::try_from(left_s.max(1)).unwrap_or(u32::MAX),
+            now_ms,
+            access,
+        };
+        let to: Vec<To<'_>> = targets.iter().map(Addressee::to).collect();
+        let mut call = match self.vendor.call(&post, &to) {
+            Ok(call) => call,
+            Err(failure) => return Tried::All(failure),
+        };
+        for step in 0..STEPS_MAX {
+            let reply: Reply = match self.client.call(call).await {
+                Ok(reply) => reply,
+                Err(error) => return Tried::None(error),
+            };
+            match self.vendor.read(&post, &to, step, &reply) {
+                Read::Next(next) => call = next,
+                Read::Each { verdicts, .. } => return Tried::Each(verdicts),
+                Read::All(failure) => return Tried::All(failure),
+            }
+        }
+        Tried::All(Failure::Unknown(Said::new(0, "too many calls for one push")))
+    }
+
+    /// The vendor is in trouble: it is left alone for a while.
+    fn fail(&self, class: Class, said: &Said, after: Option<Duration>) -> Outcome {
+        let roll = self.roll();
+        let after = self.with_valve(class, |valve, now_ms| valve.failed(after, now_ms, roll));
+        tracing::debug!(code = said.code, text = said.text, ?after, "a call failed");
+        Outcome::Unavailable { after }
+    }
+
+    fn roll(&self) -> u16 {
+        let mut bytes = [0; 2];
+        // Without randomness everybody waits for the longest.
+        match self.entropy.fill(&mut bytes) {
+            Ok(()) => u16::from_le_bytes(bytes),
+            Err(_) => u16::MAX,
+        }
+    }
+
+    fn with_valve<R>(&self, class: Class, act: impl FnOnce(&mut Valve, i64) -> R) -> R {
+        let now_ms = self.clock.now_ms();
+        let mut valves = self.valves.lock();
+        let valve = valves.entry(class).or_insert_with(|| Valve::new(self.limits));
+        act(valve, now_ms)
+    }
+}
+
+/// A call that may be given up in the middle: the valve must not wait for it.
+struct Entered<'a> {
+    account: &'a Account,
+    class: Class,
+    settled: bool,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.account.with_valve(self.class, |valve, _| valve.abandoned());
+        }
+    }
+}
+
+/// A target and the token it is called by.
+#[derive(Debug, Clone)]
+struct Addressee<'a> {
+    to: &'a Target,
+    token: Token,
+}
+
+impl Addressee<'_> {
+    fn to(&self) -> To<'_> {
+        To {
+            number: self.to.number,
+            token: &self.token.value,
+            kind: self.token.kind,
+            environment: self.token.environment,
+        }
+    }
+
+    /// The same in the other environment.
+    fn elsewhere(&self) -> Self {
+        let mut other = self.clone();
+        other.token.environment = match self.token.environment {
+            Environment::Production => Environment::Sandbox,
+            Environment::Sandbox => Environment::Production,
+        };
+        other
+    }
+}
+
+/// What a call came to.
+enum Sent {
+    Ended(Vec<Step>),
+    Halve,
+}
+
+/// What became of one target, so far.
+#[derive(Debug, Clone)]
+enum Step {
+    Done(Outcome),
+    Elsewhere(Said),
+}
+
+impl Step {
+    /// A token that neither environment knows is nobody's.
+    fn end(self) -> Outcome {
+        match self {
+            Self::Done(outcome) => outcome,
+            Self::Elsewhere(said) => gone(said),
+        }
+    }
+}
+
+fn step(verdict: Verdict) -> Step {
+    Step::Done(match verdict {
+        Verdict::Sent => Outcome::Accepted,
+        Verdict::Gone(said) => gone(said),
+        Verdict::GoneSince(said, since_ms) => Outcome::TokenGone {
+            code: said.code,
+            text: said.text,
+            since_ms: Some(since_ms),
+        },
+        Verdict::Rejected(said) => rejected(said),
+        Verdict::Later { after, .. } => Outcome::Throttled {
+            after: after.unwrap_or(TARGET_WAIT),
+        },
+        Verdict::OtherEnvironment(said) => return Step::Elsewhere(said),
+    })
+}
+
+fn gone(said: Said) -> Outcome {
+    Outcome::TokenGone {
+        code: said.code,
+        text: said.text,
+        since_ms: None,
+    }
+}
+
+fn rejected(said: Said) -> Outcome {
+    Outcome::Rejected {
+        code: said.code,
+        text: said.text,
+    }
+}
+
+/// When the vendors' next day begins.
+fn next_day_ms(now_ms: i64) -> i64 {
+    let day = (now_ms + DAY_OFFSET_MS).div_euclid(DAY_MS);
+    (day + 1) * DAY_MS - DAY_OFFSET_MS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vendors_day_ends_at_midnight_of_utc_plus_8() {
+        let at = 1_795_313_600_000;
+        let next = next_day_ms(at);
+        assert_eq!((next + DAY_OFFSET_MS) % DAY_MS, 0);
+        assert!(next > at && next - at <= DAY_MS);
+        assert_eq!(next_day_ms(next), next + DAY_MS);
+        assert_eq!(next_day_ms(next - 1), next);
+    }
+}

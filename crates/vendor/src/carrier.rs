@@ -1,0 +1,129 @@
+//! A vendor as a channel: each target goes by the account that its token belongs to, in its own language.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use pushtally_channel::{Channel, Message, Outcome, Target};
+use pushtally_model::{AppId, Clock, Environment, OwnLoss, TokenKind};
+
+use crate::account::{Account, Letter};
+
+/// Targets that are given at once: they become as many calls as the vendor needs, at the same time.
+const TARGETS_MAX: usize = 1_000;
+
+/// Makes what receipts echo.
+pub trait Marker: Send + Sync + std::fmt::Debug {
+    /// The mark of a push that is sent now: see [`crate::Post::mark`].
+    fn mark(&self, message: &Message, now_ms: i64) -> String;
+}
+
+/// An app's accounts with one vendor, by CertId.
+pub type Accounts = BTreeMap<(AppId, u32), Arc<Account>>;
+
+/// A vendor.
+#[derive(Debug)]
+pub struct Carrier {
+    accounts: ArcSwap<Accounts>,
+    marker: Arc<dyn Marker>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Carrier {
+    /// A vendor with these accounts.
+    #[must_use]
+    pub fn new(accounts: Accounts, marker: Arc<dyn Marker>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            accounts: ArcSwap::from_pointee(accounts),
+            marker,
+            clock,
+        }
+    }
+
+    /// Other accounts from now on. Calls under way end with the ones that they began with.
+    pub fn set_accounts(&self, accounts: Accounts) {
+        self.accounts.store(Arc::new(accounts));
+    }
+}
+
+/// What goes into one call: the same account, texts, kind of token and environment.
+type Group = (u32, usize, TokenKind, Environment);
+
+#[async_trait]
+impl Channel for Carrier {
+    fn targets_max(&self) -> usize {
+        TARGETS_MAX
+    }
+
+    async fn send(&self, message: &Message, targets: &[Target]) -> Vec<Outcome> {
+        let accounts = self.accounts.load_full();
+        let mark = self.marker.mark(message, self.clock.now_ms());
+        let notification = &message.notification;
+        // Until something is said of a target, it has no credentials.
+        let mut outcomes = vec![Outcome::Lost(OwnLoss::NoCredentials); targets.len()];
+        let mut groups: BTreeMap<Group, Vec<usize>> = BTreeMap::new();
+        for (at, target) in targets.iter().enumerate() {
+            let Some(token) = &target.token else {
+                continue;
+            };
+            let Some(cert_id) = cert_of(&accounts, message.app, token.cert_id) else {
+                continue;
+            };
+            let translation = notification.translation(&target.language);
+            let place = translation.and_then(|found| {
+                let mut all = notification.translations.iter();
+                all.position(|one| std::ptr::eq(one, found))
+            });
+            let group = (
+                cert_id,
+                place.map_or(0, |place| place + 1),
+                token.kind,
+                token.environment,
+            );
+            groups.entry(group).or_default().push(at);
+        }
+        let mut sending = FuturesUnordered::new();
+        for ((cert_id, ..), members) in &groups {
+            let Some(account) = accounts.get(&(message.app, *cert_id)) else {
+                continue;
+            };
+            for part in members.chunks(account.targets_max()) {
+                let part_targets: Vec<&Target> =
+                    part.iter().filter_map(|at| targets.get(*at)).collect();
+                let language = part_targets.first().map_or("", |target| &target.language);
+                let (title, text) = notification.texts(language);
+                let letter = Letter {
+                    message,
+                    title,
+                    text,
+                    mark: &mark,
+                };
+                sending.push(async move {
+                    let ended = account.send(&letter, &part_targets).await;
+                    (part, ended)
+                });
+            }
+        }
+        while let Some((part, ended)) = sending.next().await {
+            for (at, outcome) in part.iter().zip(ended) {
+                if let Some(place) = outcomes.get_mut(*at) {
+                    *place = outcome;
+                }
+            }
+        }
+        outcomes
+    }
+}
+
+/// The account of a token: the one it names, or the app's only one when it names none.
+fn cert_of(accounts: &Accounts, app: AppId, cert_id: u32) -> Option<u32> {
+    if cert_id != 0 {
+        return accounts.contains_key(&(app, cert_id)).then_some(cert_id);
+    }
+    let mut of_app = accounts.range((app, 0)..=(app, u32::MAX));
+    let first = of_app.next().map(|((_, cert_id), _)| *cert_id);
+    first.filter(|_| of_app.next().is_none())
+}

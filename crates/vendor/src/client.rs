@@ -1,0 +1,147 @@
+//! The HTTP client of one account: calls, and whether a call that failed may have been heard.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use http::{Method, Request, Version};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+
+use bytes::Bytes;
+
+use crate::contract::{Call, Reply};
+
+/// The most of a reply that is read: a thousand targets, each refused with a text.
+const REPLY_LEN_MAX: usize = 2 << 20;
+/// Connections that nobody uses are closed after so long; vendors close them sooner or later.
+const IDLE_MAX: Duration = Duration::from_secs(55);
+/// Opening a connection takes no longer.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// How an account's vendor is reached.
+#[derive(Debug, Clone)]
+pub struct ClientSettings {
+    /// A call takes no longer, from the first byte to the last of the reply.
+    pub timeout: Duration,
+    /// Further authorities that are trusted, beside the usual ones.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// Whether the vendor speaks HTTP/2 only.
+    pub http2_only: bool,
+}
+
+/// Why there is no reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CallError {
+    /// The vendor was not reached: it cannot have heard the call.
+    NotSent(String),
+    /// It may have heard it.
+    Unclear(String),
+}
+
+impl CallError {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::NotSent(text) | Self::Unclear(text) => text,
+        }
+    }
+}
+
+/// The client. Its connections are kept and shared.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    timeout: Duration,
+}
+
+impl Client {
+    pub(crate) fn new(settings: &ClientSettings) -> Result<Self, rustls::Error> {
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        for authority in &settings.authorities {
+            roots.add(authority.clone())?;
+        }
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let tls = ClientConfig::builder_with_provider(provider.into())
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_MAX));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http();
+        let connector = if settings.http2_only {
+            connector.enable_http2().wrap_connector(tcp)
+        } else {
+            connector.enable_all_versions().wrap_connector(tcp)
+        };
+        let pool = Pool::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_MAX)
+            .http2_only(settings.http2_only)
+            .http2_adaptive_window(true)
+            .build(connector);
+        Ok(Self {
+            pool,
+            timeout: settings.timeout,
+        })
+    }
+
+    /// Calls, once.
+    pub(crate) async fn call(&self, call: Call) -> Result<Reply, CallError> {
+        let mut request = Request::builder().method(Method::POST).uri(&call.url);
+        for (name, value) in &call.headers {
+            request = request.header(*name, value.expose());
+        }
+        let request = request
+            .version(Version::HTTP_11)
+            .body(Full::new(Bytes::from(call.body)))
+            .map_err(|error| CallError::NotSent(error.to_string()))?;
+        let exchange = async {
+            let response = self.pool.request(request).await.map_err(|error| {
+                let text = reason(&error);
+                if error.is_connect() {
+                    CallError::NotSent(text)
+                } else {
+                    CallError::Unclear(text)
+                }
+            })?;
+            let (parts, body) = response.into_parts();
+            let body = Limited::new(body, REPLY_LEN_MAX).collect().await;
+            let body = body.map_err(|error| CallError::Unclear(error.to_string()))?;
+            Ok(Reply {
+                status: parts.status.as_u16(),
+                headers: parts.headers,
+                body: body.to_bytes(),
+            })
+        };
+        match tokio::time::timeout(self.timeout, exchange).await {
+            Ok(reply) => reply,
+            Err(_) => Err(CallError::Unclear(format!(
+                "no answer within {:?}",
+                self.timeout
+            ))),
+        }
+    }
+}
+
+/// The innermost cause: the layers above it only say that something failed.
+fn reason(error: &PoolError) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    match error.source() {
+        Some(_) => format!("{error}: {inner}"),
+        None => error.to_string(),
+    }
+}
