@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use pushtally_channel::{Outcome, Target};
-use pushtally_model::{Channel, Device, Number, OwnLoss, Token, TokenKind};
-use pushtally_store::LossText;
+use pushtally_model::{Channel, Device, Notification, Number, OwnLoss, Token, TokenKind};
+use pushtally_store::{DeadToken, LossText};
 
 use crate::plan::Reach;
 
@@ -66,10 +66,12 @@ pub(crate) struct Sorted {
     pub(crate) offline: Vec<(Number, Channel)>,
 }
 
-/// Sorts what is pending on a channel by what is registered now. `can_send` is whether anything implements the channel.
+/// Sorts what is pending on a channel by what is registered now. `can_send` is whether anything implements the channel;
+/// `kinds` are those of the tokens to send to, the best first.
 pub(crate) fn sort(
     channel: Channel,
     can_send: bool,
+    kinds: &[TokenKind],
     numbers: &[Number],
     devices: Vec<Device>,
 ) -> Sorted {
@@ -82,8 +84,8 @@ pub(crate) fn sort(
         let loss = match registered.remove(number) {
             None => Some(OwnLoss::Unregistered),
             Some(device) => {
-                let offline = Reach::of(&device.facts).offline();
-                let target = target(channel, device);
+                let offline = Reach::of(&device).offline();
+                let target = target(channel, kinds, device);
                 if channel == Channel::Online {
                     sorted.offline.push((*number, offline));
                 }
@@ -105,10 +107,26 @@ pub(crate) fn sort(
     sorted
 }
 
+/// The kinds of tokens that a push goes to, the best first. A call goes to the ordinary token of who has none for calls, as
+/// documented; a Live Activity has a token of its own and no other.
+pub(crate) fn kinds(channel: Channel, notification: &Notification) -> &'static [TokenKind] {
+    match &notification.apns {
+        Some(apns) if channel == Channel::Apns && apns.live_activity.is_some() => {
+            &[TokenKind::LiveActivity]
+        }
+        Some(apns) if channel == Channel::Apns && apns.voip => &[TokenKind::Voip, TokenKind::Alert],
+        Some(_) | None => &[TokenKind::Alert],
+    }
+}
+
 /// A device as a target of a channel; `None` when it has no token of that channel. The socket needs none.
-pub(crate) fn target(channel: Channel, device: Device) -> Option<Target> {
-    let is_wanted = |token: &Token| token.channel == channel && token.kind == TokenKind::Alert;
-    let token = device.facts.tokens.into_iter().find(is_wanted);
+pub(crate) fn target(channel: Channel, kinds: &[TokenKind], device: Device) -> Option<Target> {
+    let tokens = device.facts.tokens;
+    let of_kind = |kind: &TokenKind| {
+        let is_wanted = |token: &&Token| token.channel == channel && token.kind == *kind;
+        tokens.iter().find(is_wanted).cloned()
+    };
+    let token = kinds.iter().find_map(of_kind);
     let reachable = channel == Channel::Online || token.is_some();
     reachable.then_some(Target {
         number: device.number,
@@ -121,8 +139,12 @@ pub(crate) fn target(channel: Channel, device: Device) -> Option<Target> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Judged {
     pub(crate) ends: Vec<(Number, End)>,
-    /// Nothing has ended for some, and this is how long to leave them alone.
+    /// The channel takes nothing for so long.
     pub(crate) wait: Option<Duration>,
+    /// Nothing has ended for some, and this is how long to leave them alone; others may go on.
+    pub(crate) again: Option<Duration>,
+    /// Tokens that reach nobody.
+    pub(crate) dead: Vec<DeadToken>,
 }
 
 /// Judges a channel's answer. A target without an outcome is one of which the channel did not say what it did.
@@ -134,14 +156,29 @@ pub(crate) fn judge(targets: &[Target], outcomes: Vec<Outcome>, default_wait: Du
     for (target, outcome) in targets.iter().zip(outcomes) {
         let end = match outcome {
             Outcome::Accepted => End::Sent,
-            Outcome::TokenGone { code, text } => {
+            Outcome::TokenGone {
+                code,
+                text,
+                since_ms,
+            } => {
+                judged
+                    .dead
+                    .extend(target.token.clone().map(|token| DeadToken {
+                        number: target.number,
+                        token,
+                        since_ms,
+                    }));
                 End::Lost(Loss::TokenGone(LossText::new(code, &text)))
             }
             Outcome::Rejected { code, text } => {
                 End::Lost(Loss::Rejected(LossText::new(code, &text)))
             }
             Outcome::Lost(loss) => End::own(loss),
-            Outcome::Throttled { after } | Outcome::Unavailable { after } => {
+            Outcome::Throttled { after } => {
+                judged.again = judged.again.max(Some(after));
+                continue;
+            }
+            Outcome::Unavailable { after } => {
                 judged.wait = judged.wait.max(Some(after));
                 continue;
             }
@@ -159,7 +196,9 @@ pub(crate) fn is_missed(end: &End) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pushtally_model::{DeviceFacts, Environment, RegistrationId, Second, Secret};
+    use pushtally_model::{
+        ApnsContent, DeviceFacts, Environment, LiveActivity, RegistrationId, Second, Secret,
+    };
 
     fn token(channel: Channel, kind: TokenKind) -> Token {
         Token {
@@ -182,6 +221,7 @@ mod tests {
                 ..DeviceFacts::default()
             },
             registered_at: Second(0),
+            dropped: Vec::new(),
         }
     }
 
@@ -239,7 +279,13 @@ mod tests {
                 vec![(0, Unregistered), (1, NoToken), (2, NoToken), (3, NoToken)],
             ),
         ] {
-            let sorted = sort(channel, can_send, &numbers, devices.clone());
+            let sorted = sort(
+                channel,
+                can_send,
+                &[TokenKind::Alert],
+                &numbers,
+                devices.clone(),
+            );
             let found: Vec<u32> = sorted
                 .targets
                 .iter()
@@ -267,14 +313,16 @@ mod tests {
         let text = || "bad".to_owned();
         let reason = || LossText::new(410, "bad");
         let (short, long) = (Duration::from_secs(2), Duration::from_secs(9));
-        for (outcome, end, wait) in [
-            (Outcome::Accepted, Some(End::Sent), None),
+        for (outcome, end, wait, again) in [
+            (Outcome::Accepted, Some(End::Sent), None, None),
             (
                 Outcome::TokenGone {
                     code: 410,
                     text: text(),
+                    since_ms: Some(5),
                 },
                 Some(End::Lost(Loss::TokenGone(reason()))),
+                None,
                 None,
             ),
             (
@@ -284,18 +332,38 @@ mod tests {
                 },
                 Some(End::Lost(Loss::Rejected(reason()))),
                 None,
+                None,
             ),
             (
                 Outcome::Lost(OwnLoss::Slow),
                 Some(End::own(OwnLoss::Slow)),
                 None,
+                None,
             ),
-            (Outcome::Throttled { after: long }, None, Some(long)),
-            (Outcome::Unavailable { after: short }, None, Some(short)),
+            (Outcome::Throttled { after: long }, None, None, Some(long)),
+            (
+                Outcome::Unavailable { after: short },
+                None,
+                Some(short),
+                None,
+            ),
         ] {
-            let judged = judge(&[target(7)], vec![outcome.clone()], short);
-            let ends: Vec<_> = end.into_iter().map(|end| (Number(7), end)).collect();
-            assert_eq!(judged, Judged { ends, wait }, "{outcome:?}");
+            let mut addressed = target(7);
+            addressed.token = Some(token(Channel::Apns, TokenKind::Alert));
+            let is_gone = matches!(outcome, Outcome::TokenGone { .. });
+            let dead = is_gone.then(|| DeadToken {
+                number: Number(7),
+                token: token(Channel::Apns, TokenKind::Alert),
+                since_ms: Some(5),
+            });
+            let judged = judge(&[addressed], vec![outcome.clone()], short);
+            let expected = Judged {
+                ends: end.into_iter().map(|end| (Number(7), end)).collect(),
+                wait,
+                again,
+                dead: dead.into_iter().collect(),
+            };
+            assert_eq!(judged, expected, "{outcome:?}");
         }
         let mixed = vec![
             Outcome::Throttled { after: short },
@@ -304,7 +372,43 @@ mod tests {
         ];
         let judged = judge(&[1, 2, 3].map(target), mixed, short);
         assert_eq!(judged.ends, [(Number(2), End::Sent)]);
-        assert_eq!(judged.wait, Some(long));
+        assert_eq!((judged.wait, judged.again), (Some(long), Some(short)));
+    }
+
+    #[test]
+    fn a_push_goes_to_the_token_of_its_kind() {
+        let all = [TokenKind::Alert, TokenKind::Voip, TokenKind::LiveActivity];
+        let check = |apns: ApnsContent, has: &[TokenKind], expected: Option<TokenKind>| {
+            let notification = Notification {
+                apns: Some(Box::new(apns)),
+                ..Notification::default()
+            };
+            let tokens = has.iter().map(|kind| token(Channel::Apns, *kind)).collect();
+            let kinds = kinds(Channel::Apns, &notification);
+            let found = super::target(Channel::Apns, kinds, device(1, tokens));
+            let found = found
+                .and_then(|target| target.token)
+                .map(|token| token.kind);
+            assert_eq!(found, expected);
+        };
+        let call = || ApnsContent {
+            voip: true,
+            ..ApnsContent::default()
+        };
+        let activity = || ApnsContent {
+            live_activity: Some(LiveActivity {
+                id: "a".to_owned(),
+                ends: false,
+                state: "{}".to_owned(),
+                dismissed_at: None,
+            }),
+            ..ApnsContent::default()
+        };
+        check(ApnsContent::default(), &all, Some(TokenKind::Alert));
+        check(call(), &all, Some(TokenKind::Voip));
+        check(call(), &all[..1], Some(TokenKind::Alert));
+        check(activity(), &all, Some(TokenKind::LiveActivity));
+        check(activity(), &all[..2], None);
     }
 
     #[test]

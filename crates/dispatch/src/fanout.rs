@@ -70,6 +70,8 @@ impl Loaded {
         Message {
             app: draft.app,
             id: draft.id.clone(),
+            number: self.stored.seq.0,
+            urgency: draft.urgency,
             data_id: draft.data_id.clone(),
             notification: draft.notification.clone(),
             accepted_at: draft.accepted_at,

@@ -27,6 +27,8 @@ pub struct Health {
     pub oldest_job_age_s: u32,
     /// Tasks that were found done at the start but had something pending.
     pub reopened: u64,
+    /// Tokens that were dropped since the start, because their vendor said that they reach nobody.
+    pub dropped: u64,
     /// Sends whose outcome could not be recorded: they are sent again after a restart.
     pub unrecorded: u64,
     /// Why no job is taken any more, if so.
@@ -39,6 +41,7 @@ pub(crate) struct Counters {
     ends: Mutex<Ends>,
     open: Mutex<BTreeMap<TaskSeq, (Second, usize)>>,
     pub(crate) reopened: AtomicU64,
+    pub(crate) dropped: AtomicU64,
     pub(crate) unrecorded: AtomicU64,
     failed: Mutex<Option<String>>,
 }
@@ -121,6 +124,7 @@ impl Counters {
             jobs_open: open.values().map(|(_, jobs)| *jobs as u64).sum(),
             oldest_job_age_s: oldest.map_or(0, |at| now.0.saturating_sub(at.0)),
             reopened: self.reopened.load(Ordering::Relaxed),
+            dropped: self.dropped.load(Ordering::Relaxed),
             unrecorded: self.unrecorded.load(Ordering::Relaxed),
             failed: self.failed.lock().clone(),
         }

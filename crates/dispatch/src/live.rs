@@ -113,7 +113,7 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pushtally_model::{Kind, Notification, Origin, TaskId, TaskNumber};
+    use pushtally_model::{Kind, Notification, Origin, TaskId, TaskNumber, Urgency};
 
     const APP: AppId = AppId(1);
 
@@ -127,6 +127,8 @@ mod tests {
             message: Arc::new(Message {
                 app: APP,
                 id: TaskId::new(format!("t{number}")).unwrap(),
+                number: number.into(),
+                urgency: Urgency::Bulk,
                 data_id: String::new(),
                 notification: Notification::default(),
                 accepted_at: Second(0),

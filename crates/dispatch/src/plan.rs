@@ -1,7 +1,7 @@
 //! Who is planned, and over which routes. Pure.
 
 use pushtally_channel::Attention;
-use pushtally_model::{Channel, DeviceFacts, Number};
+use pushtally_model::{Channel, Device, Number};
 
 /// What the rules look at in a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,13 +10,17 @@ pub(crate) struct Reach {
     pub(crate) token: Option<Channel>,
     /// The vendor that it says would reach it.
     pub(crate) vendor: Option<Channel>,
+    /// Whether its vendor said that nothing reaches it.
+    pub(crate) is_dropped: bool,
 }
 
 impl Reach {
-    pub(crate) fn of(facts: &DeviceFacts) -> Self {
+    pub(crate) fn of(device: &Device) -> Self {
+        let facts = &device.facts;
         Self {
             token: facts.alert_token().map(|token| token.channel),
             vendor: facts.vendor,
+            is_dropped: device.is_dropped(),
         }
     }
 
@@ -39,7 +43,7 @@ pub(crate) struct Ways {
 /// The ways on which an addressed device is planned, from whether it is connected at this moment.
 pub(crate) fn ways(reach: Reach, attention: Option<Attention>, online_only: bool) -> Ways {
     let offline = match attention {
-        _ if online_only => None,
+        _ if online_only || reach.is_dropped => None,
         // In front, the app shows the push itself; a vendor's copy would be a second one.
         Some(Attention::Foreground) => None,
         // Behind, both count; but what has no token is reached over its socket, so it is not lost for want of one.
@@ -86,8 +90,17 @@ mod tests {
             (11, (token, None, Some(Background), true), (true, None)),
             (12, (token, None, None, true), (false, None)),
         ] {
-            let ways = ways(Reach { token, vendor }, attention, online_only);
-            assert_eq!(ways, Ways { online, offline }, "row {row}");
+            let mut reach = Reach {
+                token,
+                vendor,
+                is_dropped: false,
+            };
+            let found = ways(reach, attention, online_only);
+            assert_eq!(found, Ways { online, offline }, "row {row}");
+            reach.is_dropped = true;
+            let found = ways(reach, attention, online_only);
+            let offline = None;
+            assert_eq!(found, Ways { online, offline }, "row {row}, dropped");
         }
     }
 }

@@ -71,7 +71,7 @@ impl Fanout {
         };
         let mut planned = Vec::new();
         let mut visit = |device: Device| {
-            let reach = Reach::of(&device.facts);
+            let reach = Reach::of(&device);
             let attention = attention(device.number);
             let ways = ways(reach, attention, draft.notification.online_only);
             planned.extend(channels(device.number, ways));

@@ -1,11 +1,12 @@
 //! What was planned and what has ended goes to the ledger, before anything else changes.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use pushtally_model::{
-    Channel, Event, LossId, Number, Route, Second, Source, Stage, TaskKey, What,
+    AppId, Channel, Event, LossId, Number, Route, Second, Source, Stage, TaskKey, What,
 };
-use pushtally_store::{LossText, Names, Report, StoreError};
+use pushtally_store::{DeadToken, LossText, Names, Report, StoreError};
 
 use crate::ends::{End, Loss};
 use crate::fanout::{Fanout, Loaded, misresolved};
@@ -61,6 +62,33 @@ impl Fanout {
         }
         self.counters.count(channel, record);
         Ok(())
+    }
+
+    /// Drops tokens that reach nobody, however long the store is busy: what is recorded is not sent again, so nobody would
+    /// be told another time.
+    pub(crate) async fn drop_tokens(
+        &self,
+        app: AppId,
+        dead: &[DeadToken],
+    ) -> Result<(), StoreError> {
+        if dead.is_empty() {
+            return Ok(());
+        }
+        let mut wait = RECORD_WAIT_MIN;
+        loop {
+            match self.parts.devices.drop_tokens(app, dead).await {
+                Ok(dropped) => {
+                    self.counters.dropped.fetch_add(dropped, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(error) if error.may_pass() => {
+                    tracing::debug!(%error, "the store takes nothing now: waiting");
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(RECORD_WAIT_MAX);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     async fn report(

@@ -59,7 +59,7 @@ impl Fanout {
                 let devices = self.parts.devices.find_devices(app, numbers).await?;
                 let targets = devices
                     .into_iter()
-                    .filter_map(|device| target(Channel::Online, device));
+                    .filter_map(|device| target(Channel::Online, &[], device));
                 socket.revoke(&told, &targets.collect::<Vec<_>>()).await;
             }
         }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use pushtally_channel::{Channel as Carrier, Message, Target};
-use pushtally_model::{Cell, Channel, Lane, Number, OwnLoss, Route};
+use pushtally_model::{Cell, Channel, Lane, Number, OwnLoss, Route, TokenKind};
 use pushtally_store::{Job, StoreError};
 
-use crate::ends::{End, Judged, Loss, is_missed, judge, sort};
+use crate::ends::{End, Judged, Loss, is_missed, judge, kinds, sort};
 use crate::fanout::{Fanout, Fault, Loaded, Worked};
 use crate::record::Record;
 use crate::settings::{CHANNEL_WAIT_MIN, ENDS_MAX, RETRY_WAIT, SLICE_MS};
@@ -44,10 +44,12 @@ impl Fanout {
             channel,
             carrier,
             message: &message,
+            kinds: kinds(channel, &message.notification),
         };
         let pending = self.pending_on(job, &task, channel).await?;
         let mut left = pending.as_slice();
         let mut next: Result<Next, Fault> = Ok(Next::Go);
+        let mut again = None;
         let mut sending = FuturesUnordered::new();
         loop {
             while let Ok(Next::Go) = next
@@ -64,12 +66,18 @@ impl Fanout {
             let Some(sent) = sending.next().await else {
                 break;
             };
-            next = worse(next, sent);
+            if let Ok(Chunked { again_ms, .. }) = &sent {
+                again = again.max(*again_ms);
+            }
+            next = worse(next, sent.map(|sent| sent.next));
         }
         match next? {
             Next::Later(not_before_ms) => return Ok(Worked::Later(not_before_ms)),
             Next::Lose(loss) => self.lose(&task, channel, left, loss).await?,
             Next::Go => {}
+        }
+        if let Some(not_before_ms) = again {
+            return Ok(Worked::Later(not_before_ms));
         }
         Ok(self.finish(job, &task).await?)
     }
@@ -118,11 +126,11 @@ impl Fanout {
         Ok(())
     }
 
-    /// Sends one chunk and records what ended. Answers until when to wait, if the channel said so.
-    async fn send_chunk(&self, to: &Chunk<'_>, numbers: &[Number]) -> Result<Next, Fault> {
+    /// Sends one chunk and records what ended.
+    async fn send_chunk(&self, to: &Chunk<'_>, numbers: &[Number]) -> Result<Chunked, Fault> {
         let app = to.task.app();
         let devices = self.parts.devices.find_devices(app, numbers).await?;
-        let sorted = sort(to.channel, to.carrier.is_some(), numbers, devices);
+        let sorted = sort(to.channel, to.carrier.is_some(), to.kinds, numbers, devices);
         let judged = match to.carrier {
             Some(carrier) if !sorted.targets.is_empty() => {
                 self.call(to, carrier, &sorted.targets).await?
@@ -141,12 +149,19 @@ impl Fanout {
         }
         let recorded = self.record(to.task, to.channel, &record).await;
         recorded.map_err(Fault::Unrecorded)?;
-        Ok(judged.wait.map_or(Next::Go, |wait| {
+        self.drop_tokens(app, &judged.dead).await?;
+        let until = |wait: Duration| {
             let wait_ms = i64::try_from(wait.max(CHANNEL_WAIT_MIN).as_millis());
             let now_ms = self.parts.clock.now_ms();
             let until = now_ms.saturating_add(wait_ms.unwrap_or(i64::MAX));
-            Next::Later(until.min(i64::from(to.message.deadline.0) * 1000))
-        }))
+            until.min(i64::from(to.message.deadline.0) * 1000)
+        };
+        Ok(Chunked {
+            next: judged
+                .wait
+                .map_or(Next::Go, |wait| Next::Later(until(wait))),
+            again_ms: judged.again.map(until),
+        })
     }
 
     /// Calls the channel, unless the task has stopped by then.
@@ -160,14 +175,18 @@ impl Fanout {
         match self.standing(to.task).await? {
             Standing::Go => {}
             Standing::Wait => {
-                let wait = Some(Duration::ZERO);
-                let ends = Vec::new();
-                return Ok(Judged { ends, wait });
+                return Ok(Judged {
+                    wait: Some(Duration::ZERO),
+                    ..Judged::default()
+                });
             }
             Standing::End(loss) => {
                 let lost = |target: &Target| (target.number, End::own(loss));
                 let ends = targets.iter().map(lost).collect();
-                return Ok(Judged { ends, wait: None });
+                return Ok(Judged {
+                    ends,
+                    ..Judged::default()
+                });
             }
         }
         let mut call = carrier.send(to.message, targets);
@@ -204,6 +223,13 @@ impl Fanout {
     }
 }
 
+/// What a chunk came to.
+struct Chunked {
+    next: Next,
+    /// Some targets are left alone until then.
+    again_ms: Option<i64>,
+}
+
 /// What comes next after a chunk: what must not be repeated comes before what failed, that before waiting; the
 /// longest wait counts. An end of all that is left stays.
 fn worse(next: Result<Next, Fault>, sent: Result<Next, Fault>) -> Result<Next, Fault> {
@@ -227,6 +253,7 @@ struct Chunk<'a> {
     channel: Channel,
     carrier: Option<&'a dyn Carrier>,
     message: &'a Message,
+    kinds: &'static [TokenKind],
 }
 
 fn is_planned_offline(cell: Cell) -> bool {

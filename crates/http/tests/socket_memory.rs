@@ -127,6 +127,8 @@ fn an_idle_socket_costs_less_than_ten_kibibytes() {
     let message = Message {
         app: APP,
         id: TaskId::new("task").unwrap(),
+        number: 1,
+        urgency: pushtally_model::Urgency::Bulk,
         data_id: String::new(),
         notification: Notification {
             title: "Title".to_owned(),

@@ -183,6 +183,18 @@ pub struct Device {
     pub facts: DeviceFacts,
     /// When it was registered.
     pub registered_at: Second,
+    /// Tokens that it had and of which a vendor said that they reach nobody; until it says something new of itself.
+    pub dropped: Vec<Token>,
+}
+
+impl Device {
+    /// Whether all tokens that ordinary notifications could go to were dropped: it has none to try, and waiting for one
+    /// is the client's turn.
+    #[must_use]
+    pub fn is_dropped(&self) -> bool {
+        let is_alert = |token: &Token| token.kind == TokenKind::Alert;
+        self.facts.alert_token().is_none() && self.dropped.iter().any(is_alert)
+    }
 }
 
 #[cfg(test)]

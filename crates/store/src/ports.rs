@@ -20,7 +20,7 @@ use crate::StoreError;
 
 pub use audit::{Audit, AuditEntry};
 pub use devices::{
-    DeviceChange, DeviceVisitor, Devices, Phone, Registered, Registration, SecretHash,
+    DeadToken, DeviceChange, DeviceVisitor, Devices, Phone, Registered, Registration, SecretHash,
     Unregistered, Updated,
 };
 pub use labels::{

@@ -5,7 +5,7 @@
 use pushtally_model::{Device, DeviceFacts, Number, Token};
 
 use crate::ports::{
-    DeviceChange, Phone, Registered, Registration, SecretHash, Unregistered, Updated,
+    DeadToken, DeviceChange, Phone, Registered, Registration, SecretHash, Unregistered, Updated,
 };
 
 /// What an engine does with a registration.
@@ -62,6 +62,7 @@ pub fn plan_registration(
             let changed = || {
                 Box::new(Device {
                     facts: registration.facts.clone(),
+                    dropped: Vec::new(),
                     ..known.clone()
                 })
             };
@@ -69,7 +70,7 @@ pub fn plan_registration(
                 let device = changed();
                 return RegisterPlan::Claim { secret, device };
             }
-            if known.facts == registration.facts {
+            if known.facts == registration.facts && known.dropped.is_empty() {
                 let number = known.number;
                 return RegisterPlan::Answer(Registered::Same { number });
             }
@@ -97,6 +98,7 @@ pub fn new_device(registration: &Registration, number: Number) -> Device {
         account: registration.account.clone(),
         facts: registration.facts.clone(),
         registered_at: registration.at,
+        dropped: Vec::new(),
     }
 }
 
@@ -124,13 +126,18 @@ pub fn plan_update(
         return UpdatePlan::Answer(Updated::Nothing);
     };
     let facts = changed(&known.facts, change);
-    if facts == known.facts {
+    let says_tokens = change.tokens.is_some() && !known.dropped.is_empty();
+    if facts == known.facts && !says_tokens {
         return UpdatePlan::Answer(Updated::Same(known.number));
     }
-    UpdatePlan::Change(Box::new(Device {
+    let mut device = Device {
         facts,
         ..known.clone()
-    }))
+    };
+    if change.tokens.is_some() {
+        device.dropped.clear();
+    }
+    UpdatePlan::Change(Box::new(device))
 }
 
 /// Decides on unregistering: `Done` ends the device that the phone names, anything else writes nothing.
@@ -160,6 +167,25 @@ pub fn tokens_gained<'a>(
 pub fn without_token(mut device: Device, token: &Token) -> Device {
     device.facts.tokens.retain(|other| !same(other, token));
     device
+}
+
+/// The device without a token that reaches nobody any more; `None` when it does not have it, or was registered after the
+/// vendor knew so.
+#[must_use]
+pub fn plan_drop(device: &Device, dead: &DeadToken) -> Option<Device> {
+    let since = dead.since_ms.unwrap_or(i64::MAX);
+    if i64::from(device.registered_at.0) * 1000 > since {
+        return None;
+    }
+    let held = device.facts.tokens.iter();
+    let held = held.filter(|token| same(token, &dead.token)).cloned();
+    let dropped: Vec<Token> = held.collect();
+    if dropped.is_empty() {
+        return None;
+    }
+    let mut device = without_token(device.clone(), &dead.token);
+    device.dropped.extend(dropped);
+    Some(device)
 }
 
 /// Whether two tokens address the same thing, whatever else is said of them.

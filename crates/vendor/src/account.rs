@@ -270,7 +270,10 @@ impl Account {
                 Read::All(failure) => return Tried::All(failure),
             }
         }
-        Tried::All(Failure::Unknown(Said::new(0, "too many calls for one push")))
+        Tried::All(Failure::Unknown(Said::new(
+            0,
+            "too many calls for one push",
+        )))
     }
 
     /// The vendor is in trouble: it is left alone for a while.
@@ -293,7 +296,9 @@ impl Account {
     fn with_valve<R>(&self, class: Class, act: impl FnOnce(&mut Valve, i64) -> R) -> R {
         let now_ms = self.clock.now_ms();
         let mut valves = self.valves.lock();
-        let valve = valves.entry(class).or_insert_with(|| Valve::new(self.limits));
+        let valve = valves
+            .entry(class)
+            .or_insert_with(|| Valve::new(self.limits));
         act(valve, now_ms)
     }
 }
@@ -308,7 +313,8 @@ struct Entered<'a> {
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         if !self.settled {
-            self.account.with_valve(self.class, |valve, _| valve.abandoned());
+            self.account
+                .with_valve(self.class, |valve, _| valve.abandoned());
         }
     }
 }

@@ -26,18 +26,21 @@ impl Model {
     /// Everything new in the log obeys the rules, event by event.
     pub(crate) async fn check_appended(&mut self) {
         let log = Arc::clone(&self.world.inner.log);
-        for batch in self.book.read(&*log).await {
+        let batches = self.book.read(&*log).await;
+        for (at, batch) in batches.iter().enumerate() {
             for task in self.tasks.clone() {
                 if let Some(key) = self.key(&task).await {
-                    self.check_planned(&task, key, &batch).await;
-                    self.check_ends(&task, key, &batch).await;
+                    self.check_planned(&task, key, &batches[at..]).await;
+                    self.check_ends(&task, key, batch).await;
                 }
             }
-            self.book.take(&batch);
+            self.book.take(batch);
         }
     }
 
-    async fn check_planned(&mut self, task: &StoredTask, key: TaskKey, batch: &Appended) {
+    /// The first of these batches; those after it say what has changed since.
+    async fn check_planned(&mut self, task: &StoredTask, key: TaskKey, batches: &[Appended]) {
+        let batch = &batches[0];
         let book = self.book.task(key.number);
         let of_task = || {
             let events = batch.iter().filter(|(_, event)| event.task == key);
@@ -87,15 +90,29 @@ impl Model {
             }
             assert_eq!(
                 ways,
-                self.expected(task, at).await,
+                self.expected(task, at, batches).await,
                 "planned in shard {at:?}"
             );
         }
     }
 
     /// Whom the rules plan now.
-    async fn expected(&self, task: &StoredTask, shard: Option<u16>) -> BTreeSet<(Channel, Number)> {
+    async fn expected(
+        &self,
+        task: &StoredTask,
+        shard: Option<u16>,
+        batches: &[Appended],
+    ) -> BTreeSet<(Channel, Number)> {
         let app = task.draft.app;
+        let mut just_dropped = BTreeSet::new();
+        let events = batches.iter().flatten();
+        for (_, event) in events.filter(|(_, event)| event.app == app) {
+            if event.cell.lane() == Lane::LostBeforeSent
+                && self.loss_text(task, event.loss).await == "gone for good"
+            {
+                just_dropped.insert(event.number);
+            }
+        }
         let online_only = task.draft.notification.online_only;
         let mut expected = BTreeSet::new();
         for ((of, _), number) in &self.devices {
@@ -113,7 +130,11 @@ impl Model {
             if shard.is_some_and(|shard| number.shard() != shard) {
                 continue;
             }
-            let token = device.facts.tokens.first().map(|token| token.channel);
+            // What was dropped since was there when it was planned.
+            let was_there = just_dropped.contains(number);
+            let dropped = device.dropped.first().filter(|_| was_there);
+            let token = device.facts.tokens.first().or(dropped);
+            let token = token.map(|token| token.channel);
             let connected = self.world.connected.0.lock().get(&(app, *number)).copied();
             if connected.is_some() {
                 expected.insert((Channel::Online, *number));
@@ -123,7 +144,7 @@ impl Model {
             }
             if let Some(channel) = token {
                 expected.insert((channel, *number));
-            } else if connected.is_none() {
+            } else if connected.is_none() && device.dropped.is_empty() {
                 expected.insert((device.facts.vendor.unwrap_or(Channel::Unknown), *number));
             }
         }

@@ -13,10 +13,10 @@ use pushtally_model::{
     TaskId, TaskKey, TaskState,
 };
 use pushtally_store::{
-    AcceptLimits, Accepted, BatchVisitor, Claim, ClaimedJob, DeviceChange, DeviceVisitor, Devices,
-    Engine, Identities, Job, Log, LogReport, LossText, Names, Part, Phone, Position, Registered,
-    Registration, Resolved, Revoked, SecretHash, StoreError, StoredTask, TaskSeq, Tasks,
-    Unregistered, Updated,
+    AcceptLimits, Accepted, BatchVisitor, Claim, ClaimedJob, DeadToken, DeviceChange,
+    DeviceVisitor, Devices, Engine, Identities, Job, Log, LogReport, LossText, Names, Part, Phone,
+    Position, Registered, Registration, Resolved, Revoked, SecretHash, StoreError, StoredTask,
+    TaskSeq, Tasks, Unregistered, Updated,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -307,6 +307,10 @@ impl Devices for FusedDevices {
         max: u64,
     ) -> Result<Vec<Registered>, StoreError> {
         self.0.import_devices(app, registrations, max).await
+    }
+
+    async fn drop_tokens(&self, app: AppId, dead: &[DeadToken]) -> Result<u64, StoreError> {
+        self.1.pass(self.0.drop_tokens(app, dead)).await
     }
 
     async fn update_device(

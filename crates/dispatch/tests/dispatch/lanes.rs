@@ -43,7 +43,7 @@ fn calls_of(channel: &Scripted, task: &TaskId) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_told_to_wait_holds_no_worker_and_ends_at_its_deadline() {
     let world = World::calm(Script::Accept).await;
-    script(&world, Channel::Apns, Script::Throttle(3600 * 24));
+    script(&world, Channel::Apns, Script::Busy(3600 * 24));
     let (slow, quick) = (app(1), app(2));
     with_phones(&world, &slow, Channel::Apns, 8).await;
     with_phones(&world, &quick, Channel::Online, 8).await;
@@ -63,6 +63,51 @@ async fn a_task_told_to_wait_holds_no_worker_and_ends_at_its_deadline() {
     assert_eq!(health.losses, [(("expired", Channel::Apns), 8)].into());
     assert_eq!(world.channel(Channel::Apns).calls.lock().len(), 1);
     assert_eq!(health.tasks_open, 0);
+}
+
+/// What is throttled alone holds up nobody else, and is tried again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_told_to_wait_holds_up_no_other() {
+    let world = World::calm(Script::Accept).await;
+    script(&world, Channel::Fcm, Script::ThrottleSome(60));
+    let app = app(1);
+    with_phones(&world, &app, Channel::Fcm, 200).await;
+    world.accept(&app, push(1, None)).await.unwrap();
+    world.work(20).await;
+    let health = world.dispatch().health();
+    assert_eq!(health.sent, [(Channel::Fcm, 100)].into());
+    assert_eq!((health.tasks_open, health.losses.len()), (1, 0));
+    script(&world, Channel::Fcm, Script::Accept);
+    world.work_to_the_end().await;
+    let health = world.dispatch().health();
+    assert_eq!(health.sent, [(Channel::Fcm, 200)].into());
+    assert_eq!((health.tasks_open, health.losses.len()), (0, 0));
+}
+
+/// A token that its vendor calls dead is dropped, and the device is not planned offline until it registers again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_token_is_dropped_until_its_phone_registers_again() {
+    let world = World::calm(Script::Accept).await;
+    script(&world, Channel::Apns, Script::Gone);
+    let app = app(1);
+    with_phones(&world, &app, Channel::Apns, 3).await;
+    with_phones(&world, &app, Channel::Fcm, 1).await;
+    let mut planned = async |random| {
+        world.accept(&app, push(random, None)).await.unwrap();
+        world.work_to_the_end().await;
+        let health = world.dispatch().health();
+        let of = |channel| health.planned.get(&channel).copied().unwrap_or_default();
+        (of(Channel::Apns), of(Channel::Fcm), health.dropped)
+    };
+    assert_eq!(planned(1).await, (3, 1, 3));
+    assert_eq!(planned(2).await, (3, 2, 3), "nothing more for the dropped");
+    let health = world.dispatch().health();
+    assert_eq!(health.losses, [(("token_gone", Channel::Apns), 3)].into());
+
+    script(&world, Channel::Apns, Script::Accept);
+    with_phones(&world, &app, Channel::Apns, 1).await;
+    assert_eq!(planned(3).await, (4, 3, 3));
+    assert_eq!(world.dispatch().health().sent[&Channel::Apns], 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

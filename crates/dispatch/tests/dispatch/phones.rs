@@ -40,7 +40,11 @@ pub(crate) enum Script {
     /// Takes everything.
     Accept,
     /// Asks to wait so many seconds.
-    Throttle(u64),
+    Busy(u64),
+    /// Asks to leave every second target alone for so many seconds.
+    ThrottleSome(u64),
+    /// Says that the token reaches nobody.
+    Gone,
     /// Anything, at random.
     Random,
     /// Answers only when it is told to.
@@ -108,15 +112,21 @@ impl Scripted {
         })
     }
 
-    fn outcome(&self, script: Script) -> Outcome {
+    fn outcome(&self, script: Script, number: Number) -> Outcome {
         let script = match script {
             Script::Random => self.rng.lock().random_range(0..14),
-            Script::Throttle(s) => {
+            Script::Busy(s) => {
+                return Outcome::Unavailable {
+                    after: Duration::from_secs(s),
+                };
+            }
+            Script::ThrottleSome(s) if number.0 % 2 == 1 => {
                 return Outcome::Throttled {
                     after: Duration::from_secs(s),
                 };
             }
-            Script::Accept | Script::Hang => 0,
+            Script::Accept | Script::Hang | Script::ThrottleSome(_) => 0,
+            Script::Gone => 11,
             Script::Slow => 8,
         };
         match script {
@@ -129,6 +139,7 @@ impl Scripted {
             11 => Outcome::TokenGone {
                 code: 410,
                 text: "gone for good".to_owned(),
+                since_ms: None,
             },
             12 => Outcome::Throttled {
                 after: Duration::from_secs(3),
@@ -147,7 +158,7 @@ impl Scripted {
             // A vendor always gets the token; a vendor's call without one is our mistake.
             assert_eq!(target.token.is_some(), self.channel != Channel::Online);
             let sent = (message.id.clone(), self.channel, target.number);
-            let outcome = self.outcome(script);
+            let outcome = self.outcome(script, target.number);
             if outcome == Outcome::Accepted {
                 let mut accepted = self.memory.accepted.lock();
                 *accepted.entry(sent.clone()).or_default() += 1;

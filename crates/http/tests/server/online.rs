@@ -70,6 +70,8 @@ async fn planned(server: &Server, task: TaskKey, number: Number) {
 
 fn push(id: &str) -> Push {
     Push {
+        number: 1,
+        urgency: pushtally_model::Urgency::Bulk,
         app: APP,
         id: TaskId::new(id).unwrap(),
         data_id: String::new(),

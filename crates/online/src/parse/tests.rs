@@ -242,6 +242,8 @@ fn the_documents_frames_are_those_that_are_read_and_written() {
                 let message = pushtally_channel::Message {
                     app: AppId(1),
                     id: TaskId::new("t").unwrap(),
+                    number: 1,
+                    urgency: pushtally_model::Urgency::Bulk,
                     data_id: String::new(),
                     notification: pushtally_model::Notification::default(),
                     accepted_at: pushtally_model::Second(1),

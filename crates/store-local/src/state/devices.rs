@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use pushtally_model::{Account, AppId, Device, DeviceFacts, Number, RegistrationId};
 use pushtally_store::registering::{
-    RegisterPlan, Registrant, UpdatePlan, new_device, plan_registration, plan_unregistration,
-    plan_update, tokens_gained, without_token,
+    RegisterPlan, Registrant, UpdatePlan, new_device, plan_drop, plan_registration,
+    plan_unregistration, plan_update, tokens_gained, without_token,
 };
 use pushtally_store::{
-    DeviceChange, Phone, Registered, Registration, SecretHash, Unregistered, Updated,
+    DeadToken, DeviceChange, Phone, Registered, Registration, SecretHash, Unregistered, Updated,
 };
 use redb::ReadableTable;
 
@@ -203,6 +203,20 @@ pub(super) fn unregister(
     tables.phones.insert(key.as_slice(), phone.as_slice())?;
     tables.apps.insert(app.0, counts.as_slice())?;
     Ok(Outcome::of(answer))
+}
+
+/// Whether the token was still there, and not registered since.
+pub(super) fn drop_token(
+    tables: &mut Tables<'_>,
+    app: AppId,
+    dead: &DeadToken,
+) -> Result<bool, ActError> {
+    let known = device(&*tables.devices, app, dead.number)?;
+    let Some(without) = known.as_ref().and_then(|known| plan_drop(known, dead)) else {
+        return Ok(false);
+    };
+    Change::new(tables, app, known, Some(without))?.write(tables)?;
+    Ok(true)
 }
 
 /// A device that comes, goes or changes, and everybody who loses a token by it: all rows are ready before the first

@@ -16,9 +16,9 @@ use pushtally_store::registering::{
     RegisterPlan, Registrant, UpdatePlan, plan_registration, plan_update,
 };
 use pushtally_store::{
-    AcceptLimits, Accepted, Audit, AuditEntry, Claim, ClaimedJob, DeviceChange, DeviceVisitor,
-    Devices, Job, Phone, Registered, Registration, Revoked, SecretHash, StoreError, StoredTask,
-    TaskSeq, Tasks, Unregistered, Updated,
+    AcceptLimits, Accepted, Audit, AuditEntry, Claim, ClaimedJob, DeadToken, DeviceChange,
+    DeviceVisitor, Devices, Job, Phone, Registered, Registration, Revoked, SecretHash, StoreError,
+    StoredTask, TaskSeq, Tasks, Unregistered, Updated,
 };
 use redb::{ReadOnlyTable, ReadTransaction};
 
@@ -175,6 +175,15 @@ impl Devices for State {
             devices::unregister(tables, app, &registration_id, secret)
         })
         .await
+    }
+
+    async fn drop_tokens(&self, app: AppId, dead: &[DeadToken]) -> Result<u64, StoreError> {
+        let dropped = self.act_on_all(app, dead, move |tables, _, part| {
+            until_full(tables, part, |tables, dead| {
+                devices::drop_token(tables, app, dead)
+            })
+        });
+        Ok(dropped.await?.into_iter().map(u64::from).sum())
     }
 
     async fn find_phone(

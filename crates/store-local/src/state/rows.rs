@@ -187,21 +187,35 @@ struct DeviceV1<'a> {
     registered_at: u32,
 }
 
-impl Row for Device {
-    fn encode(&self) -> Result<Vec<u8>, RowError> {
-        let facts = &self.facts;
-        let tokens = facts.tokens.iter().map(|token| TokenV1 {
+#[derive(Serialize, Deserialize)]
+struct DeviceV2<'a> {
+    #[serde(borrow)]
+    first: DeviceV1<'a>,
+    #[serde(borrow)]
+    dropped: Vec<TokenV1<'a>>,
+}
+
+impl<'a> From<&'a Token> for TokenV1<'a> {
+    fn from(token: &'a Token) -> Self {
+        Self {
             channel: token.channel as u8,
             kind: token.kind as u8,
             value: token.value.expose(),
             cert_id: token.cert_id,
             environment: token.environment as u8,
-        });
-        write(&DeviceV1 {
+        }
+    }
+}
+
+impl Row for Device {
+    /// In the first version while nothing was dropped: so are nearly all, and they stay readable to releases before.
+    fn encode(&self) -> Result<Vec<u8>, RowError> {
+        let facts = &self.facts;
+        let first = DeviceV1 {
             number: self.number.0,
             registration_id: self.registration_id.as_str(),
             account: self.account.as_ref().map(Account::as_str),
-            tokens: tokens.collect(),
+            tokens: facts.tokens.iter().map(TokenV1::from).collect(),
             vendor: facts.vendor.map(|channel| channel as u8),
             model: &facts.model,
             system: &facts.system,
@@ -211,11 +225,27 @@ impl Row for Device {
             notifications: facts.notifications as u8,
             language: &facts.language,
             registered_at: self.registered_at.0,
-        })
+        };
+        if self.dropped.is_empty() {
+            return write(&first);
+        }
+        let dropped = self.dropped.iter().map(TokenV1::from).collect();
+        write_as(V2, &DeviceV2 { first, dropped })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RowError> {
-        let row: DeviceV1<'_> = read(bytes)?;
+        let DeviceV2 {
+            first: row,
+            dropped,
+        } = match split(bytes)? {
+            (V1, row) => DeviceV2 {
+                first: parse(row)?,
+                dropped: Vec::new(),
+            },
+            (V2, row) => parse(row)?,
+            (version, _) => return Err(RowError::Version(version)),
+        };
+        let dropped = dropped.iter().map(token).collect::<Result<_, _>>()?;
         let account = row.account.map(Account::new).transpose();
         let tokens = row.tokens.iter().map(token).collect::<Result<_, _>>()?;
         Ok(Self {
@@ -240,6 +270,7 @@ impl Row for Device {
                 language: row.language.to_owned(),
             },
             registered_at: Second(row.registered_at),
+            dropped,
         })
     }
 }

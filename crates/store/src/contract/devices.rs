@@ -23,6 +23,7 @@ pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     an_app_has_no_more_devices_than_it_may(fresh().await).await;
     tokens::a_token_moves_to_who_registers_it(fresh().await).await;
     tokens::a_token_moves_to_who_changes_to_it(fresh().await).await;
+    tokens::a_dead_token_is_dropped_unless_it_is_anothers_or_newer(fresh().await).await;
     a_change_leaves_what_it_does_not_name(fresh().await).await;
     reading::accounts_stay_known(fresh().await).await;
     reading::shards_are_visited_in_order(fresh().await).await;
@@ -46,6 +47,7 @@ async fn a_phone_and_account_keep_their_number(engine: Engine) {
         account: first.account.clone(),
         facts: first.facts.clone(),
         registered_at: first.at,
+        dropped: Vec::new(),
     };
     assert_eq!(device(&engine, APP, number).await, Some(stored.clone()));
     let phone = Phone {

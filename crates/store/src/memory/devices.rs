@@ -12,12 +12,12 @@ use pushtally_model::{
 use super::identities::MemoryIdentities;
 use crate::StoreError;
 use crate::ports::{
-    DeviceChange, DeviceVisitor, Devices, Phone, Registered, Registration, SecretHash,
+    DeadToken, DeviceChange, DeviceVisitor, Devices, Phone, Registered, Registration, SecretHash,
     Unregistered, Updated,
 };
 use crate::registering::{
-    RegisterPlan, Registrant, UpdatePlan, new_device, plan_registration, plan_unregistration,
-    plan_update, tokens_gained, without_token,
+    RegisterPlan, Registrant, UpdatePlan, new_device, plan_drop, plan_registration,
+    plan_unregistration, plan_update, tokens_gained, without_token,
 };
 
 /// What one app has.
@@ -201,6 +201,20 @@ impl Devices for MemoryDevices {
             registry.devices.remove(&number);
         }
         Ok(answer)
+    }
+
+    async fn drop_tokens(&self, app: AppId, dead: &[DeadToken]) -> Result<u64, StoreError> {
+        Ok(self.change(app, |registry| {
+            let mut count = 0;
+            for dead in dead {
+                let known = registry.devices.get(&dead.number);
+                if let Some(device) = known.and_then(|known| plan_drop(known, dead)) {
+                    registry.devices.insert(device.number, device);
+                    count += 1;
+                }
+            }
+            count
+        }))
     }
 
     async fn find_phone(

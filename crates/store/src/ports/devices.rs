@@ -131,6 +131,17 @@ pub enum Unregistered {
     OtherSecret,
 }
 
+/// A token of which a vendor said that it reaches nobody any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadToken {
+    /// Whose it was when it was sent to.
+    pub number: Number,
+    /// The token.
+    pub token: Token,
+    /// Since when it has been so, in Unix milliseconds, if the vendor said.
+    pub since_ms: Option<i64>,
+}
+
 /// Called for each device, by number. `Break` ends the visit early.
 pub type DeviceVisitor<'a> = dyn FnMut(Device) -> ControlFlow<()> + Send + 'a;
 
@@ -188,6 +199,10 @@ pub trait Devices: Send + Sync {
         registration_id: &RegistrationId,
         secret: SecretHash,
     ) -> Result<Unregistered, StoreError>;
+
+    /// Takes dead tokens from the devices that still have them and were not registered since; the others keep what they have.
+    /// Answers how many were taken.
+    async fn drop_tokens(&self, app: AppId, dead: &[DeadToken]) -> Result<u64, StoreError>;
 
     /// A phone.
     async fn find_phone(

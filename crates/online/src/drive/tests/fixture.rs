@@ -60,6 +60,8 @@ pub(super) fn message(id: &str) -> Message {
     Message {
         app: APP,
         id: TaskId::new(id).unwrap(),
+        number: 1,
+        urgency: pushtally_model::Urgency::Bulk,
         data_id: "d".to_owned(),
         notification: Notification {
             title: "Title".to_owned(),
@@ -467,6 +469,7 @@ impl Devices for Phones {
             account: Some(Account::new(format!("user{number}")).unwrap()),
             facts: DeviceFacts::default(),
             registered_at: Second(0),
+            dropped: Vec::new(),
         }))
     }
 
@@ -477,6 +480,10 @@ impl Devices for Phones {
         _: u64,
     ) -> Result<Registered, StoreError> {
         unreachable!("the gateway registers nobody")
+    }
+
+    async fn drop_tokens(&self, _: AppId, _: &[DeadToken]) -> Result<u64, StoreError> {
+        unreachable!("the gateway drops no token")
     }
 
     async fn import_devices(

@@ -4,7 +4,7 @@ use pushtally_model::{Channel, Token, TokenKind};
 
 use super::super::APP;
 use super::{OTHER, device, new, register, registration, rid, secret, token, tokens};
-use crate::ports::{DeviceChange, Engine, Registered, Unregistered, Updated};
+use crate::ports::{DeadToken, DeviceChange, Engine, Registered, Unregistered, Updated};
 
 /// A token of another device of the app moves; the same text of another vendor, kind or app is another token.
 pub(super) async fn a_token_moves_to_who_registers_it(engine: Engine) {
@@ -92,4 +92,81 @@ pub(super) async fn a_token_moves_to_who_changes_to_it(engine: Engine) {
         "`y` was free, nothing else moved"
     );
     assert_eq!(update("p", &[y]).await, Updated::Same(one));
+}
+
+/// A dead token goes from who still has it, and is kept apart until the phone says something new.
+pub(super) async fn a_dead_token_is_dropped_unless_it_is_anothers_or_newer(engine: Engine) {
+    let alert = token(Channel::Apns, TokenKind::Alert, "t");
+    let voip = token(Channel::Apns, TokenKind::Voip, "t");
+    let all = [alert.clone(), voip.clone()];
+    let said = registration("p", None, &all);
+    let one = new(&engine, APP, &said).await;
+    let dead = |number, token: &Token, since_ms| DeadToken {
+        number,
+        token: token.clone(),
+        since_ms,
+    };
+    let dropped =
+        async |app, all: &[DeadToken]| engine.devices.drop_tokens(app, all).await.unwrap();
+
+    let registered_ms = i64::from(said.at.0) * 1000;
+    let elsewhere = token(Channel::Apns, TokenKind::Alert, "other");
+    let not = [
+        dead(one, &elsewhere, None),
+        dead(one, &alert, Some(registered_ms - 1)),
+        dead(pushtally_model::Number(one.0 + 1), &alert, None),
+    ];
+    assert_eq!(dropped(APP, &not).await, 0);
+    assert_eq!(dropped(OTHER, &[dead(one, &alert, None)]).await, 0);
+    assert_eq!(tokens(&engine, one).await, all);
+
+    let both = [
+        dead(one, &alert, Some(registered_ms)),
+        dead(one, &alert, None),
+    ];
+    assert_eq!(dropped(APP, &both).await, 1);
+    let device_now = device(&engine, APP, one).await.unwrap();
+    assert_eq!(device_now.facts.tokens, [voip]);
+    assert_eq!(device_now.dropped, std::slice::from_ref(&alert));
+    assert!(device_now.is_dropped());
+
+    // Registering brings it back, and what is said of tokens is what counts.
+    assert_eq!(
+        register(&engine, APP, &said).await,
+        Registered::Changed { number: one }
+    );
+    let back = device(&engine, APP, one).await.unwrap();
+    assert_eq!(
+        (back.facts.tokens, back.dropped),
+        (all.to_vec(), Vec::new())
+    );
+    assert_eq!(dropped(APP, &[dead(one, &alert, None)]).await, 1);
+    let silent = DeviceChange {
+        language: Some("en".to_owned()),
+        ..DeviceChange::default()
+    };
+    let change = async |change: &DeviceChange| {
+        let devices = &engine.devices;
+        devices
+            .update_device(APP, &rid("p"), secret("p"), change)
+            .await
+            .unwrap()
+    };
+    assert_eq!(change(&silent).await, Updated::Changed(one));
+    assert!(device(&engine, APP, one).await.unwrap().is_dropped());
+    let none = DeviceChange {
+        tokens: Some(vec![token(Channel::Apns, TokenKind::Voip, "t")]),
+        ..DeviceChange::default()
+    };
+    assert_eq!(change(&none).await, Updated::Changed(one));
+    assert!(!device(&engine, APP, one).await.unwrap().is_dropped());
+
+    // The token is free for another.
+    let two = new(
+        &engine,
+        APP,
+        &registration("q", None, std::slice::from_ref(&alert)),
+    )
+    .await;
+    assert_eq!(tokens(&engine, two).await, [alert]);
 }
