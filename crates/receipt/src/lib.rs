@@ -4,5 +4,7 @@
 //! neither JSON nor the ledger; it calls the `Identities` and `Report` ports.
 
 mod import;
+mod mark;
 
 pub use import::{Imported, ImportedEvent, Importer, Refusal};
+pub use mark::{Mark, Marks};

@@ -4,6 +4,7 @@
 //! (or variable), the key, the value received and what is allowed.
 
 mod apps;
+mod channels;
 mod env;
 mod print;
 mod reader;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use apps::Declared;
+pub(crate) use channels::DeclaredChannel;
 pub(crate) use secret::read_file as read_secret_file;
 pub(crate) use tree::Origin;
 
@@ -142,6 +144,7 @@ pub(crate) struct Config {
     pub(crate) workers: usize,
     pub(crate) stop_grace: Duration,
     pub(crate) apps: Vec<Declared>,
+    pub(crate) channels: Vec<DeclaredChannel>,
     /// Advice that is no error.
     pub(crate) notes: Vec<String>,
     tree: Table,
@@ -247,7 +250,7 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
     let stop_grace = within(root.section("stop"), |stop| {
         Duration::from_secs(stop.integer("grace_s", 0..=600, "seconds").into())
     });
-    let apps = apps::read(&mut root, problems, &mut notes);
+    let (apps, channels) = apps::read(&mut root, problems, &mut notes);
     root.finish();
     Config {
         file,
@@ -264,6 +267,7 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
         workers,
         stop_grace,
         apps,
+        channels,
         notes,
         tree,
     }

@@ -17,8 +17,8 @@ const TARGETS_MAX: usize = 1_000;
 
 /// Makes what receipts echo.
 pub trait Marker: Send + Sync + std::fmt::Debug {
-    /// The mark of a push that is sent now: see [`crate::Post::mark`].
-    fn mark(&self, message: &Message, now_ms: i64) -> String;
+    /// The mark of a task of this number, sent now: see [`crate::Post::mark`].
+    fn mark(&self, app: AppId, task: u64, now_ms: i64) -> String;
 }
 
 /// An app's accounts with one vendor, by CertId.
@@ -60,7 +60,7 @@ impl Channel for Carrier {
 
     async fn send(&self, message: &Message, targets: &[Target]) -> Vec<Outcome> {
         let accounts = self.accounts.load_full();
-        let mark = self.marker.mark(message, self.clock.now_ms());
+        let mark = self.marker.mark(message.app, message.number, self.clock.now_ms());
         let notification = &message.notification;
         // Until something is said of a target, it has no credentials.
         let mut outcomes = vec![Outcome::Lost(OwnLoss::NoCredentials); targets.len()];

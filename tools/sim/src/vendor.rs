@@ -4,7 +4,11 @@
 //! Written from those contracts, not from the clients under test: nothing here uses their code. A [`Counter`] is pure but
 //! for what it keeps of its own callers; the server around it owns sockets, time and receipts.
 
+mod service;
+
 use http::HeaderMap;
+
+pub use service::{Service, ServiceCounts, ServiceSettings};
 
 /// A request as it came.
 #[derive(Debug, Clone)]

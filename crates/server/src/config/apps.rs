@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pushtally_model::{App, AppId, Quota, Retention, Secret};
 use pushtally_webhook::Target;
 
+use super::channels::{self, DeclaredChannel};
 use super::reader::{Problems, Reader};
 use super::secret;
 use super::tree::{Node, Origin, Table, Value};
@@ -28,7 +29,7 @@ pub(crate) fn read(
     root: &mut Reader<'_>,
     problems: &Problems,
     notes: &mut Vec<String>,
-) -> Vec<Declared> {
+) -> (Vec<Declared>, Vec<DeclaredChannel>) {
     let entries = match root.take("app") {
         Some(Node {
             value: Value::List(entries),
@@ -43,7 +44,7 @@ pub(crate) fn read(
         }
         None => Vec::new(),
     };
-    let mut apps = Vec::new();
+    let (mut apps, mut channels) = (Vec::new(), Vec::new());
     let mut seen: BTreeMap<AppId, Origin> = BTreeMap::new();
     for Node { origin, value, .. } in entries {
         let Value::Table(table) = value else {
@@ -52,7 +53,7 @@ pub(crate) fn read(
             ));
             continue;
         };
-        let Some(app) = read_one(table, &origin, problems, notes) else {
+        let Some(app) = read_one(table, &origin, &mut channels, problems, notes) else {
             continue;
         };
         if let Some(first) = seen.insert(app.id, origin.clone()) {
@@ -63,12 +64,13 @@ pub(crate) fn read(
         }
         apps.push(Declared { app, origin });
     }
-    apps
+    (apps, channels)
 }
 
 fn read_one(
     table: Table,
     origin: &Origin,
+    channels: &mut Vec<DeclaredChannel>,
     problems: &Problems,
     notes: &mut Vec<String>,
 ) -> Option<App> {
@@ -106,6 +108,7 @@ fn read_one(
     read_sending(&mut reader, &mut app);
     read_settings(&mut reader, &mut app);
     read_relay(&mut reader, &mut app, notes);
+    channels.extend(channels::read(app.id, &mut reader, problems, notes));
     reader.finish();
     id.map(|_| app)
 }

@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pushtally_channel::{Channel as Carrier, Presence, Redeliver};
+use anyhow::Context as _;
+use pushtally_channel::{Channel as Carrier, Presence, Redeliver, ValveLimits};
 use pushtally_dispatch::{self as dispatch, Dispatch};
 use pushtally_model::{Channel, Clock, Entropy};
 use pushtally_online::{self as online, Online};
 use pushtally_stats::Stats;
-use pushtally_store::{Directory, Engine, Report, StoreError};
+use pushtally_receipt::Marks;
+use pushtally_store::{Directory, Engine, Report};
+use pushtally_vendor::{
+    Account, AccountSettings, Accounts, Carrier as VendorCarrier, ClientSettings, Marker, vendor,
+};
 
-use crate::config::Config;
+use crate::config::{Config, DeclaredChannel};
 
 /// The part of the grace that what is being sent gets, as a divisor: the last snapshot needs the rest.
 const SENDING_GRACE_SHARE: u32 = 4;
@@ -28,7 +33,7 @@ pub(super) struct Parts<'a> {
 pub(super) async fn start(
     config: &Config,
     parts: Parts<'_>,
-) -> Result<(Arc<Online>, Arc<Dispatch>), StoreError> {
+) -> anyhow::Result<(Arc<Online>, Arc<Dispatch>)> {
     let engine = parts.engine;
     let report: Arc<dyn Report> = parts.stats.clone();
     let online = Online::new(
@@ -46,6 +51,8 @@ pub(super) async fn start(
     );
     let presence: Arc<dyn Presence> = online.clone();
     let socket: Arc<dyn Carrier> = online.clone();
+    let mut channels = vendors(config, &parts)?;
+    channels.insert(Channel::Online, socket);
     let dispatch = Dispatch::start(
         dispatch::Parts {
             tasks: Arc::clone(&engine.tasks),
@@ -54,7 +61,7 @@ pub(super) async fn start(
             identities: Arc::clone(&engine.identities),
             stats: Arc::clone(parts.stats),
             presence,
-            channels: BTreeMap::from([(Channel::Online, socket)]),
+            channels,
             clock: Arc::clone(parts.clock),
             entropy: Arc::clone(parts.entropy),
         },
@@ -64,6 +71,56 @@ pub(super) async fn start(
     let redeliver: Arc<dyn Redeliver> = dispatch.clone();
     online.set_redeliver(redeliver);
     Ok((online, dispatch))
+}
+
+/// Every vendor, with the accounts that the configuration declares. What is planned on one where its app has no account
+/// is lost for want of credentials.
+fn vendors(
+    config: &Config,
+    parts: &Parts<'_>,
+) -> anyhow::Result<BTreeMap<Channel, Arc<dyn Carrier>>> {
+    let mut accounts: BTreeMap<Channel, Accounts> = BTreeMap::new();
+    for declared in &config.channels {
+        let DeclaredChannel {
+            app,
+            channel,
+            cert_id,
+            ..
+        } = *declared;
+        let told = || {
+            let name = channel.name();
+            format!("{}: channel `{name}` of app `{app}`", declared.origin)
+        };
+        let vendor = vendor(channel, declared.credentials.expose()).with_context(told)?;
+        let settings = AccountSettings {
+            client: ClientSettings {
+                timeout: declared.timeout,
+                authorities: declared.authorities.clone(),
+                http2_only: channel == Channel::Apns,
+            },
+            limits: ValveLimits {
+                rate: declared.rate,
+                ..ValveLimits::default()
+            },
+            calls_max: declared.calls_max as usize,
+            receipts_url: String::new(),
+        };
+        let (clock, entropy) = (Arc::clone(parts.clock), Arc::clone(parts.entropy));
+        let account = Account::new(vendor, &settings, clock, entropy).with_context(told)?;
+        let of_channel = accounts.entry(channel).or_default();
+        of_channel.insert((app, cert_id), Arc::new(account));
+    }
+    let marker: Arc<dyn Marker> = Arc::new(Marks::new(Arc::clone(parts.directory)));
+    let carriers = Channel::ALL.into_iter().filter(|channel| {
+        !matches!(channel, Channel::Unknown | Channel::Online)
+    });
+    let carriers = carriers.map(|channel| {
+        let accounts = accounts.remove(&channel).unwrap_or_default();
+        let (marker, clock) = (Arc::clone(&marker), Arc::clone(parts.clock));
+        let carrier: Arc<dyn Carrier> = Arc::new(VendorCarrier::new(accounts, marker, clock));
+        (channel, carrier)
+    });
+    Ok(carriers.collect())
 }
 
 fn settings(config: &Config) -> dispatch::Settings {

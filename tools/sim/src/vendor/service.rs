@@ -1,0 +1,378 @@
+//! A vendor's service on a socket of its own: TLS if wished, HTTP/1.1 and HTTP/2, receipts some time later.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::{Request, Response, Version};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use parking_lot::Mutex;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken};
+
+/// What the phones behind a vendor do, and how it reports that.
+#[derive(Debug, Clone)]
+pub struct ServiceSettings {
+    /// Whether it speaks TLS, with a certificate of its own: see [`Service::certificate`].
+    pub tls: bool,
+    /// How long after it was taken a push arrives and is reported.
+    pub delay: Duration,
+    /// Of so many that arrived one is clicked; 0 is none.
+    pub click_one_in: u64,
+    /// Of so many receipts one is sent twice; 0 is none.
+    pub repeat_one_in: u64,
+    /// How long each answer takes.
+    pub answer_after: Duration,
+    /// Where the app's console sends receipts that no push names an address for.
+    pub receipts_url: String,
+}
+
+impl Default for ServiceSettings {
+    fn default() -> Self {
+        Self {
+            tls: false,
+            delay: Duration::from_millis(100),
+            click_one_in: 10,
+            repeat_one_in: 20,
+            answer_after: Duration::ZERO,
+            receipts_url: String::new(),
+        }
+    }
+}
+
+/// What a vendor's service saw.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ServiceCounts {
+    /// Requests, whatever they were answered.
+    pub requests: u64,
+    /// Pushes that were taken.
+    pub taken: u64,
+    /// Pushes taken again for the same token and mark.
+    pub repeats: u64,
+    /// Pushes that arrived and were reported so, each once.
+    pub delivered: u64,
+    /// Pushes that were clicked and reported so, each once.
+    pub clicked: u64,
+    /// Receipts whose receiver did not answer 200.
+    pub refused_receipts: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    counter: Arc<dyn Counter>,
+    settings: ServiceSettings,
+    down: AtomicBool,
+    requests: AtomicU64,
+    refused_receipts: AtomicU64,
+    /// How often each token was sent to, by mark.
+    taken: Mutex<HashMap<(String, String), u64>>,
+    delivered: AtomicU64,
+    clicked: AtomicU64,
+    to_report: mpsc::UnboundedSender<Taken>,
+}
+
+/// A running service. It ends when dropped.
+#[derive(Debug)]
+pub struct Service {
+    address: SocketAddr,
+    certificate: Option<String>,
+    shared: Arc<Shared>,
+    _tasks: JoinSet<()>,
+}
+
+impl Service {
+    /// Starts on a free port of loopback. Must be called within a runtime.
+    pub async fn start(
+        counter: Arc<dyn Counter>,
+        settings: ServiceSettings,
+    ) -> std::io::Result<Self> {
+        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let (tls, certificate) = if settings.tls {
+            let (acceptor, certificate) = acceptor().map_err(std::io::Error::other)?;
+            (Some(acceptor), Some(certificate))
+        } else {
+            (None, None)
+        };
+        let (to_report, reported) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            counter,
+            settings,
+            down: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            refused_receipts: AtomicU64::new(0),
+            taken: Mutex::default(),
+            delivered: AtomicU64::new(0),
+            clicked: AtomicU64::new(0),
+            to_report,
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(listen(listener, tls, Arc::clone(&shared)));
+        tasks.spawn(report(reported, Arc::clone(&shared)));
+        Ok(Self {
+            address,
+            certificate,
+            shared,
+            _tasks: tasks,
+        })
+    }
+
+    /// Its base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        // The certificate names the host, which an address would not be.
+        format!("{scheme}://localhost:{}", self.address.port())
+    }
+
+    /// Its certificate in PEM, if it speaks TLS.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
+    }
+
+    /// From now on every request is answered 503, or as before.
+    pub fn set_down(&self, down: bool) {
+        self.shared.down.store(down, Ordering::Release);
+    }
+
+    /// Makes every access that it gave expire.
+    pub fn expire(&self) {
+        self.shared.counter.expire();
+    }
+
+    /// What it saw so far.
+    #[must_use]
+    pub fn counts(&self) -> ServiceCounts {
+        let shared = &self.shared;
+        let taken = shared.taken.lock();
+        let all: u64 = taken.values().sum();
+        ServiceCounts {
+            requests: shared.requests.load(Ordering::Acquire),
+            taken: all,
+            repeats: all - taken.len() as u64,
+            delivered: shared.delivered.load(Ordering::Acquire),
+            clicked: shared.clicked.load(Ordering::Acquire),
+            refused_receipts: shared.refused_receipts.load(Ordering::Acquire),
+        }
+    }
+}
+
+fn acceptor() -> Result<(TlsAcceptor, String), Box<dyn std::error::Error + Send + Sync>> {
+    let key = KeyPair::generate()?;
+    let certificate = CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?;
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let mut config = rustls::ServerConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok((TlsAcceptor::from(Arc::new(config)), certificate.pem()))
+}
+
+async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let (tls, shared) = (tls.clone(), Arc::clone(&shared));
+        connections.spawn(async move {
+            match tls {
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream, shared).await;
+                    }
+                }
+                None => serve(stream, shared).await,
+            }
+        });
+    }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: Arc<Shared>) {
+    let service = service_fn(move |request| {
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+    });
+    let server = Builder::new(TokioExecutor::new());
+    // A caller that goes away is none of ours.
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    shared.requests.fetch_add(1, Ordering::AcqRel);
+    let (parts, body) = request.into_parts();
+    let body = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes);
+    let received = Received {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        headers: parts.headers,
+        body: body.unwrap_or_default().into(),
+        http: if parts.version == Version::HTTP_2 {
+            2
+        } else {
+            1
+        },
+        now_ms: now_ms(),
+    };
+    if !shared.settings.answer_after.is_zero() {
+        tokio::time::sleep(shared.settings.answer_after).await;
+    }
+    let answered = if shared.down.load(Ordering::Acquire) {
+        Answered {
+            status: 503,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    } else {
+        let (answered, taken) = shared.counter.answer(&received);
+        for taken in taken {
+            let key = (taken.token.clone(), taken.mark.clone());
+            let times = {
+                let mut all = shared.taken.lock();
+                let times = all.entry(key).or_default();
+                *times += 1;
+                *times
+            };
+            // A phone that has it shows it once and is reported once.
+            if times == 1 {
+                let _ = shared.to_report.send(taken);
+            }
+        }
+        answered
+    };
+    let mut response = Response::builder().status(answered.status);
+    for (name, value) in answered.headers {
+        response = response.header(name, value);
+    }
+    let body = Full::new(Bytes::from(answered.body));
+    response
+        .body(body)
+        .unwrap_or_else(|_| Response::new(Full::new(Bytes::new())))
+}
+
+/// Reports in rounds: what was taken during one becomes one call or a few.
+async fn report(mut taken: mpsc::UnboundedReceiver<Taken>, shared: Arc<Shared>) {
+    let client: Client<HttpConnector, Full<Bytes>> =
+        Client::builder(TokioExecutor::new()).build_http();
+    let (mut arrived, mut calls) = (0_u64, 0_u64);
+    loop {
+        let mut round = Vec::new();
+        if taken.recv_many(&mut round, 1_000).await == 0 {
+            return;
+        }
+        tokio::time::sleep(shared.settings.delay).await;
+        let (mut delivered, mut clicked, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        for taken in round {
+            match Fate::of(&taken.token) {
+                Fate::Mute => continue,
+                Fate::Lost => {
+                    gone.push((taken, Happened::Gone));
+                    continue;
+                }
+                _ => {}
+            }
+            arrived += 1;
+            let one_in = shared.settings.click_one_in;
+            if one_in > 0 && arrived % one_in == 0 {
+                clicked.push((taken.clone(), Happened::Clicked));
+            }
+            delivered.push((taken, Happened::Delivered));
+        }
+        for (happened, counts) in [
+            (&delivered, Some(&shared.delivered)),
+            (&clicked, Some(&shared.clicked)),
+            (&gone, None),
+        ] {
+            let receipts = shared.counter.receipts(happened, now_ms());
+            if let Some(counts) = counts
+                && !receipts.is_empty()
+            {
+                counts.fetch_add(happened.len() as u64, Ordering::AcqRel);
+            }
+            for receipt in receipts {
+                calls += 1;
+                let every = shared.settings.repeat_one_in;
+                let times = if every > 0 && calls % every == 0 {
+                    2
+                } else {
+                    1
+                };
+                for _ in 0..times {
+                    deliver(&client, &receipt, &shared).await;
+                }
+            }
+        }
+    }
+}
+
+/// Delivers a receipt; again a few times when it is not answered with 200.
+async fn deliver(
+    client: &Client<HttpConnector, Full<Bytes>>,
+    receipt: &ReceiptCall,
+    shared: &Shared,
+) {
+    let url = if receipt.url.is_empty() {
+        &shared.settings.receipts_url
+    } else {
+        &receipt.url
+    };
+    if url.is_empty() {
+        return;
+    }
+    for attempt in 0..5_u32 {
+        let mut request = Request::post(url);
+        for (name, value) in &receipt.headers {
+            request = request.header(*name, value);
+        }
+        let Ok(request) = request.body(Full::new(Bytes::from(receipt.body.clone()))) else {
+            break;
+        };
+        if let Ok(response) = client.request(request).await
+            && response.status() == 200
+        {
+            let _ = response.into_body().collect().await;
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+    }
+    shared.refused_receipts.fetch_add(1, Ordering::AcqRel);
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a simulator has a clock of its own"
+)]
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
