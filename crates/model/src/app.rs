@@ -56,6 +56,8 @@ pub struct App {
     pub relay_to: Option<String>,
     /// What every copy of the app shows to register a phone, and good for nothing else; `None` lets no phone register.
     pub client_key: Option<Secret>,
+    /// The last part of the addresses that vendors send its receipts to; `None` takes none.
+    pub receipts_key: Option<Secret>,
     /// Devices it may have registered at once.
     pub devices_max: u64,
     /// How long a push is tried when it does not say, in seconds.
@@ -96,6 +98,7 @@ impl App {
             retention: Retention::default(),
             relay_to: None,
             client_key: None,
+            receipts_key: None,
             devices_max: Self::DEVICES_MAX,
             task_life_s: Self::TASK_LIFE_S,
             broadcasts_per_day: Self::BROADCASTS_PER_DAY,

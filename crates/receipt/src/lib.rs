@@ -5,6 +5,8 @@
 
 mod import;
 mod mark;
+mod record;
 
 pub use import::{Imported, ImportedEvent, Importer, Refusal};
 pub use mark::{Mark, Marks};
+pub use record::{Recorded, Recorder};

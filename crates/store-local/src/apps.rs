@@ -34,6 +34,8 @@ struct StoredApp {
     relay_to: Option<String>,
     #[serde(default)]
     client_key: Option<String>,
+    #[serde(default)]
+    receipts_key: Option<String>,
     #[serde(default = "devices_max")]
     devices_max: u64,
     #[serde(default = "task_life_s")]
@@ -149,6 +151,7 @@ impl StoredApp {
             traces_days: app.retention.traces_days,
             relay_to: app.relay_to.clone(),
             client_key: app.client_key.as_ref().map(|key| key.expose().to_owned()),
+            receipts_key: app.receipts_key.as_ref().map(|key| key.expose().to_owned()),
             devices_max: app.devices_max,
             task_life_s: app.task_life_s,
             broadcasts_per_day: app.broadcasts_per_day,
@@ -174,6 +177,7 @@ impl StoredApp {
             },
             relay_to: self.relay_to,
             client_key: self.client_key.map(Secret::new),
+            receipts_key: self.receipts_key.map(Secret::new),
             devices_max: self.devices_max,
             task_life_s: self.task_life_s,
             broadcasts_per_day: self.broadcasts_per_day,

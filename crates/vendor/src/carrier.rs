@@ -60,7 +60,9 @@ impl Channel for Carrier {
 
     async fn send(&self, message: &Message, targets: &[Target]) -> Vec<Outcome> {
         let accounts = self.accounts.load_full();
-        let mark = self.marker.mark(message.app, message.number, self.clock.now_ms());
+        let mark = self
+            .marker
+            .mark(message.app, message.number, self.clock.now_ms());
         let notification = &message.notification;
         // Until something is said of a target, it has no credentials.
         let mut outcomes = vec![Outcome::Lost(OwnLoss::NoCredentials); targets.len()];

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use pushtally_ledger::Batch;
 use pushtally_model::{
-    Account, AppId, Device, Kind, LossId, Number, RegistrationId, Revocation, Second, TaskDraft,
-    TaskId, TaskKey, TaskState,
+    Account, AppId, Channel, Device, Kind, LossId, Number, RegistrationId, Revocation, Second,
+    Secret, TaskDraft, TaskId, TaskKey, TaskState,
 };
 use pushtally_store::{
     AcceptLimits, Accepted, BatchVisitor, Claim, ClaimedJob, DeadToken, DeviceChange,
@@ -307,6 +307,14 @@ impl Devices for FusedDevices {
         max: u64,
     ) -> Result<Vec<Registered>, StoreError> {
         self.0.import_devices(app, registrations, max).await
+    }
+
+    async fn holders(
+        &self,
+        app: AppId,
+        tokens: &[(Channel, Secret)],
+    ) -> Result<Vec<Option<Number>>, StoreError> {
+        self.1.pass(self.0.holders(app, tokens)).await
     }
 
     async fn drop_tokens(&self, app: AppId, dead: &[DeadToken]) -> Result<u64, StoreError> {

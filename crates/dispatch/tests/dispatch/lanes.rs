@@ -92,7 +92,7 @@ async fn a_dead_token_is_dropped_until_its_phone_registers_again() {
     let app = app(1);
     with_phones(&world, &app, Channel::Apns, 3).await;
     with_phones(&world, &app, Channel::Fcm, 1).await;
-    let mut planned = async |random| {
+    let planned = async |random| {
         world.accept(&app, push(random, None)).await.unwrap();
         world.work_to_the_end().await;
         let health = world.dispatch().health();

@@ -92,6 +92,7 @@ fn read_one(
     open_file(&reader, "key_file", notes);
     open_file(&reader, "callback_token_file", notes);
     open_file(&reader, "client_key_file", notes);
+    open_file(&reader, "receipts_key_file", notes);
     let keys = secret::take(&mut reader, "key", "key_file");
     if keys.is_none() {
         problems.add(format!(
@@ -104,6 +105,8 @@ fn read_one(
     app.callback_token = secret::take(&mut reader, "callback_token", "callback_token_file")
         .and_then(|tokens| tokens.into_iter().next());
     app.client_key = secret::take(&mut reader, "client_key", "client_key_file")
+        .and_then(|keys| keys.into_iter().next());
+    app.receipts_key = secret::take(&mut reader, "receipts_key", "receipts_key_file")
         .and_then(|keys| keys.into_iter().next());
     read_sending(&mut reader, &mut app);
     read_settings(&mut reader, &mut app);

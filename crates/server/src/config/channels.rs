@@ -164,7 +164,9 @@ fn read_credentials(path: &Path) -> Result<Secret, String> {
     let len = fs::metadata(path).map_err(told)?.len();
     if len > FILE_LEN_MAX {
         let path = path.display();
-        return Err(format!("{path} has {len} bytes, at most {FILE_LEN_MAX} are read"));
+        return Err(format!(
+            "{path} has {len} bytes, at most {FILE_LEN_MAX} are read"
+        ));
     }
     Ok(Secret::new(fs::read_to_string(path).map_err(told)?))
 }

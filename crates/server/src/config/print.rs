@@ -7,7 +7,13 @@ use super::tree::{Node, Table, Value};
 const HIDDEN: &str = "(hidden)";
 
 /// Keys whose values are never shown. `relay_to` may carry a token in its path or query.
-const SECRETS: [&str; 4] = ["key", "callback_token", "client_key", "relay_to"];
+const SECRETS: [&str; 5] = [
+    "key",
+    "callback_token",
+    "client_key",
+    "receipts_key",
+    "relay_to",
+];
 
 pub(crate) fn print(tree: &Table) -> String {
     let mut out = String::new();

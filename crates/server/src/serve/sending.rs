@@ -8,8 +8,8 @@ use pushtally_channel::{Channel as Carrier, Presence, Redeliver, ValveLimits};
 use pushtally_dispatch::{self as dispatch, Dispatch};
 use pushtally_model::{Channel, Clock, Entropy};
 use pushtally_online::{self as online, Online};
-use pushtally_stats::Stats;
 use pushtally_receipt::Marks;
+use pushtally_stats::Stats;
 use pushtally_store::{Directory, Engine, Report};
 use pushtally_vendor::{
     Account, AccountSettings, Accounts, Carrier as VendorCarrier, ClientSettings, Marker, vendor,
@@ -111,9 +111,9 @@ fn vendors(
         of_channel.insert((app, cert_id), Arc::new(account));
     }
     let marker: Arc<dyn Marker> = Arc::new(Marks::new(Arc::clone(parts.directory)));
-    let carriers = Channel::ALL.into_iter().filter(|channel| {
-        !matches!(channel, Channel::Unknown | Channel::Online)
-    });
+    let carriers = Channel::ALL
+        .into_iter()
+        .filter(|channel| !matches!(channel, Channel::Unknown | Channel::Online));
     let carriers = carriers.map(|channel| {
         let accounts = accounts.remove(&channel).unwrap_or_default();
         let (marker, clock) = (Arc::clone(&marker), Arc::clone(parts.clock));

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use pushtally_model::{
-    Account, AppId, Device, Number, RegistrationId, Revocation, Second, TaskDraft, TaskId,
-    TaskState,
+    Account, AppId, Channel, Device, Number, RegistrationId, Revocation, Second, Secret, TaskDraft,
+    TaskId, TaskState, TokenKind,
 };
 use pushtally_store::registering::{
     RegisterPlan, Registrant, UpdatePlan, plan_registration, plan_update,
@@ -24,7 +24,7 @@ use redb::{ReadOnlyTable, ReadTransaction};
 
 use super::tables::{
     ACCOUNTS, APP_TASKS, APPS, ActError, Bytes, DEVICES, KNOWN, PHONES, REVOCATIONS, TASK_IDS,
-    TASKS, account_key, decode, row,
+    TASKS, TOKENS, TokenKey, account_key, decode, row, token_key_of,
 };
 use super::writer::Class;
 use super::{DIRECT_LEN_MAX, State, VISIT_LEN, audit, devices, tasks, until_full};
@@ -184,6 +184,30 @@ impl Devices for State {
             })
         });
         Ok(dropped.await?.into_iter().map(u64::from).sum())
+    }
+
+    async fn holders(
+        &self,
+        app: AppId,
+        tokens: &[(Channel, Secret)],
+    ) -> Result<Vec<Option<Number>>, StoreError> {
+        let keys: Vec<TokenKey> = tokens
+            .iter()
+            .map(|(channel, value)| token_key_of(app, *channel, TokenKind::Alert, value))
+            .collect();
+        let look = move |read: &ReadTransaction| {
+            let table = read.open_table(TOKENS)?;
+            let holder = |key: &TokenKey| {
+                let holder = table.get(*key)?;
+                Ok::<_, ActError>(holder.map(|number| Number(number.value())))
+            };
+            keys.iter().map(holder).collect()
+        };
+        if tokens.len() <= DIRECT_LEN_MAX {
+            self.read(look)
+        } else {
+            self.read_apart(look).await
+        }
     }
 
     async fn find_phone(

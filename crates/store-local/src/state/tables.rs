@@ -5,7 +5,8 @@
 //! and a task is done when it has none; `tags` counts the rows of `labels` with each tag.
 
 use pushtally_model::{
-    Account, AccountKind, AppId, Number, RegistrationId, Tag, TaskDraft, TaskId, TaskKind, Token,
+    Account, AccountKind, AppId, Channel, Number, RegistrationId, Secret, Tag, TaskDraft, TaskId,
+    TaskKind, Token, TokenKind,
 };
 use pushtally_store::{Job, Part, StoreError, TaskSeq};
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
@@ -286,9 +287,18 @@ pub(super) fn number_of(account_key: &[u8]) -> Option<Number> {
 }
 
 pub(super) fn token_key(app: AppId, token: &Token) -> TokenKey {
+    token_key_of(app, token.channel, token.kind, &token.value)
+}
+
+pub(super) fn token_key_of(
+    app: AppId,
+    channel: Channel,
+    kind: TokenKind,
+    value: &Secret,
+) -> TokenKey {
     let mut hasher = Sha256::new();
-    hasher.update([token.channel as u8, token.kind as u8]);
-    hasher.update(token.value.expose().as_bytes());
+    hasher.update([channel as u8, kind as u8]);
+    hasher.update(value.expose().as_bytes());
     let digest: [u8; 32] = hasher.finalize().into();
     let mut half = [0; 16];
     half.copy_from_slice(&digest[..16]);

@@ -18,6 +18,7 @@ pub(super) async fn apps_are_replaced_by_id(engine: Engine) {
     app.relay_to = Some("http://127.0.0.1:1/".to_owned());
     app.retention.counts_days = Some(90);
     app.client_key = Some(Secret::new("in every copy"));
+    app.receipts_key = Some(Secret::new("in every address"));
     app.devices_max = 5_000_000_000;
     app.task_life_s = 60;
     app.broadcasts_per_day = 0;

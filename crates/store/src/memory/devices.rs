@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use pushtally_model::{
-    Account, AccountKind, AppId, AttributeNames, Device, Labels, Number, RegistrationId,
+    Account, AccountKind, AppId, AttributeNames, Channel, Device, Labels, Number, RegistrationId,
+    Secret, TokenKind,
 };
 
 use super::identities::MemoryIdentities;
@@ -215,6 +216,30 @@ impl Devices for MemoryDevices {
             }
             count
         }))
+    }
+
+    async fn holders(
+        &self,
+        app: AppId,
+        tokens: &[(Channel, Secret)],
+    ) -> Result<Vec<Option<Number>>, StoreError> {
+        let mut holders = vec![None; tokens.len()];
+        self.read(app, |registry| {
+            for ((channel, value), holder) in tokens.iter().zip(&mut holders) {
+                let has = |device: &&Device| {
+                    device.facts.tokens.iter().any(|token| {
+                        (token.channel, token.kind) == (*channel, TokenKind::Alert)
+                            && token.value == *value
+                    })
+                };
+                *holder = registry
+                    .devices
+                    .values()
+                    .find(has)
+                    .map(|device| device.number);
+            }
+        });
+        Ok(holders)
     }
 
     async fn find_phone(

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use async_trait::async_trait;
 use pushtally_model::{
-    Account, AppId, Channel, Device, DeviceFacts, Number, Permission, RegistrationId, Second, Token,
+    Account, AppId, Channel, Device, DeviceFacts, Number, Permission, RegistrationId, Second,
+    Secret, Token,
 };
 
 use crate::StoreError;
@@ -203,6 +204,13 @@ pub trait Devices: Send + Sync {
     /// Takes dead tokens from the devices that still have them and were not registered since; the others keep what they have.
     /// Answers how many were taken.
     async fn drop_tokens(&self, app: AppId, dead: &[DeadToken]) -> Result<u64, StoreError>;
+
+    /// The devices that have these tokens for ordinary notifications, in their order.
+    async fn holders(
+        &self,
+        app: AppId,
+        tokens: &[(Channel, Secret)],
+    ) -> Result<Vec<Option<Number>>, StoreError>;
 
     /// A phone.
     async fn find_phone(

@@ -482,6 +482,14 @@ impl Devices for Phones {
         unreachable!("the gateway registers nobody")
     }
 
+    async fn holders(
+        &self,
+        _: AppId,
+        _: &[(Channel, Secret)],
+    ) -> Result<Vec<Option<Number>>, StoreError> {
+        unreachable!("the gateway asks for no token")
+    }
+
     async fn drop_tokens(&self, _: AppId, _: &[DeadToken]) -> Result<u64, StoreError> {
         unreachable!("the gateway drops no token")
     }

@@ -18,6 +18,14 @@ pub(super) async fn a_token_moves_to_who_registers_it(engine: Engine) {
     let two = new(&engine, APP, &taker).await;
     assert_eq!(tokens(&engine, one).await, [voip.clone(), fcm.clone()]);
     assert_eq!(tokens(&engine, two).await, std::slice::from_ref(&alert));
+    let asked = [
+        (Channel::Apns, alert.value.clone()),
+        (Channel::Fcm, fcm.value.clone()),
+        (Channel::Vivo, alert.value.clone()),
+        (Channel::Apns, pushtally_model::Secret::new("nobody's")),
+    ];
+    let holders = engine.devices.holders(APP, &asked).await.unwrap();
+    assert_eq!(holders, [Some(two), Some(one), None, None]);
     let other = device(&engine, OTHER, elsewhere).await.unwrap();
     assert_eq!(other.facts.tokens, all, "nothing crosses apps");
 
