@@ -4,6 +4,13 @@
 //! Written from those contracts, not from the clients under test: nothing here uses their code. A [`Counter`] is pure but
 //! for what it keeps of its own callers; the server around it owns sockets, time and receipts.
 
+mod memory;
+mod oppo;
+mod vivo;
+
+pub use oppo::OppoCounter;
+pub use vivo::VivoCounter;
+
 use http::HeaderMap;
 
 /// A request as it came.
