@@ -2,22 +2,27 @@
 //!
 //! A vendor's folder is pure. Its [`Vendor`] says what to call and what a reply means, its `receipts` what a receipt
 //! says; nothing in it waits, calls, reads a clock or remembers. Facts, names and limits are those of the vendors'
-//! public contracts; where they are silent or contradict themselves, the code says so.
+//! public contracts; where they are silent or contradict themselves, the code says so. The calls themselves, access that
+//! expires, waiting and repeating are done once for all of them, by [`Account`].
 
 mod access;
 mod account;
 mod carrier;
 mod client;
 mod contract;
-#[allow(dead_code, reason = "until every folder is there")]
+mod credentials;
+mod data;
 mod digest;
+mod loose;
+pub mod meizu;
 mod text;
+pub mod xiaomi;
 
 pub use account::{Account, AccountSettings};
 pub use carrier::{Accounts, Carrier, Marker};
 pub use client::ClientSettings;
 pub use contract::{
-    Access, Arrival, Call, Class, Failure, Post, Read, Receipt, ReceiptError, Reply, Said, SignIn,
-    To, Vendor, Verdict,
+    Access, Arrival, Call, Class, Failure, Post, Read, Receipt, ReceiptError, Receipts, Reply, Said,
+    SignIn, To, Vendor, Verdict,
 };
 pub use text::cut;

@@ -4,11 +4,16 @@
 //! Written from those contracts, not from the clients under test: nothing here uses their code. A [`Counter`] is pure but
 //! for what it keeps of its own callers; the server around it owns sockets, time and receipts.
 
+mod memory;
+mod oppo;
 mod service;
+mod vivo;
 
 use http::HeaderMap;
 
+pub use oppo::OppoCounter;
 pub use service::{Service, ServiceCounts, ServiceSettings};
+pub use vivo::VivoCounter;
 
 /// A request as it came.
 #[derive(Debug, Clone)]

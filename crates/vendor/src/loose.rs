@@ -1,0 +1,137 @@
+//! JSON and forms as vendors write them: numbers in strings, lists in strings, texts that repeat a token.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use crate::contract::{Failure, ReceiptError, Reply, Said, To};
+use crate::text::cut;
+
+/// The longest text kept of what a vendor says, in UTF-16 units: enough for a sentence.
+const SAID_LEN_MAX: usize = 200;
+
+/// The object that a reply holds, whatever its status; or that the vendor has failed, or that it is not understood.
+pub(crate) fn object(reply: &Reply) -> Result<Map<String, Value>, Failure> {
+    let status = i64::from(reply.status);
+    if reply.is_trouble() {
+        let said = Said::new(status, "overloaded or failed");
+        let after = reply.retry_after();
+        return Err(Failure::Busy { said, after });
+    }
+    serde_json::from_slice(&reply.body)
+        .map_err(|_| Failure::Unknown(Said::new(status, "the reply is no JSON object")))
+}
+
+/// The object that a receipt's form holds in this field. A body that is an object itself is taken, too.
+pub(crate) fn form_object(body: &[u8], field: &str) -> Result<Map<String, Value>, ReceiptError> {
+    let value = if body.trim_ascii_start().first() == Some(&b'{') {
+        Some(body.into())
+    } else {
+        form_field(body, field).map(|value| match value {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        })
+    };
+    let value: Cow<'_, [u8]> = value.ok_or(ReceiptError::Form("the field is missing"))?;
+    serde_json::from_slice(&value).map_err(|_| ReceiptError::Form("it is no JSON object"))
+}
+
+/// The first value that a form gives a field.
+pub(crate) fn form_field<'a>(body: &'a [u8], field: &str) -> Option<Cow<'a, str>> {
+    let mut pairs = form_urlencoded::parse(body);
+    pairs.find_map(|(name, value)| (name == field).then_some(value))
+}
+
+/// A whole number, written as one or in a string.
+pub(crate) fn integer(value: Option<&Value>) -> Option<i64> {
+    match value? {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// A text; empty when there is none.
+pub(crate) fn text(value: Option<&Value>) -> &str {
+    value.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Names, in an array or in a string with commas between them, without blanks around them and without empty ones.
+pub(crate) fn list(value: Option<&Value>) -> Vec<&str> {
+    let names: Vec<&str> = match value {
+        Some(Value::String(text)) => text.split(',').collect(),
+        Some(Value::Array(values)) => values.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let names = names.into_iter().map(str::trim);
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+/// What a vendor said, with `*` in the place of the targets' tokens, and not too long.
+pub(crate) fn said(code: i64, text: &str, targets: &[To<'_>]) -> Said {
+    let mut text = Cow::Borrowed(text);
+    for target in targets {
+        let token = target.token.expose();
+        if !token.is_empty() && text.contains(token) {
+            text = Cow::Owned(text.replace(token, "*"));
+        }
+    }
+    Said::new(code, cut(&text, SAID_LEN_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use pushtally_model::{Environment, Number, Secret, TokenKind};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_and_lists_are_read_as_either_of_two_types() {
+        for (value, expected) in [
+            (json!(7), Some(7)),
+            (json!("7"), Some(7)),
+            (json!(" -1 "), Some(-1)),
+            (json!(7.5), None),
+            (json!("x"), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(integer(Some(&value)), expected, "{value}");
+        }
+        for (value, expected) in [
+            (json!("a, b,,"), &["a", "b"][..]),
+            (json!(["a", 1, " b "]), &["a", "b"]),
+            (json!(""), &[]),
+            (json!({"a": 1}), &[]),
+        ] {
+            assert_eq!(list(Some(&value)), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_a_vendor_said_names_no_token_and_is_short() {
+        let (one, none) = (Secret::new("tok-1"), Secret::new(""));
+        let to = |token| To {
+            number: Number(1),
+            token,
+            kind: TokenKind::Alert,
+            environment: Environment::Production,
+        };
+        let targets = [to(&none), to(&one)];
+        let short = said(5, "bad tok-1!", &targets);
+        assert_eq!(short, Said::new(5, "bad *!"));
+        let long = said(5, &"x".repeat(1000), &targets);
+        assert_eq!(long.text.len(), SAID_LEN_MAX);
+    }
+
+    #[test]
+    fn a_receipt_is_a_form_or_the_object_itself() {
+        for body in [&b"x=1&data=%7B%22a%22%3A1%7D"[..], b" {\"a\":1}"] {
+            let object = form_object(body, "data").unwrap();
+            assert_eq!(object.get("a"), Some(&json!(1)));
+        }
+        for body in [&b""[..], b"x=1", b"data=[]", b"{", b"\xFF\xFE"] {
+            assert!(form_object(body, "data").is_err(), "{body:?}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The form of `varnished/pushByPushId`.
+
+use form_urlencoded::Serializer;
+use pushtally_model::Secret;
+use serde_json::{Value, json};
+
+use crate::contract::{Call, Failure, Post, Said, To};
+use crate::data::data;
+use crate::digest::notify_id;
+use crate::text::cut;
+
+use super::Credentials;
+use super::auth::sign;
+
+/// The most targets of one call: other texts speak of 1000, Meizu's own of 100.
+pub(super) const TARGETS_MAX: usize = 100;
+/// The longest title, in characters.
+const TITLE_LEN_MAX: usize = 32;
+/// The longest text, in characters.
+const TEXT_LEN_MAX: usize = 100;
+/// The longest address of receipts, in bytes.
+const CALLBACK_LEN_MAX: usize = 128;
+/// The longest life, in hours.
+const VALID_H_MAX: u32 = 72;
+/// The path of the call.
+const PATH: &str = "/garcia/api/server/push/varnished/pushByPushId";
+
+/// The call for these targets.
+pub(super) fn call(
+    credentials: &Credentials,
+    post: &Post<'_>,
+    targets: &[To<'_>],
+) -> Result<Call, Failure> {
+    if post.receipts_url.len() > CALLBACK_LEN_MAX {
+        let text = format!("the address of receipts is longer than {CALLBACK_LEN_MAX} bytes");
+        return Err(Failure::Misconfigured(Said::new(0, text)));
+    }
+    let tokens: Vec<&str> = targets.iter().map(|to| to.token.expose()).collect();
+    // A comma would make two of it, and none is no token.
+    if tokens
+        .iter()
+        .any(|token| token.is_empty() || token.contains(','))
+    {
+        let said = Said::new(0, "a token is empty or has a comma");
+        return Err(Failure::Targets(said));
+    }
+    let (tokens, message) = (tokens.join(","), message(post).to_string());
+    let fields = [
+        ("appId", credentials.app_id.as_str()),
+        ("pushIds", &tokens),
+        ("messageJson", &message),
+    ];
+    let sign = sign(&fields, &credentials.app_secret);
+    let mut form = Serializer::new(String::new());
+    form.extend_pairs(fields).append_pair("sign", &sign);
+    let url = credentials.base_url.trim_end_matches('/');
+    let form_type = "application/x-www-form-urlencoded;charset=UTF-8";
+    Ok(Call {
+        url: format!("{url}{PATH}"),
+        headers: vec![("content-type", Secret::new(form_type))],
+        body: form.finish().into_bytes(),
+    })
+}
+
+fn message(post: &Post<'_>) -> Value {
+    let mut notice = json!({
+        "noticeBarType": 0,
+        "title": cut(post.title, TITLE_LEN_MAX),
+        "content": cut(post.text, TEXT_LEN_MAX),
+    });
+    let android = post.notification.android.as_deref();
+    if let Some(is_private) = android.and_then(|android| android.meizu_private) {
+        notice["noticeMsgType"] = json!(u8::from(is_private));
+    }
+    let mut message = json!({
+        "noticeBarInfo": notice,
+        "clickTypeInfo": {"clickType": 0, "parameters": data(post)},
+        "pushTimeInfo": {"offLine": 1, "validTime": valid_h(post.left_s)},
+        "advanceInfo": {
+            "clearNoticeBar": 1,
+            "notificationType": {"vibrate": 1, "lights": 1, "sound": 1},
+            // Of messages with the same one, the newest is shown. 8 characters, which is the most.
+            "notifyKey": format!("{:08x}", notify_id(post.app, post.task)),
+        },
+    });
+    if !post.receipts_url.is_empty() {
+        message["extra"] = json!({
+            "callback": post.receipts_url,
+            "callback.param": post.mark,
+            "callback.type": "3",
+        });
+    }
+    message
+}
+
+/// Whole hours, at least one. To the nearest: down would take an hour from nearly every push, since some seconds of it
+/// have always passed, and up would show some an hour too late.
+fn valid_h(left_s: u32) -> u32 {
+    (left_s.saturating_add(1800) / 3600).clamp(1, VALID_H_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use pushtally_model::{
+        AndroidContent, AppId, Environment, Notification, Number, TaskId, TokenKind,
+    };
+
+    use super::*;
+
+    fn call_of(post: &Post<'_>, tokens: &[&str]) -> Result<Call, Failure> {
+        let credentials = Credentials {
+            app_id: "1001".to_owned(),
+            app_secret: Secret::new("s3cr3t"),
+            receipt_token: None,
+            base_url: "https://api.example.com/".to_owned(),
+        };
+        let tokens: Vec<Secret> = tokens.iter().map(|token| Secret::new(*token)).collect();
+        let to = |(number, token)| To {
+            number: Number(number),
+            token,
+            kind: TokenKind::Alert,
+            environment: Environment::Production,
+        };
+        let targets: Vec<To<'_>> = (1..).zip(&tokens).map(to).collect();
+        call(&credentials, post, &targets)
+    }
+
+    fn post<'a>(task: &'a TaskId, notification: &'a Notification) -> Post<'a> {
+        Post {
+            app: AppId(7),
+            task,
+            notification,
+            title: &notification.title,
+            text: &notification.desc,
+            mark: "m-1",
+            receipts_url: "",
+            left_s: 86_398,
+            now_ms: 1_795_313_600_000,
+            access: "",
+        }
+    }
+
+    fn message_of(call: &Call) -> Value {
+        let fields: HashMap<String, String> =
+            form_urlencoded::parse(&call.body).into_owned().collect();
+        serde_json::from_str(&fields["messageJson"]).unwrap()
+    }
+
+    #[test]
+    fn a_full_notification_is_this_form() {
+        let task = TaskId::new("n-1001").unwrap();
+        let notification = Notification {
+            title: "Parcel".to_owned(),
+            desc: "Arrives today".to_owned(),
+            ext: "parcel".to_owned(),
+            android: Some(Box::new(AndroidContent {
+                meizu_private: Some(true),
+                ..AndroidContent::default()
+            })),
+            ..Notification::default()
+        };
+        let post = Post {
+            receipts_url: "https://push.example.com/cb/meizu",
+            ..post(&task, &notification)
+        };
+        let call = call_of(&post, &["P1", "P2"]).unwrap();
+        assert_eq!(
+            call.url,
+            "https://api.example.com/garcia/api/server/push/varnished/pushByPushId"
+        );
+        let form = "application/x-www-form-urlencoded;charset=UTF-8";
+        assert_eq!(call.headers, [("content-type", Secret::new(form))]);
+        let key = format!("{:08x}", notify_id(AppId(7), &task));
+        let message = [
+            r#"{"advanceInfo":{"clearNoticeBar":1,"notificationType":{"lights":1,"sound":1,"vibrate":1},"notifyKey":""#,
+            &key,
+            r#""},"clickTypeInfo":{"clickType":0,"parameters":{"ext":"parcel","id":"n-1001","mark":"m-1"}},"#,
+            r#""extra":{"callback":"https://push.example.com/cb/meizu","callback.param":"m-1","callback.type":"3"},"#,
+            r#""noticeBarInfo":{"content":"Arrives today","noticeBarType":0,"noticeMsgType":1,"title":"Parcel"},"#,
+            r#""pushTimeInfo":{"offLine":1,"validTime":24}}"#,
+        ]
+        .concat();
+        let sign = sign(
+            &[
+                ("appId", "1001"),
+                ("messageJson", &message),
+                ("pushIds", "P1,P2"),
+            ],
+            &Secret::new("s3cr3t"),
+        );
+        let fields: Vec<(String, String)> =
+            form_urlencoded::parse(&call.body).into_owned().collect();
+        let expected = [
+            ("appId", "1001"),
+            ("pushIds", "P1,P2"),
+            ("messageJson", &message),
+            ("sign", &sign),
+        ];
+        assert_eq!(
+            fields,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+    }
+
+    #[test]
+    fn what_is_not_said_is_not_sent() {
+        let (task, notification) = (TaskId::new("t").unwrap(), Notification::default());
+        let message = message_of(&call_of(&post(&task, &notification), &["P1"]).unwrap());
+        assert_eq!(message.get("extra"), None);
+        assert_eq!(message["noticeBarInfo"].get("noticeMsgType"), None);
+        let parameters = json!({"id": "t", "mark": "m-1"});
+        assert_eq!(message["clickTypeInfo"]["parameters"], parameters);
+    }
+
+    #[test]
+    fn texts_and_life_stay_within_the_limits() {
+        let task = TaskId::new("t").unwrap();
+        let notification = Notification {
+            title: "包".repeat(33),
+            desc: "裹".repeat(101),
+            ..Notification::default()
+        };
+        for (left_s, expected) in [
+            (1, 1),
+            (3600, 1),
+            (5399, 1),
+            (5400, 2),
+            (86_398, 24),
+            (u32::MAX, 72),
+        ] {
+            let post = Post {
+                left_s,
+                ..post(&task, &notification)
+            };
+            let message = message_of(&call_of(&post, &["P1"]).unwrap());
+            let len = |name: &str| {
+                let text = message["noticeBarInfo"][name].as_str();
+                text.map(|text| text.chars().count())
+            };
+            assert_eq!((len("title"), len("content")), (Some(32), Some(100)));
+            assert_eq!(message["pushTimeInfo"]["validTime"], expected, "{left_s}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_not() {
+        let (task, notification) = (TaskId::new("t").unwrap(), Notification::default());
+        for tokens in [&["P1,P2"][..], &["P1", ""]] {
+            let failure = call_of(&post(&task, &notification), tokens);
+            assert!(matches!(failure, Err(Failure::Targets(_))), "{tokens:?}");
+        }
+        let long = format!("https://push.example.com/{}", "x".repeat(128));
+        let post = Post {
+            receipts_url: &long,
+            ..post(&task, &notification)
+        };
+        let failure = call_of(&post, &["P1"]);
+        assert!(matches!(failure, Err(Failure::Misconfigured(_))));
+    }
+}
