@@ -5,12 +5,14 @@
 //! public contracts; where they are silent or contradict themselves, the code says so.
 
 mod contract;
+mod credentials;
 #[allow(dead_code, reason = "until every folder is there")]
 mod digest;
+pub mod oppo;
 mod text;
 
 pub use contract::{
-    Access, Arrival, Call, Failure, Post, Read, Receipt, ReceiptError, Reply, Said, SignIn, To,
-    Vendor, Verdict,
+    Access, Arrival, Call, Failure, Post, Read, Receipt, ReceiptError, Receipts, Reply, Said,
+    SignIn, To, Vendor, Verdict,
 };
 pub use text::cut;
