@@ -8,8 +8,11 @@ mod contract;
 mod credentials;
 #[allow(dead_code, reason = "until every folder is there")]
 mod digest;
+#[cfg(test)]
+mod given;
 pub mod oppo;
 mod text;
+pub mod vivo;
 
 pub use contract::{
     Access, Arrival, Call, Failure, Post, Read, Receipt, ReceiptError, Receipts, Reply, Said,

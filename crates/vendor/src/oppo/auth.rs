@@ -62,8 +62,9 @@ fn of_the_credentials(failure: Failure) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{credentials, reply};
+    use super::super::tests::credentials;
     use super::*;
+    use crate::given::reply;
 
     #[test]
     fn the_sign_is_the_one_of_the_reference() {

@@ -195,8 +195,9 @@ fn receipts_url(url: &str) -> Result<&str, Failure> {
 mod tests {
     use pushtally_model::{AndroidContent, Loudness, Number};
 
-    use super::super::tests::{Given, credentials};
+    use super::super::tests::credentials;
     use super::*;
+    use crate::given::Given;
 
     fn full() -> Given {
         let mut given = Given::new(&["CN_a\"+%", "CN_bbbb"]);
@@ -236,7 +237,7 @@ mod tests {
         };
         let messages = [message(r#""CN_a\"+%""#, 0), message(r#""CN_bbbb""#, 1)];
         let expected = form_urlencoded::Serializer::new(String::new())
-            .append_pair("auth_token", "ot-0001")
+            .append_pair("auth_token", "at-0001")
             .append_pair("messages", &format!("[{}]", messages.join(",")))
             .finish();
 

@@ -167,8 +167,8 @@ fn row(code: i64) -> (fn(Said) -> Failure, &'static str) {
 mod tests {
     use std::time::Duration;
 
-    use super::super::tests::{Given, reply};
     use super::*;
+    use crate::given::{Given, reply};
 
     fn read_of(tokens: &[&str], status: u16, body: &str) -> Read {
         let given = Given::new(tokens);
@@ -319,7 +319,7 @@ mod tests {
         };
         assert_eq!(verdicts[1], Verdict::Rejected(Said::new(777, "no *")));
         assert_eq!(
-            read_of(&["CN_a"], 200, r#"{"code":41,"message":"CN_a, ot-0001"}"#),
+            read_of(&["CN_a"], 200, r#"{"code":41,"message":"CN_a, at-0001"}"#),
             Read::All(Failure::Rejected(Said::new(41, "*, *")))
         );
     }

@@ -1,11 +1,11 @@
 //! What the tests of this folder have in common, and OPPO as a whole.
 
-use bytes::Bytes;
 use http::HeaderMap;
 use proptest::prelude::*;
-use pushtally_model::{AppId, Environment, Notification, Number, Secret, TaskId, TokenKind};
+use pushtally_model::Secret;
 
 use super::*;
+use crate::given::Given;
 
 pub(super) fn credentials() -> Credentials {
     Credentials {
@@ -13,66 +13,6 @@ pub(super) fn credentials() -> Credentials {
         master_secret: Secret::new("master01"),
         channel_id: String::new(),
         base_url: "http://sim/".to_owned(),
-    }
-}
-
-pub(super) fn reply(status: u16, body: &str) -> Reply {
-    Reply {
-        status,
-        headers: HeaderMap::new(),
-        body: Bytes::copy_from_slice(body.as_bytes()),
-    }
-}
-
-/// A push and its targets.
-pub(super) struct Given {
-    pub(super) app: AppId,
-    pub(super) task: TaskId,
-    pub(super) notification: Notification,
-    pub(super) title: String,
-    pub(super) text: String,
-    pub(super) receipts_url: String,
-    pub(super) left_s: u32,
-    tokens: Vec<Secret>,
-}
-
-impl Given {
-    pub(super) fn new(tokens: &[&str]) -> Self {
-        Self {
-            app: AppId(1_400_000_001),
-            task: TaskId::new("t1").unwrap(),
-            notification: Notification::default(),
-            title: "Parcel".to_owned(),
-            text: "Arrives today".to_owned(),
-            receipts_url: "https://push.example.com/cb".to_owned(),
-            left_s: 3_600,
-            tokens: tokens.iter().map(|token| Secret::new(*token)).collect(),
-        }
-    }
-
-    pub(super) fn post(&self) -> Post<'_> {
-        Post {
-            app: self.app,
-            task: &self.task,
-            notification: &self.notification,
-            title: &self.title,
-            text: &self.text,
-            mark: "n-1001",
-            receipts_url: &self.receipts_url,
-            left_s: self.left_s,
-            now_ms: 1_795_313_600_000,
-            access: "ot-0001",
-        }
-    }
-
-    pub(super) fn targets(&self) -> Vec<To<'_>> {
-        let target = |(number, token)| To {
-            number: Number(number),
-            token,
-            kind: TokenKind::Alert,
-            environment: Environment::Production,
-        };
-        (0..).zip(&self.tokens).map(target).collect()
     }
 }
 
