@@ -4,6 +4,12 @@
 //! Written from those contracts, not from the clients under test: nothing here uses their code. A [`Counter`] is pure but
 //! for what it keeps of its own callers; the server around it owns sockets, time and receipts.
 
+mod meizu;
+mod xiaomi;
+
+pub use meizu::{MeizuApp, MeizuCounter};
+pub use xiaomi::{XiaomiApp, XiaomiCounter};
+
 use http::HeaderMap;
 
 /// A request as it came.
