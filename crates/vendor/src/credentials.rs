@@ -1,12 +1,26 @@
-//! What credentials of several vendors have in common.
+//! What credentials of several vendors have in common: how secrets and addresses are read.
 
 use http::Uri;
 use pushtally_model::Secret;
 use serde::{Deserialize, Deserializer};
 
-/// Reads a secret of the configuration.
-pub(crate) fn secret<'de, D: Deserializer<'de>>(source: D) -> Result<Secret, D::Error> {
-    String::deserialize(source).map(Secret::new)
+/// A secret from a text, without blanks around it: they come with copying from a console.
+pub(crate) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok(Secret::new(text.trim()))
+}
+
+/// A secret that need not be there; an empty one is not.
+pub(crate) fn optional_secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Secret>, D::Error> {
+    let value = Option::<String>::deserialize(deserializer)?;
+    Ok(value.filter(|value| !value.is_empty()).map(Secret::new))
+}
+
+/// A base URL without the slash that paths begin with.
+pub(crate) fn base(url: &str) -> &str {
+    url.trim().trim_end_matches('/')
 }
 
 /// Whether paths can be put behind this URL.

@@ -27,6 +27,22 @@ pub(crate) fn message_id(app: AppId, task: &TaskId, number: Number) -> [u8; 16] 
     id
 }
 
+/// What a push to these devices in one call is called, the same at every repetition for the same devices: 16 bytes.
+pub(crate) fn batch_id(
+    app: AppId,
+    task: &TaskId,
+    numbers: impl IntoIterator<Item = Number>,
+) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    for number in numbers {
+        hasher.update(message_id(app, task, number));
+    }
+    let digest: [u8; 32] = hasher.finalize().into();
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest[..16]);
+    id
+}
+
 /// The same as a lower-case UUID of version 8.
 pub(crate) fn uuid(mut id: [u8; 16]) -> String {
     id[6] = (id[6] & 0x0F) | 0x80;
@@ -63,5 +79,17 @@ mod tests {
         let text = uuid(id);
         assert_eq!((text.len(), &text[14..15]), (36, "8"));
         assert!(notify_id(AppId(7), &task) <= i32::MAX as u32);
+    }
+
+    #[test]
+    fn ids_of_batches_depend_on_their_devices() {
+        let task = TaskId::new("t1").unwrap();
+        let id = |numbers: &[u32]| {
+            let numbers = numbers.iter().map(|number| Number(*number));
+            batch_id(AppId(7), &task, numbers)
+        };
+        assert_eq!(id(&[1, 2]), id(&[1, 2]));
+        assert_ne!(id(&[1, 2]), id(&[1, 3]));
+        assert_ne!(id(&[1]), message_id(AppId(7), &task, Number(1)));
     }
 }

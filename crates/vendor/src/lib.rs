@@ -7,15 +7,27 @@
 
 mod access;
 mod account;
+pub mod apns;
 mod carrier;
 mod client;
 mod contract;
 mod credentials;
+mod custom;
 mod data;
 mod digest;
+pub mod fcm;
+#[cfg(test)]
+mod given;
+pub mod harmony;
+pub mod honor;
+pub mod huawei;
+mod json;
 mod loose;
 pub mod meizu;
+mod oauth;
+pub mod oppo;
 mod text;
+pub mod vivo;
 pub mod xiaomi;
 
 pub use account::{Account, AccountSettings};

@@ -15,6 +15,32 @@ pub fn cut(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
     format!("{}...", text.get(..end).unwrap_or_default()).into()
 }
 
+/// A number that came as one, or as its digits in a string.
+pub(crate) fn integer(value: &serde_json::Value) -> Option<i64> {
+    match value {
+        serde_json::Value::String(digits) => digits.trim().parse().ok(),
+        other => other.as_i64(),
+    }
+}
+
+/// What a vendor said, with `*` in the place of each secret, and not too long to be kept with a loss.
+pub(crate) fn without<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) -> String {
+    const SAID_LEN_MAX: usize = 200;
+    let mut text = text.to_owned();
+    for secret in secrets {
+        if !secret.is_empty() && text.contains(secret) {
+            text = text.replace(secret, "*");
+        }
+    }
+    cut(&text, SAID_LEN_MAX).into_owned()
+}
+
+/// Compact JSON of what has only text keys.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    // Such values do not fail to serialise.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +59,28 @@ mod tests {
         ] {
             assert_eq!(cut(text, max), expected, "{text} {max}");
         }
+    }
+
+    #[test]
+    fn numbers_come_as_digits_too() {
+        for (value, expected) in [
+            (serde_json::json!(-2), Some(-2)),
+            (serde_json::json!("10000"), Some(10_000)),
+            (serde_json::json!(" 7 "), Some(7)),
+            (serde_json::json!(1.5), None),
+            (serde_json::json!("x"), None),
+            (serde_json::json!(null), None),
+        ] {
+            assert_eq!(integer(&value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_a_vendor_said_names_no_secret() {
+        assert_eq!(
+            without("bad id r1, r2", ["r1", "", "r2"]),
+            "bad id *, *".to_owned()
+        );
+        assert_eq!(without(&"x".repeat(300), []).len(), 200);
     }
 }

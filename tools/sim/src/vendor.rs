@@ -4,16 +4,33 @@
 //! Written from those contracts, not from the clients under test: nothing here uses their code. A [`Counter`] is pure but
 //! for what it keeps of its own callers; the server around it owns sockets, time and receipts.
 
+mod apns;
+mod fcm;
+mod fields;
+mod harmony;
+mod honor;
+mod huawei;
+mod meizu;
 mod memory;
+mod oauth;
+mod once;
 mod oppo;
 mod service;
 mod vivo;
+mod xiaomi;
 
 use http::HeaderMap;
 
+pub use apns::{ApnsCounter, ApnsSettings};
+pub use fcm::{FcmCounter, FcmSettings};
+pub use harmony::{HarmonyAccount, HarmonyCounter};
+pub use honor::{HonorAccount, HonorCounter};
+pub use huawei::{HuaweiAccount, HuaweiCallback, HuaweiCounter, HuaweiServiceAccount};
+pub use meizu::{MeizuApp, MeizuCounter};
 pub use oppo::OppoCounter;
 pub use service::{Service, ServiceCounts, ServiceSettings};
 pub use vivo::VivoCounter;
+pub use xiaomi::{XiaomiApp, XiaomiCounter};
 
 /// A request as it came.
 #[derive(Debug, Clone)]

@@ -1,0 +1,56 @@
+//! OPPO Push (also realme and OnePlus): signs in for a day, takes 1,000 messages in a call, each with its own id.
+//!
+//! `unicast_batch` rather than `broadcast`, because it names a message for each token, and a refusal at each. Receipts
+//! say what arrived, not what was clicked.
+
+mod auth;
+mod credentials;
+mod receipt;
+mod request;
+mod response;
+#[cfg(test)]
+mod tests;
+
+pub use credentials::Credentials;
+pub use receipt::{answer, receipts};
+
+use crate::{Access, Call, Failure, Post, Read, Reply, SignIn, To, Vendor};
+
+/// The most messages of a `unicast_batch`.
+const TARGETS_MAX: usize = 1_000;
+
+/// An app's leave to send through OPPO.
+#[derive(Debug, Clone)]
+pub struct Oppo {
+    credentials: Credentials,
+}
+
+impl Oppo {
+    /// With these credentials.
+    #[must_use]
+    pub const fn new(credentials: Credentials) -> Self {
+        Self { credentials }
+    }
+}
+
+impl Vendor for Oppo {
+    fn targets_max(&self) -> usize {
+        TARGETS_MAX
+    }
+
+    fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure> {
+        auth::ask(&self.credentials, now_ms).map(SignIn::Ask)
+    }
+
+    fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
+        auth::read(reply)
+    }
+
+    fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {
+        request::call(&self.credentials, post, targets)
+    }
+
+    fn read(&self, post: &Post<'_>, targets: &[To<'_>], _step: u8, reply: &Reply) -> Read {
+        response::read(post, targets, reply)
+    }
+}

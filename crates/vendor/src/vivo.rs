@@ -1,0 +1,61 @@
+//! vivo Push (also iQOO): signs in for a day, takes one target at once, or up to 1,000 after the message was saved.
+//!
+//! A list is two calls: the message is saved and gets a `taskId` (step 0), then it goes to the list (step 1). Receipts
+//! say what arrived, not what was clicked.
+
+mod auth;
+mod credentials;
+mod receipt;
+mod request;
+mod response;
+#[cfg(test)]
+mod tests;
+
+pub use credentials::Credentials;
+pub use receipt::{answer, receipts};
+
+use crate::{Access, Call, Failure, Post, Read, Reply, SignIn, To, Vendor};
+
+/// The most targets of a list.
+const TARGETS_MAX: usize = 1_000;
+
+/// An app's leave to send through vivo.
+#[derive(Debug, Clone)]
+pub struct Vivo {
+    credentials: Credentials,
+}
+
+impl Vivo {
+    /// With these credentials.
+    #[must_use]
+    pub const fn new(credentials: Credentials) -> Self {
+        Self { credentials }
+    }
+}
+
+impl Vendor for Vivo {
+    fn targets_max(&self) -> usize {
+        TARGETS_MAX
+    }
+
+    fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure> {
+        auth::ask(&self.credentials, now_ms).map(SignIn::Ask)
+    }
+
+    fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
+        auth::read(reply)
+    }
+
+    fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {
+        request::call(&self.credentials, post, targets)
+    }
+
+    fn read(&self, post: &Post<'_>, targets: &[To<'_>], step: u8, reply: &Reply) -> Read {
+        let is_saved = step == 0 && targets.len() > 1;
+        if is_saved {
+            response::read_saved(&self.credentials, post, targets, reply)
+        } else {
+            response::read_sent(post, targets, reply)
+        }
+    }
+}
