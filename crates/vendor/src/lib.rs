@@ -5,12 +5,19 @@
 //! public contracts; where they are silent or contradict themselves, the code says so.
 
 mod contract;
+mod credentials;
+mod custom;
 #[allow(dead_code, reason = "until every folder is there")]
 mod digest;
+pub mod harmony;
+pub mod honor;
+pub mod huawei;
+mod json;
+mod oauth;
 mod text;
 
 pub use contract::{
-    Access, Arrival, Call, Failure, Post, Read, Receipt, ReceiptError, Reply, Said, SignIn, To,
-    Vendor, Verdict,
+    Access, Arrival, Call, Failure, Post, Read, Receipt, ReceiptError, Receipts, Reply, Said,
+    SignIn, To, Vendor, Verdict,
 };
 pub use text::cut;
