@@ -4,6 +4,12 @@
 //! Written from those contracts, not from the clients under test: nothing here uses their code. A [`Counter`] is pure but
 //! for what it keeps of its own callers; the server around it owns sockets, time and receipts.
 
+mod apns;
+mod fcm;
+
+pub use apns::{ApnsCounter, ApnsSettings};
+pub use fcm::{FcmCounter, FcmSettings};
+
 use http::HeaderMap;
 
 /// A request as it came.
