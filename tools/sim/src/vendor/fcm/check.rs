@@ -220,12 +220,12 @@ impl Check {
     }
 
     fn targets(&mut self, message: &Map<String, Value>) {
-        let is_text = |name: &&str| {
-            let text = message.get(*name).and_then(Value::as_str);
+        let is_text = |name: &str| {
+            let text = message.get(name).and_then(Value::as_str);
             text.is_some_and(|text| !text.is_empty())
         };
         let given = TARGETS.iter().filter(|name| message.contains_key(**name));
-        let is_one = given.count() == 1 && TARGETS.iter().any(|name| is_text(&name));
+        let is_one = given.count() == 1 && TARGETS.iter().any(|name| is_text(name));
         if !is_one {
             self.violated(
                 "message",
