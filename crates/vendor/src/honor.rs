@@ -1,0 +1,51 @@
+//! HONOR Push. Its receipts, access and many codes are like Huawei's, its messages are not quite.
+
+mod auth;
+mod credentials;
+mod receipt;
+mod request;
+mod response;
+
+pub use credentials::Credentials;
+pub use receipt::{answer, receipts};
+
+use crate::contract::{Access, Call, Failure, Post, Read, Reply, SignIn, To, Vendor};
+
+/// The most tokens of one call.
+const TARGETS_MAX: usize = 1000;
+
+/// An app's leave to send through HONOR.
+#[derive(Debug, Clone)]
+pub struct Honor {
+    credentials: Credentials,
+}
+
+impl Honor {
+    /// With these credentials.
+    #[must_use]
+    pub fn new(credentials: Credentials) -> Self {
+        Self { credentials }
+    }
+}
+
+impl Vendor for Honor {
+    fn targets_max(&self) -> usize {
+        TARGETS_MAX
+    }
+
+    fn sign_in(&self, _: i64) -> Result<SignIn, Failure> {
+        auth::sign_in(&self.credentials)
+    }
+
+    fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
+        crate::oauth::read(reply)
+    }
+
+    fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {
+        request::call(&self.credentials, post, targets)
+    }
+
+    fn read(&self, _: &Post<'_>, targets: &[To<'_>], _: u8, reply: &Reply) -> Read {
+        response::read(targets, reply)
+    }
+}

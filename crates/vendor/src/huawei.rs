@@ -1,0 +1,60 @@
+//! Huawei Push Kit for Android: v1 by client id, v2 by project id, the same body. HarmonyOS NEXT is [`crate::harmony`], which
+//! shares access, answers and receipts with it.
+
+mod auth;
+mod credentials;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod receipt;
+mod request;
+mod response;
+
+pub use credentials::Credentials;
+pub use receipt::{Callback, Heard, SIGNATURE_HEADER, answer, receipts};
+
+pub(crate) use auth::Signer;
+pub(crate) use credentials::{public_base_url, public_token_url};
+pub(crate) use receipt::statuses;
+pub(crate) use request::{PAYLOAD_LEN_MAX, TTL_S_MAX, address, is_path_part};
+pub(crate) use response::{Api, read};
+
+use crate::contract::{Access, Call, Failure, Post, Read, Reply, SignIn, To, Vendor};
+
+/// The most tokens of one call.
+pub(crate) const TARGETS_MAX: usize = 1000;
+
+/// An app's leave to send through Huawei.
+#[derive(Debug, Clone)]
+pub struct Huawei {
+    credentials: Credentials,
+}
+
+impl Huawei {
+    /// With these credentials.
+    #[must_use]
+    pub fn new(credentials: Credentials) -> Self {
+        Self { credentials }
+    }
+}
+
+impl Vendor for Huawei {
+    fn targets_max(&self) -> usize {
+        TARGETS_MAX
+    }
+
+    fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure> {
+        auth::sign_in(&self.credentials, now_ms)
+    }
+
+    fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
+        crate::oauth::read(reply)
+    }
+
+    fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {
+        request::call(&self.credentials, post, targets)
+    }
+
+    fn read(&self, _: &Post<'_>, targets: &[To<'_>], _: u8, reply: &Reply) -> Read {
+        response::read(Api::Android, targets, reply)
+    }
+}
