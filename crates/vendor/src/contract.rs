@@ -216,6 +216,15 @@ pub struct Receipt {
     pub request_id: String,
 }
 
+/// What a receipt's body holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Receipts {
+    /// What could be read, in order.
+    pub receipts: Vec<Receipt>,
+    /// Entries that could not.
+    pub bad: usize,
+}
+
 /// What became of a push after it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arrival {
