@@ -4,6 +4,17 @@
 //! Written from those contracts, not from the clients under test: nothing here uses their code. A [`Counter`] is pure but
 //! for what it keeps of its own callers; the server around it owns sockets, time and receipts.
 
+mod fields;
+mod harmony;
+mod honor;
+mod huawei;
+mod oauth;
+mod once;
+
+pub use harmony::{HarmonyAccount, HarmonyCounter};
+pub use honor::{HonorAccount, HonorCounter};
+pub use huawei::{HuaweiAccount, HuaweiCallback, HuaweiCounter, HuaweiServiceAccount};
+
 use http::HeaderMap;
 
 /// A request as it came.
