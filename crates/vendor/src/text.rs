@@ -15,6 +15,7 @@ pub fn cut(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
     format!("{}...", text.get(..end).unwrap_or_default()).into()
 }
 
+<<<<<<< HEAD
 /// A number that came as one, or as its digits in a string.
 pub(crate) fn integer(value: &serde_json::Value) -> Option<i64> {
     match value {
@@ -41,9 +42,34 @@ pub(crate) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+||||||| 45e8b08
+=======
+/// A vendor's words as they may be kept and shown: without the token, on one line, at most 200 characters.
+pub(crate) fn quoted(words: &str, token: &str) -> String {
+    let words = if token.is_empty() {
+        words.to_owned()
+    } else {
+        words.replace(token, "(token)")
+    };
+    let line = words
+        .chars()
+        .map(|char| if char.is_control() { ' ' } else { char });
+    line.take(200).collect()
+}
+
+>>>>>>> vendors-4
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_vendor_says_is_kept_without_the_token() {
+        assert_eq!(
+            quoted("`t1` is\nbad: t1", "t1"),
+            "`(token)` is bad: (token)"
+        );
+        assert_eq!(quoted(&"信".repeat(300), ""), "信".repeat(200));
+    }
 
     #[test]
     fn a_text_is_cut_between_characters_and_only_when_it_is_too_long() {

@@ -1,0 +1,132 @@
+//! What Apple's developer account gives.
+
+use pushtally_model::{Environment, Secret};
+use serde::Deserialize;
+
+use crate::Said;
+use crate::credentials::secret;
+
+/// A signing key of a team, and the app it is used for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// The team, 10 characters.
+    pub team_id: String,
+    /// The key, 10 characters.
+    pub key_id: String,
+    /// What the `.p8` file holds.
+    #[serde(deserialize_with = "secret")]
+    pub private_key: Secret,
+    /// The app.
+    pub bundle_id: String,
+    /// Where the key is good.
+    #[serde(default)]
+    pub environments: Environments,
+    /// Where published apps' pushes go.
+    #[serde(default = "production_url")]
+    pub production_url: String,
+    /// Where pushes of apps under development go.
+    #[serde(default = "sandbox_url")]
+    pub sandbox_url: String,
+}
+
+/// Where a key is good: Apple lets a key be made for one environment only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environments {
+    /// In both.
+    #[default]
+    Both,
+    /// For published apps.
+    Production,
+    /// For apps under development.
+    Sandbox,
+}
+
+fn production_url() -> String {
+    "https://api.push.apple.com".to_owned()
+}
+
+fn sandbox_url() -> String {
+    "https://api.sandbox.push.apple.com".to_owned()
+}
+
+impl Credentials {
+    /// Where a token of this environment is called; `None` where the key is not good.
+    pub(super) fn base_url(&self, environment: Environment) -> Option<&str> {
+        match (environment, self.environments) {
+            (Environment::Production, Environments::Both | Environments::Production) => {
+                Some(&self.production_url)
+            }
+            (Environment::Sandbox, Environments::Both | Environments::Sandbox) => {
+                Some(&self.sandbox_url)
+            }
+            (Environment::Production, Environments::Sandbox)
+            | (Environment::Sandbox, Environments::Production) => None,
+        }
+    }
+
+    /// What would make a request that nobody can send.
+    pub(super) fn fault(&self) -> Option<Said> {
+        let is_name = |name: &str, others: &str| {
+            let fits = |char: char| char.is_ascii_alphanumeric() || others.contains(char);
+            !name.is_empty() && name.chars().all(fits)
+        };
+        let is_url = |url: &str| url.starts_with("https://") || url.starts_with("http://");
+        let text = if !is_name(&self.bundle_id, "-._") {
+            "`bundle_id` is not the id of an app"
+        } else if !is_name(&self.team_id, "") || !is_name(&self.key_id, "") {
+            "`team_id` and `key_id` are letters and digits"
+        } else if !is_url(&self.production_url) || !is_url(&self.sandbox_url) {
+            "`production_url` and `sandbox_url` are addresses"
+        } else {
+            return None;
+        };
+        Some(Said::new(0, text))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Credentials with the test key.
+    pub(crate) fn sample() -> Credentials {
+        let text = serde_json::json!({
+            "team_id": "TEAM123456",
+            "key_id": "ABC123DEFG",
+            "private_key": include_str!("../../tests/keys/apns.p8"),
+            "bundle_id": "com.example.acme",
+        });
+        serde_json::from_value(text).unwrap()
+    }
+
+    #[test]
+    fn addresses_are_apples_unless_said_and_follow_the_environment() {
+        let check = |environments, environment, expected: Option<&str>| {
+            let mut credentials = sample();
+            credentials.environments = environments;
+            assert_eq!(credentials.base_url(environment), expected);
+        };
+        let production = Some("https://api.push.apple.com");
+        let sandbox = Some("https://api.sandbox.push.apple.com");
+        check(Environments::Both, Environment::Production, production);
+        check(Environments::Both, Environment::Sandbox, sandbox);
+        check(
+            Environments::Production,
+            Environment::Production,
+            production,
+        );
+        check(Environments::Production, Environment::Sandbox, None);
+        check(Environments::Sandbox, Environment::Production, None);
+        check(Environments::Sandbox, Environment::Sandbox, sandbox);
+    }
+
+    #[test]
+    fn debug_shows_no_secret_and_unknown_fields_are_refused() {
+        let shown = format!("{:?}", sample());
+        assert!(shown.contains("TEAM123456") && !shown.contains("PRIVATE"));
+        let text = r#"{"team_id":"t","key_id":"k","private_key":"p","bundle_id":"b","x":1}"#;
+        assert!(serde_json::from_str::<Credentials>(text).is_err());
+    }
+}
