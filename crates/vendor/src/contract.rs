@@ -258,15 +258,6 @@ pub enum Arrival {
     Replaced(Secret),
 }
 
-/// What a receipt's body holds.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Receipts {
-    /// What could be read, in order.
-    pub receipts: Vec<Receipt>,
-    /// Entries that could not.
-    pub bad: usize,
-}
-
 /// Why a receipt's body, or a part of it, says nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptError {

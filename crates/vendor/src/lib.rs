@@ -34,7 +34,7 @@ pub use account::{Account, AccountSettings};
 pub use carrier::{Accounts, Carrier, Marker};
 pub use client::ClientSettings;
 pub use contract::{
-    Access, Arrival, Call, Class, Failure, Post, Read, Receipt, ReceiptError, Receipts, Reply, Said,
-    SignIn, To, Vendor, Verdict,
+    Access, Arrival, Call, Class, Failure, Post, Read, Receipt, ReceiptError, Receipts, Reply,
+    Said, SignIn, To, Vendor, Verdict,
 };
 pub use text::cut;

@@ -15,7 +15,6 @@ pub fn cut(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
     format!("{}...", text.get(..end).unwrap_or_default()).into()
 }
 
-<<<<<<< HEAD
 /// A number that came as one, or as its digits in a string.
 pub(crate) fn integer(value: &serde_json::Value) -> Option<i64> {
     match value {
@@ -42,8 +41,6 @@ pub(crate) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-||||||| 45e8b08
-=======
 /// A vendor's words as they may be kept and shown: without the token, on one line, at most 200 characters.
 pub(crate) fn quoted(words: &str, token: &str) -> String {
     let words = if token.is_empty() {
@@ -57,7 +54,6 @@ pub(crate) fn quoted(words: &str, token: &str) -> String {
     line.take(200).collect()
 }
 
->>>>>>> vendors-4
 #[cfg(test)]
 mod tests {
     use super::*;
