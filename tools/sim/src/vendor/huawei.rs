@@ -1,9 +1,9 @@
 //! Huawei's Push Kit for Android: access by OAuth or a service account's JWT, messages by its versions 1 and 2, receipts
 //! in the form V1.
 //!
-//! Where the public contract is silent: flow control (`rate-`) is an empty 503 for the whole request, as is every failure
-//! of Huawei's own (`fail-`) with its code; a day's limit (`quota-`) is told by receipt, status 102, as there is no code
-//! for it; a strange client is refused by HTTP 401.
+//! Where the public contract is silent: flow control (`rate-`) is an empty 503 and a failure of Huawei's own (`fail-`) a
+//! 500 with its code, for the whole request; a day's limit (`quota-`) is told by receipt, status 102, as no code says it; a
+//! strange client is refused by HTTP 401; what else is wrong by 400.
 
 mod account;
 pub(super) mod message;

@@ -12,10 +12,8 @@ impl Once {
     /// Whether one of these asks for this fate for the first time; then all of them that ask have had it.
     pub(super) fn strikes(&mut self, tokens: &[String], fate: Fate) -> bool {
         let asking = tokens.iter().filter(|token| Fate::of(token) == fate);
-        // Not `any`, which would stop at the first.
-        asking.fold(false, |struck, token| {
-            self.0.insert(token.clone()) || struck
-        })
+        let struck = asking.filter(|token| self.0.insert((*token).clone()));
+        struck.count() > 0
     }
 }
 

@@ -1,3 +1,5 @@
+//! Calls to APNs, byte by byte.
+
 use pushtally_model::{AppId, Environment, Notification, Number, Second, TaskId};
 
 use super::super::Environments;

@@ -1,3 +1,5 @@
+//! Calls to FCM, byte by byte.
+
 use pushtally_model::{
     AndroidContent, AppId, Environment, Notification, Number, TaskId, TokenKind,
 };

@@ -1,3 +1,5 @@
+//! Huawei's answers and receipts for HarmonyOS NEXT.
+
 use http::HeaderMap;
 use proptest::prelude::*;
 

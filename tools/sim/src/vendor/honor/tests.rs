@@ -1,3 +1,5 @@
+//! HONOR's answers and receipts.
+
 use http::HeaderMap;
 use proptest::prelude::*;
 

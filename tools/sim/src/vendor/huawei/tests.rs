@@ -1,3 +1,5 @@
+//! Huawei's answers and receipts.
+
 use http::HeaderMap;
 use proptest::prelude::*;
 use serde_json::Value;
