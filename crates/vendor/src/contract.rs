@@ -215,6 +215,22 @@ pub trait Vendor: Send + Sync + std::fmt::Debug {
     /// What a reply means: `step` is 0 for the reply to [`Vendor::call`], 1 for that to its [`Read::Next`]. Never panics,
     /// whatever the reply is.
     fn read(&self, post: &Post<'_>, targets: &[To<'_>], step: u8, reply: &Reply) -> Read;
+
+    /// What a receipt says that came at this Unix millisecond. Never panics, whatever it is. By default the vendor has none.
+    fn receipts(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Receipts, ReceiptError> {
+        let _ = (headers, body, now_ms);
+        Err(ReceiptError::Form("this vendor sends none"))
+    }
+
+    /// The status and body that the vendor wants in answer to a receipt that was taken.
+    fn receipt_answer(&self) -> (u16, &'static str) {
+        (200, "")
+    }
 }
 
 /// What a receipt says of one token.
@@ -239,6 +255,9 @@ pub struct Receipts {
     pub receipts: Vec<Receipt>,
     /// Entries that could not.
     pub bad: usize,
+    /// What of a signature comes only once: a body with one that was seen in the last 20 minutes says nothing. Empty when
+    /// nothing was to be checked.
+    pub nonce: String,
 }
 
 /// What became of a push after it was sent.

@@ -4,10 +4,14 @@
 mod credentials;
 mod request;
 
-pub use crate::huawei::{Callback, Heard, SIGNATURE_HEADER, answer, receipts};
+pub use crate::huawei::{Callback, SIGNATURE_HEADER, answer, receipts};
 pub use credentials::Credentials;
 
-use crate::contract::{Access, Call, Failure, Post, Read, Reply, Said, SignIn, To, Vendor};
+use http::HeaderMap;
+
+use crate::contract::{
+    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, Said, SignIn, To, Vendor,
+};
 use crate::huawei::{Api, TARGETS_MAX, read};
 
 /// An app's leave to send to HarmonyOS NEXT.
@@ -44,6 +48,26 @@ impl Vendor for Harmony {
 
     fn read(&self, _: &Post<'_>, targets: &[To<'_>], _: u8, reply: &Reply) -> Read {
         read(Api::Harmony, targets, reply)
+    }
+
+    fn receipts(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Receipts, ReceiptError> {
+        let signature = headers.get(SIGNATURE_HEADER);
+        let signature = signature.and_then(|value| value.to_str().ok());
+        receipts(
+            signature,
+            body,
+            self.credentials.callback().as_ref(),
+            now_ms,
+        )
+    }
+
+    fn receipt_answer(&self) -> (u16, &'static str) {
+        answer()
     }
 }
 

@@ -9,7 +9,11 @@ mod response;
 pub use credentials::Credentials;
 pub use receipt::{answer, receipts};
 
-use crate::contract::{Access, Call, Failure, Post, Read, Reply, SignIn, To, Vendor};
+use http::HeaderMap;
+
+use crate::contract::{
+    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
+};
 
 /// The most tokens of one call.
 const TARGETS_MAX: usize = 1000;
@@ -47,5 +51,19 @@ impl Vendor for Honor {
 
     fn read(&self, _: &Post<'_>, targets: &[To<'_>], _: u8, reply: &Reply) -> Read {
         response::read(targets, reply)
+    }
+
+    fn receipts(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Receipts, ReceiptError> {
+        let _ = (headers, now_ms);
+        receipts(body)
+    }
+
+    fn receipt_answer(&self) -> (u16, &'static str) {
+        answer()
     }
 }

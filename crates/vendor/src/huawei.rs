@@ -10,7 +10,7 @@ mod request;
 mod response;
 
 pub use credentials::Credentials;
-pub use receipt::{Callback, Heard, SIGNATURE_HEADER, answer, receipts};
+pub use receipt::{Callback, SIGNATURE_HEADER, answer, receipts};
 
 pub(crate) use auth::Signer;
 pub(crate) use credentials::{public_base_url, public_token_url};
@@ -18,7 +18,11 @@ pub(crate) use receipt::statuses;
 pub(crate) use request::{PAYLOAD_LEN_MAX, TTL_S_MAX, address, is_path_part};
 pub(crate) use response::{Api, read};
 
-use crate::contract::{Access, Call, Failure, Post, Read, Reply, SignIn, To, Vendor};
+use http::HeaderMap;
+
+use crate::contract::{
+    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
+};
 
 /// The most tokens of one call.
 pub(crate) const TARGETS_MAX: usize = 1000;
@@ -56,5 +60,25 @@ impl Vendor for Huawei {
 
     fn read(&self, _: &Post<'_>, targets: &[To<'_>], _: u8, reply: &Reply) -> Read {
         response::read(Api::Android, targets, reply)
+    }
+
+    fn receipts(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Receipts, ReceiptError> {
+        let signature = headers.get(SIGNATURE_HEADER);
+        let signature = signature.and_then(|value| value.to_str().ok());
+        receipts(
+            signature,
+            body,
+            self.credentials.callback().as_ref(),
+            now_ms,
+        )
+    }
+
+    fn receipt_answer(&self) -> (u16, &'static str) {
+        answer()
     }
 }

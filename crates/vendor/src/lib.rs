@@ -15,6 +15,7 @@ mod credentials;
 mod custom;
 mod data;
 mod digest;
+mod factory;
 pub mod fcm;
 #[cfg(test)]
 mod given;
@@ -37,4 +38,5 @@ pub use contract::{
     Access, Arrival, Call, Class, Failure, Post, Read, Receipt, ReceiptError, Receipts, Reply,
     Said, SignIn, To, Vendor, Verdict,
 };
+pub use factory::{CredentialsError, vendor};
 pub use text::cut;

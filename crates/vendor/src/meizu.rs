@@ -11,7 +11,11 @@ mod response;
 pub use credentials::Credentials;
 pub use receipt::{answer, receipts};
 
-use crate::contract::{Access, Call, Failure, Post, Read, Reply, Said, SignIn, To, Vendor};
+use http::HeaderMap;
+
+use crate::contract::{
+    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, Said, SignIn, To, Vendor,
+};
 
 /// One app's leave to send through Meizu.
 #[derive(Debug, Clone)]
@@ -47,5 +51,19 @@ impl Vendor for Meizu {
 
     fn read(&self, _post: &Post<'_>, targets: &[To<'_>], _step: u8, reply: &Reply) -> Read {
         response::read(targets, reply)
+    }
+
+    fn receipts(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Receipts, ReceiptError> {
+        let _ = (headers, now_ms);
+        receipts(self.credentials.receipt_token.as_ref(), body)
+    }
+
+    fn receipt_answer(&self) -> (u16, &'static str) {
+        answer()
     }
 }

@@ -14,7 +14,9 @@ mod tests;
 pub use credentials::Credentials;
 pub use receipt::{answer, receipts};
 
-use crate::{Access, Call, Failure, Post, Read, Reply, SignIn, To, Vendor};
+use http::HeaderMap;
+
+use crate::{Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor};
 
 /// The most messages of a `unicast_batch`.
 const TARGETS_MAX: usize = 1_000;
@@ -52,5 +54,19 @@ impl Vendor for Oppo {
 
     fn read(&self, post: &Post<'_>, targets: &[To<'_>], _step: u8, reply: &Reply) -> Read {
         response::read(post, targets, reply)
+    }
+
+    fn receipts(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Receipts, ReceiptError> {
+        let _ = (headers, now_ms);
+        receipts(body)
+    }
+
+    fn receipt_answer(&self) -> (u16, &'static str) {
+        answer()
     }
 }

@@ -14,7 +14,9 @@ mod tests;
 pub use credentials::Credentials;
 pub use receipt::{answer, receipts};
 
-use crate::{Access, Call, Failure, Post, Read, Reply, SignIn, To, Vendor};
+use http::HeaderMap;
+
+use crate::{Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor};
 
 /// The most targets of a list.
 const TARGETS_MAX: usize = 1_000;
@@ -57,5 +59,19 @@ impl Vendor for Vivo {
         } else {
             response::read_sent(post, targets, reply)
         }
+    }
+
+    fn receipts(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Receipts, ReceiptError> {
+        let _ = (headers, now_ms);
+        receipts(body)
+    }
+
+    fn receipt_answer(&self) -> (u16, &'static str) {
+        answer()
     }
 }

@@ -10,7 +10,11 @@ mod response;
 pub use credentials::Credentials;
 pub use receipt::{answer, receipts};
 
-use crate::contract::{Access, Call, Failure, Post, Read, Reply, Said, SignIn, To, Vendor};
+use http::HeaderMap;
+
+use crate::contract::{
+    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, Said, SignIn, To, Vendor,
+};
 
 /// One app's leave to send through Xiaomi.
 #[derive(Debug, Clone)]
@@ -46,5 +50,19 @@ impl Vendor for Xiaomi {
 
     fn read(&self, _post: &Post<'_>, targets: &[To<'_>], _step: u8, reply: &Reply) -> Read {
         response::read(targets, reply)
+    }
+
+    fn receipts(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Receipts, ReceiptError> {
+        let _ = (headers, now_ms);
+        receipts(body)
+    }
+
+    fn receipt_answer(&self) -> (u16, &'static str) {
+        answer()
     }
 }

@@ -61,7 +61,10 @@ mod tests {
         let receipts = vec![receipt];
         assert_eq!(
             super::receipts(REAL.as_bytes()),
-            Ok(Receipts { receipts, bad: 0 })
+            Ok(Receipts {
+                receipts,
+                ..Receipts::default()
+            })
         );
     }
 

@@ -35,16 +35,6 @@ impl Callback {
     }
 }
 
-/// What Huawei has reported.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
-    /// The receipts.
-    pub receipts: Receipts,
-    /// What of the signature comes only once: the caller refuses one that it has seen in the last 20 minutes. Empty when
-    /// nothing was to be checked.
-    pub nonce: String,
-}
-
 /// Reads a receipt's body. The signature is that of [`SIGNATURE_HEADER`], checked when there is a key for it; it does not
 /// cover the body.
 ///
@@ -56,13 +46,13 @@ pub fn receipts(
     body: &[u8],
     callback: Option<&Callback>,
     now_ms: i64,
-) -> Result<Heard, ReceiptError> {
+) -> Result<Receipts, ReceiptError> {
     let nonce = match callback {
         Some(callback) => checked(signature, callback, now_ms)?.to_owned(),
         None => String::new(),
     };
     let receipts = statuses(body, receipt)?;
-    Ok(Heard { receipts, nonce })
+    Ok(Receipts { nonce, ..receipts })
 }
 
 /// What is answered: the pages name the fields in two ways, so both are said.
@@ -87,7 +77,12 @@ pub(crate) fn statuses(
     if receipts.is_empty() && bad > 0 {
         return Err(ReceiptError::Form("no entry has a token and a status"));
     }
-    Ok(Receipts { receipts, bad })
+    let nonce = String::new();
+    Ok(Receipts {
+        receipts,
+        bad,
+        nonce,
+    })
 }
 
 /// The nonce of a good signature: `timestamp=<ms>; nonce=<uuid>; value=<base64>`.
@@ -199,12 +194,12 @@ mod tests {
         }
     }
 
-    fn signed(signature: &str, now_ms: i64) -> Result<Heard, ReceiptError> {
+    fn signed(signature: &str, now_ms: i64) -> Result<Receipts, ReceiptError> {
         receipts(Some(signature), V1.as_bytes(), Some(&callback()), now_ms)
     }
 
     fn unsigned(body: &str) -> Result<Receipts, ReceiptError> {
-        receipts(None, body.as_bytes(), None, NOW_MS).map(|heard| heard.receipts)
+        receipts(None, body.as_bytes(), None, NOW_MS)
     }
 
     #[test]
@@ -218,7 +213,13 @@ mod tests {
                 request_id: "1795".to_owned(),
             };
             let receipts = vec![receipt];
-            assert_eq!(unsigned(body), Ok(Receipts { receipts, bad: 0 }));
+            assert_eq!(
+                unsigned(body),
+                Ok(Receipts {
+                    receipts,
+                    ..Receipts::default()
+                })
+            );
         }
     }
 
@@ -230,7 +231,7 @@ mod tests {
                 let signature = format!("{}{value}", signature.join(separator));
                 let heard = signed(&signature, NOW_MS + 600_000).unwrap();
                 assert_eq!(heard.nonce, "nonce-1");
-                assert_eq!(heard.receipts.receipts.len(), 1);
+                assert_eq!(heard.receipts.len(), 1);
             }
         }
     }

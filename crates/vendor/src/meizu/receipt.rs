@@ -89,6 +89,7 @@ mod tests {
         let expected = Receipts {
             receipts: vec![receipt(Arrival::Delivered), receipt(Arrival::Clicked)],
             bad: 0,
+            nonce: String::new(),
         };
         let secret = Secret::new("r3c");
         let body = form(CB, "r3c");

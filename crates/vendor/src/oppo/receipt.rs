@@ -72,6 +72,7 @@ mod tests {
         let expected = Receipts {
             receipts: vec![receipt("CN_aaaa"), receipt("CN_cccc")],
             bad: 0,
+            nonce: String::new(),
         };
         assert_eq!(receipts(SAMPLE.as_bytes()), Ok(expected));
     }

@@ -71,6 +71,7 @@ mod tests {
                 request_id: "900002".to_owned(),
             }],
             bad: 0,
+            nonce: String::new(),
         };
         assert_eq!(receipts(SAMPLE.as_bytes()), Ok(expected));
     }

@@ -110,6 +110,7 @@ mod tests {
         let expected = Receipts {
             receipts: vec![delivered("rA+1"), delivered("rC+3")],
             bad: 0,
+            nonce: String::new(),
         };
         assert_eq!(receipts(FORM.as_bytes()), Ok(expected.clone()));
         let (_, json) = form_urlencoded::parse(FORM.as_bytes()).next().unwrap();
