@@ -27,6 +27,7 @@ mod operator;
 mod problem;
 mod push;
 mod quota;
+mod receipts;
 mod refusal;
 mod reply;
 mod reports;

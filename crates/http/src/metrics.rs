@@ -13,7 +13,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use pushtally_model::{AppId, Second, Source};
+use pushtally_model::{AppId, Channel, Second, Source};
+use pushtally_receipt::{Recorded, Taken};
 use pushtally_wire::Code;
 
 use crate::Command;
@@ -55,6 +56,12 @@ struct EventLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReceiptLabels {
+    channel: &'static str,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PushLabels {
     app: u32,
     command: &'static str,
@@ -68,6 +75,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     latency: Family<CommandLabels, Histogram, fn() -> Histogram>,
     events: Family<EventLabels, Counter>,
+    receipts: Family<ReceiptLabels, Counter>,
     pushes: Family<PushLabels, Counter>,
     device_calls: Family<DeviceLabels, Counter>,
     device_latency: Family<CallLabels, Histogram, fn() -> Histogram>,
@@ -82,6 +90,7 @@ impl Default for Metrics {
             (|| Histogram::new(LATENCY_BUCKETS_S)) as fn() -> Histogram,
         );
         let events = Family::default();
+        let receipts = Family::default();
         let pushes = Family::default();
         let device_calls = Family::default();
         let device_latency = Family::new_with_constructor(
@@ -104,6 +113,11 @@ impl Default for Metrics {
             Family::clone(&events),
         );
         registry.register(
+            "receipts",
+            "Entries of vendors' receipts, by channel and result",
+            Family::clone(&receipts),
+        );
+        registry.register(
             "pushes",
             "Pushes of known callers, by app, command and result",
             Family::clone(&pushes),
@@ -123,6 +137,7 @@ impl Default for Metrics {
             requests,
             latency,
             events,
+            receipts,
             pushes,
             device_calls,
             device_latency,
@@ -162,6 +177,31 @@ impl Metrics {
                 self.events
                     .get_or_create(&EventLabels { source, result })
                     .inc_by(count as u64);
+            }
+        }
+    }
+
+    /// What became of a vendor's receipts.
+    pub(crate) fn receipted(&self, channel: Channel, taken: &Taken) {
+        let Recorded {
+            events,
+            unmatched,
+            ignored,
+            clamped,
+            dropped: _,
+        } = taken.recorded;
+        for (result, count) in [
+            ("recorded", events),
+            ("unmatched", unmatched),
+            ("ignored", ignored),
+            ("clamped", clamped),
+            ("bad", taken.bad),
+        ] {
+            if count > 0 {
+                let channel = channel.name();
+                self.receipts
+                    .get_or_create(&ReceiptLabels { channel, result })
+                    .inc_by(count);
             }
         }
     }

@@ -7,7 +7,7 @@ use pushtally_audience::{Audience, Registrar};
 use pushtally_dispatch::Dispatch;
 use pushtally_model::{Clock, Entropy};
 use pushtally_online::Online;
-use pushtally_receipt::Importer;
+use pushtally_receipt::{Importer, Inbox};
 use pushtally_stats::Stats;
 use pushtally_store::{Accounts, Directory, Identities, RelayQueue, Tasks};
 use pushtally_webhook::RelayCounters;
@@ -28,6 +28,8 @@ pub struct State {
     pub stats: Arc<Stats>,
     /// Takes imported webhooks in.
     pub importer: Importer,
+    /// Takes vendors' receipts in.
+    pub receipts: Inbox,
     /// Takes pushes and what operators want of them.
     pub dispatch: Arc<Dispatch>,
     /// Who can be addressed.

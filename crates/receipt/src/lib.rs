@@ -1,12 +1,17 @@
-//! Imported webhooks become events: names are resolved, stages are read as evidence, one report is made.
+//! Imported webhooks and vendors' receipts become events: names are resolved, stages are read as evidence, one report is
+//! made.
+//!
+//! Webhooks:
 //!
 //! Neutral types only: whoever parses a webhook (`http`, through `wire`) hands in what it says. The importer knows
 //! neither JSON nor the ledger; it calls the `Identities` and `Report` ports.
 
 mod import;
+mod inbox;
 mod mark;
 mod record;
 
 pub use import::{Imported, ImportedEvent, Importer, Refusal};
+pub use inbox::{Inbox, InboxError, Taken};
 pub use mark::{Mark, Marks};
 pub use record::{Recorded, Recorder};

@@ -82,6 +82,8 @@ pub(crate) struct Listen {
     pub(crate) control_socket: Option<PathBuf>,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) trusted_proxies: TrustedProxies,
+    /// How vendors reach the public listener; empty when they cannot.
+    pub(crate) public_url: String,
 }
 
 /// PEM files of the public listener.
@@ -325,6 +327,12 @@ fn read_listen(section: Reader<'_>, storage: &Storage) -> Listen {
                 }
             }
         });
+        let (public_url, origin) = listen.text("public_url");
+        let is_url = public_url.starts_with("https://") || public_url.starts_with("http://");
+        if !public_url.is_empty() && (!is_url || public_url.contains(['?', '#'])) {
+            let allowed = "empty, or a URL such as `https://push.example.com`";
+            listen.refuse(&origin, "public_url", &public_url, allowed);
+        }
         let trusted_proxies = listen.texts_if_any("trusted_proxies");
         let trusted_proxies = trusted_proxies.map(|(texts, origin)| {
             TrustedProxies::parse(&texts).unwrap_or_else(|error| {
@@ -339,6 +347,7 @@ fn read_listen(section: Reader<'_>, storage: &Storage) -> Listen {
             control_socket,
             tls,
             trusted_proxies: trusted_proxies.unwrap_or_default(),
+            public_url,
         }
     })
 }

@@ -76,7 +76,11 @@ impl Server {
             Arc::clone(&entropy),
             relay_settings(config),
         )?;
-        let (online, dispatch) = sending::start(
+        let sending::Sending {
+            online,
+            dispatch,
+            vendors,
+        } = sending::start(
             config,
             sending::Parts {
                 engine: &opened.engine,
@@ -92,6 +96,7 @@ impl Server {
         acts.set_online(Arc::clone(&online));
         let parts = listeners::Parts {
             engine: opened.engine.clone(),
+            vendors,
             online: Arc::clone(&online),
             dispatch: Arc::clone(&dispatch),
             audit: acts.audit(),

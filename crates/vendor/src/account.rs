@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use parking_lot::Mutex;
 use pushtally_channel::{Leave, Message, Outcome, Target, Valve, ValveLimits};
 use pushtally_model::{Clock, Entropy, Environment, OwnLoss, Token};
@@ -11,7 +12,9 @@ use tokio::sync::Semaphore;
 
 use crate::access::{AccessKeeper, NoAccess};
 use crate::client::{CallError, Client, ClientSettings};
-use crate::contract::{Class, Failure, Post, Read, Reply, Said, To, Vendor, Verdict};
+use crate::contract::{
+    Class, Failure, Post, Read, ReceiptError, Receipts, Reply, Said, To, Vendor, Verdict,
+};
 
 /// Calls that one push may need before it is sent: more is a vendor that leads in circles.
 const STEPS_MAX: u8 = 3;
@@ -84,6 +87,22 @@ impl Account {
             clock,
             entropy,
         })
+    }
+
+    /// What a receipt says that came at this Unix millisecond: see [`Vendor::receipts`].
+    pub fn receipts(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Receipts, ReceiptError> {
+        self.vendor.receipts(headers, body, now_ms)
+    }
+
+    /// What the vendor wants to hear in answer to a receipt that was taken.
+    #[must_use]
+    pub fn receipt_answer(&self) -> (u16, &'static str) {
+        self.vendor.receipt_answer()
     }
 
     /// The most targets of one call.

@@ -43,6 +43,14 @@ impl Carrier {
         }
     }
 
+    /// The accounts of an app, by CertId.
+    #[must_use]
+    pub fn accounts_of(&self, app: AppId) -> Vec<Arc<Account>> {
+        let accounts = self.accounts.load();
+        let of_app = accounts.range((app, 0)..=(app, u32::MAX));
+        of_app.map(|(_, account)| Arc::clone(account)).collect()
+    }
+
     /// Other accounts from now on. Calls under way end with the ones that they began with.
     pub fn set_accounts(&self, accounts: Accounts) {
         self.accounts.store(Arc::new(accounts));

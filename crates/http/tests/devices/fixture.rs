@@ -15,7 +15,7 @@ use pushtally_http::{
 };
 use pushtally_model::{App, AppId, Device, ManualClock, Secret, SystemEntropy};
 use pushtally_online::{Online, Parts, Settings};
-use pushtally_receipt::Importer;
+use pushtally_receipt::{self as receipt, Importer, Inbox};
 use pushtally_stats::{Options, Stats};
 use pushtally_store::{Directory, Engine, memory};
 use pushtally_usersig::Claims;
@@ -100,6 +100,16 @@ impl Server {
             directory,
             identities: engine.identities.clone(),
             importer: Importer::new(engine.identities.clone(), stats.clone()),
+            receipts: Inbox::new(
+                std::collections::BTreeMap::new(),
+                receipt::Recorder {
+                    tasks: engine.tasks.clone(),
+                    devices: engine.devices.clone(),
+                    identities: engine.identities.clone(),
+                    report: stats.clone(),
+                    clock: clock.clone(),
+                },
+            ),
             stats,
             registrar: Registrar::new(engine.devices.clone(), clock.clone(), entropy),
             online,

@@ -18,7 +18,7 @@ use pushtally_model::{
     RegistrationId, Second, Secret, SystemEntropy, TaskDraft, TaskId, TaskKey, TaskKind, Urgency,
 };
 use pushtally_online::{Online, Parts, Settings, secret_hash};
-use pushtally_receipt::Importer;
+use pushtally_receipt::{self as receipt, Importer, Inbox};
 use pushtally_stats::{Options, Stats};
 use pushtally_store::{
     AcceptLimits, Directory, Engine, Names, Registered, Registration, TaskName, memory,
@@ -135,6 +135,16 @@ impl Server {
             entropy: Arc::new(SystemEntropy),
             identities: engine.identities.clone(),
             importer: Importer::new(engine.identities.clone(), stats.clone()),
+            receipts: Inbox::new(
+                std::collections::BTreeMap::new(),
+                receipt::Recorder {
+                    tasks: engine.tasks.clone(),
+                    devices: engine.devices.clone(),
+                    identities: engine.identities.clone(),
+                    report: stats.clone(),
+                    clock: clock.clone(),
+                },
+            ),
             stats,
             relays: engine.relays.clone(),
             relayed,

@@ -72,18 +72,27 @@ fn example_app_of_the_default_file_is_read() {
         "pushtally-key",
         "pushtally-callback-token",
         "pushtally-client-key",
+        "pushtally-receipts-key",
     ] {
         std::fs::write(folder.path().join(name), "s3cret\n").unwrap();
         std::fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(0o600))
             .unwrap();
     }
+    let xiaomi = folder.path().join("pushtally-xiaomi.json");
+    std::fs::write(&xiaomi, "{\"app_secret\":\"s3cret\",\"package\":\"p\"}").unwrap();
     let config = load(&example, &[]).unwrap();
+    let channel = &config.channels[0];
+    assert_eq!((channel.app.0, channel.cert_id), (1_400_000_000, 1));
+    assert_eq!(channel.channel, pushtally_model::Channel::Xiaomi);
+    assert_eq!((channel.rate, channel.calls_max), (0, 256));
+    assert_eq!(channel.timeout, Duration::from_secs(10));
     let mut expected = pushtally_model::App::new(
         pushtally_model::AppId(1_400_000_000),
         pushtally_model::Secret::new("s3cret"),
     );
     expected.callback_token = Some(pushtally_model::Secret::new("s3cret"));
     expected.client_key = Some(pushtally_model::Secret::new("s3cret"));
+    expected.receipts_key = Some(pushtally_model::Secret::new("s3cret"));
     expected.relay_to = Some("https://example.com/callback".to_owned());
     let quota = pushtally_model::Quota { per_second: 1 };
     expected

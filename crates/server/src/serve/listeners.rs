@@ -1,5 +1,6 @@
 //! The two HTTP listeners: binds them, serves them, stops them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +11,12 @@ use pushtally_dispatch::Dispatch;
 use pushtally_http::{
     Limits, Metrics, Quotas, Recorder, State, Throttles, operator_router, public_router,
 };
-use pushtally_model::{Clock, Entropy};
+use pushtally_model::{Channel, Clock, Entropy};
 use pushtally_online::Online;
-use pushtally_receipt::Importer;
+use pushtally_receipt::{self as receipt, Importer, Inbox};
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, Engine, RelayQueue, Report};
+use pushtally_vendor::Carrier;
 use pushtally_webhook::RelayCounters;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -29,6 +31,7 @@ const OPERATOR_CONNECTIONS_MAX: usize = 64;
 #[derive(Clone)]
 pub(super) struct Parts {
     pub(super) engine: Engine,
+    pub(super) vendors: BTreeMap<Channel, Arc<Carrier>>,
     pub(super) stats: Arc<Stats>,
     pub(super) online: Arc<Online>,
     pub(super) dispatch: Arc<Dispatch>,
@@ -122,6 +125,7 @@ async fn bind(name: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
 fn state(parts: Parts, limits: Limits) -> State {
     let Parts {
         engine,
+        vendors,
         stats,
         online,
         dispatch,
@@ -135,7 +139,17 @@ fn state(parts: Parts, limits: Limits) -> State {
     let report: Arc<dyn Report> = stats.clone();
     State {
         directory,
-        importer: Importer::new(Arc::clone(&engine.identities), report),
+        importer: Importer::new(Arc::clone(&engine.identities), Arc::clone(&report)),
+        receipts: Inbox::new(
+            vendors,
+            receipt::Recorder {
+                tasks: Arc::clone(&engine.tasks),
+                devices: Arc::clone(&engine.devices),
+                identities: Arc::clone(&engine.identities),
+                report,
+                clock: Arc::clone(&clock),
+            },
+        ),
         identities: engine.identities,
         stats,
         online,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use pushtally_channel::{Channel as Carrier, Presence, Redeliver, ValveLimits};
 use pushtally_dispatch::{self as dispatch, Dispatch};
-use pushtally_model::{Channel, Clock, Entropy};
+use pushtally_model::{AppId, Channel, Clock, Entropy};
 use pushtally_online::{self as online, Online};
 use pushtally_receipt::Marks;
 use pushtally_stats::Stats;
@@ -29,11 +29,15 @@ pub(super) struct Parts<'a> {
     pub(super) entropy: &'a Arc<dyn Entropy>,
 }
 
+/// What was started.
+pub(super) struct Sending {
+    pub(super) online: Arc<Online>,
+    pub(super) dispatch: Arc<Dispatch>,
+    pub(super) vendors: BTreeMap<Channel, Arc<VendorCarrier>>,
+}
+
 /// Starts both. The directory is filled already: jobs of an app run at once.
-pub(super) async fn start(
-    config: &Config,
-    parts: Parts<'_>,
-) -> anyhow::Result<(Arc<Online>, Arc<Dispatch>)> {
+pub(super) async fn start(config: &Config, parts: Parts<'_>) -> anyhow::Result<Sending> {
     let engine = parts.engine;
     let report: Arc<dyn Report> = parts.stats.clone();
     let online = Online::new(
@@ -51,8 +55,13 @@ pub(super) async fn start(
     );
     let presence: Arc<dyn Presence> = online.clone();
     let socket: Arc<dyn Carrier> = online.clone();
-    let mut channels = vendors(config, &parts)?;
-    channels.insert(Channel::Online, socket);
+    let vendors = vendors(config, &parts)?;
+    let mut channels: BTreeMap<Channel, Arc<dyn Carrier>> =
+        BTreeMap::from([(Channel::Online, socket)]);
+    for (channel, vendor) in &vendors {
+        let carrier: Arc<dyn Carrier> = vendor.clone();
+        channels.insert(*channel, carrier);
+    }
     let dispatch = Dispatch::start(
         dispatch::Parts {
             tasks: Arc::clone(&engine.tasks),
@@ -70,7 +79,24 @@ pub(super) async fn start(
     .await?;
     let redeliver: Arc<dyn Redeliver> = dispatch.clone();
     online.set_redeliver(redeliver);
-    Ok((online, dispatch))
+    Ok(Sending {
+        online,
+        dispatch,
+        vendors,
+    })
+}
+
+/// Where a vendor that is told with each push sends receipts; empty without an address of ours or a key of the app's.
+fn receipts_url(config: &Config, directory: &Directory, app: AppId, channel: Channel) -> String {
+    let known = directory.get(app);
+    let key = known.as_ref().and_then(|app| app.receipts_key.as_ref());
+    match (&*config.listen.public_url, key) {
+        ("", _) | (_, None) => String::new(),
+        (url, Some(key)) => {
+            let (url, name) = (url.trim_end_matches('/'), channel.name());
+            format!("{url}/v3/offline_push_report/{name}/{app}/{}", key.expose())
+        }
+    }
 }
 
 /// Every vendor, with the accounts that the configuration declares. What is planned on one where its app has no account
@@ -78,7 +104,7 @@ pub(super) async fn start(
 fn vendors(
     config: &Config,
     parts: &Parts<'_>,
-) -> anyhow::Result<BTreeMap<Channel, Arc<dyn Carrier>>> {
+) -> anyhow::Result<BTreeMap<Channel, Arc<VendorCarrier>>> {
     let mut accounts: BTreeMap<Channel, Accounts> = BTreeMap::new();
     for declared in &config.channels {
         let DeclaredChannel {
@@ -103,7 +129,7 @@ fn vendors(
                 ..ValveLimits::default()
             },
             calls_max: declared.calls_max as usize,
-            receipts_url: String::new(),
+            receipts_url: receipts_url(config, parts.directory, app, channel),
         };
         let (clock, entropy) = (Arc::clone(parts.clock), Arc::clone(parts.entropy));
         let account = Account::new(vendor, &settings, clock, entropy).with_context(told)?;
@@ -117,8 +143,8 @@ fn vendors(
     let carriers = carriers.map(|channel| {
         let accounts = accounts.remove(&channel).unwrap_or_default();
         let (marker, clock) = (Arc::clone(&marker), Arc::clone(parts.clock));
-        let carrier: Arc<dyn Carrier> = Arc::new(VendorCarrier::new(accounts, marker, clock));
-        (channel, carrier)
+        let carrier = VendorCarrier::new(accounts, marker, clock);
+        (channel, Arc::new(carrier))
     });
     Ok(carriers.collect())
 }

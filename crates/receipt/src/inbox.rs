@@ -1,0 +1,118 @@
+//! Where vendors' receipts come in: read by the account that they are for, then recorded.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use parking_lot::Mutex;
+use pushtally_model::{App, Channel};
+use pushtally_store::StoreError;
+use pushtally_vendor::{Carrier, ReceiptError};
+
+use crate::record::{Recorded, Recorder};
+
+/// How long a nonce must not come again: twice as far as a signature's time may lie from ours.
+const NONCE_KEPT_MS: i64 = 20 * 60 * 1000;
+/// Nonces that are remembered. More signed receipts in that time than these would be a flood, and those are refused.
+const NONCES_MAX: usize = 1_000_000;
+
+/// A receipt's body that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// What became of its entries.
+    pub recorded: Recorded,
+    /// Entries that could not be read.
+    pub bad: u64,
+    /// The status and the body that the vendor wants to hear.
+    pub answer: (u16, &'static str),
+}
+
+/// Why a receipt's body was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum InboxError {
+    /// The app has no account with this vendor.
+    #[error("the app has no account with this vendor")]
+    NoAccount,
+    /// It is no receipt of this vendor, or not signed by it.
+    #[error(transparent)]
+    Unreadable(#[from] ReceiptError),
+    /// It could not be recorded: the vendor should send it again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The inbox.
+pub struct Inbox {
+    carriers: BTreeMap<Channel, Arc<Carrier>>,
+    recorder: Recorder,
+    /// When each was seen, in Unix milliseconds.
+    nonces: Mutex<HashMap<String, i64>>,
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inbox")
+    }
+}
+
+impl Inbox {
+    /// An inbox for these vendors.
+    #[must_use]
+    pub fn new(carriers: BTreeMap<Channel, Arc<Carrier>>, recorder: Recorder) -> Self {
+        Self {
+            carriers,
+            recorder,
+            nonces: Mutex::default(),
+        }
+    }
+
+    /// Takes a body: answers when all that counts is durable. Taking it again is harmless.
+    pub async fn take(
+        &self,
+        app: &App,
+        channel: Channel,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Taken, InboxError> {
+        let now_ms = self.recorder.clock.now_ms();
+        let carrier = self.carriers.get(&channel).ok_or(InboxError::NoAccount)?;
+        let mut read = Err(InboxError::NoAccount);
+        for account in carrier.accounts_of(app.id) {
+            match account.receipts(headers, body, now_ms) {
+                Ok(receipts) => {
+                    read = Ok((receipts, account.receipt_answer()));
+                    break;
+                }
+                Err(error) => read = Err(InboxError::Unreadable(error)),
+            }
+        }
+        let (receipts, answer) = read?;
+        if !receipts.nonce.is_empty() && !self.is_new(&receipts.nonce, now_ms) {
+            return Err(ReceiptError::Signature("its nonce has been used").into());
+        }
+        let recorded = self.recorder.record(app, channel, &receipts.receipts).await;
+        if recorded.is_err() {
+            // It will be sent again, with the same nonce.
+            self.nonces.lock().remove(&receipts.nonce);
+        }
+        Ok(Taken {
+            recorded: recorded?,
+            bad: receipts.bad as u64,
+            answer,
+        })
+    }
+
+    fn is_new(&self, nonce: &str, now_ms: i64) -> bool {
+        let mut nonces = self.nonces.lock();
+        if nonces.len() >= NONCES_MAX {
+            nonces.retain(|_, seen_ms| now_ms - *seen_ms < NONCE_KEPT_MS);
+        }
+        let seen = nonces.get(nonce);
+        if nonces.len() >= NONCES_MAX || seen.is_some_and(|seen| now_ms - seen < NONCE_KEPT_MS) {
+            return false;
+        }
+        nonces.insert(nonce.to_owned(), now_ms);
+        true
+    }
+}
