@@ -7,6 +7,7 @@
 mod apns;
 mod fcm;
 mod fields;
+mod fleet;
 mod harmony;
 mod honor;
 mod huawei;
@@ -23,6 +24,7 @@ use http::HeaderMap;
 
 pub use apns::{ApnsCounter, ApnsSettings};
 pub use fcm::{FcmCounter, FcmSettings};
+pub use fleet::{Fleet, Vendor};
 pub use harmony::{HarmonyAccount, HarmonyCounter};
 pub use honor::{HonorAccount, HonorCounter};
 pub use huawei::{HuaweiAccount, HuaweiCallback, HuaweiCounter, HuaweiServiceAccount};

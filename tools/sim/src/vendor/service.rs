@@ -102,6 +102,14 @@ impl Service {
         counter: Arc<dyn Counter>,
         settings: ServiceSettings,
     ) -> std::io::Result<Self> {
+        Self::start_with(settings, |_| Ok(counter)).await
+    }
+
+    /// The same, with a counter that knows its base URL.
+    pub async fn start_with(
+        settings: ServiceSettings,
+        counter: impl FnOnce(&str) -> std::io::Result<Arc<dyn Counter>>,
+    ) -> std::io::Result<Self> {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (tls, certificate) = if settings.tls {
@@ -110,6 +118,7 @@ impl Service {
         } else {
             (None, None)
         };
+        let counter = counter(&url(address, settings.tls))?;
         let (to_report, reported) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             counter,
@@ -136,13 +145,7 @@ impl Service {
     /// Its base URL.
     #[must_use]
     pub fn url(&self) -> String {
-        let scheme = if self.certificate.is_some() {
-            "https"
-        } else {
-            "http"
-        };
-        // The certificate names the host, which an address would not be.
-        format!("{scheme}://localhost:{}", self.address.port())
+        url(self.address, self.certificate.is_some())
     }
 
     /// Its certificate in PEM, if it speaks TLS.
@@ -176,6 +179,12 @@ impl Service {
             refused_receipts: shared.refused_receipts.load(Ordering::Acquire),
         }
     }
+}
+
+fn url(address: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    // The certificate names the host, which an address would not be.
+    format!("{scheme}://localhost:{}", address.port())
 }
 
 fn acceptor() -> Result<(TlsAcceptor, String), Box<dyn std::error::Error + Send + Sync>> {
