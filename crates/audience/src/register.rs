@@ -205,8 +205,12 @@ impl Registrar {
         secret: &DeviceSecret,
         change: &DeviceChange,
     ) -> Result<Updated, StoreError> {
+        let change = DeviceChange {
+            at: self.clock.now(),
+            ..change.clone()
+        };
         self.devices
-            .update_device(app, registration_id, secret.hash(), change)
+            .update_device(app, registration_id, secret.hash(), &change)
             .await
     }
 

@@ -147,8 +147,15 @@ pub(crate) struct Judged {
     pub(crate) dead: Vec<DeadToken>,
 }
 
-/// Judges a channel's answer. A target without an outcome is one of which the channel did not say what it did.
-pub(crate) fn judge(targets: &[Target], outcomes: Vec<Outcome>, default_wait: Duration) -> Judged {
+/// Judges a channel's answer to a call that began at this millisecond. A target without an outcome is one of which the
+/// channel did not say what it did. Where anything has ended, the channel goes on: what it does not take now may be of
+/// another account of it.
+pub(crate) fn judge(
+    targets: &[Target],
+    outcomes: Vec<Outcome>,
+    began_ms: i64,
+    default_wait: Duration,
+) -> Judged {
     let mut judged = Judged::default();
     if outcomes.len() < targets.len() {
         judged.wait = Some(default_wait);
@@ -166,7 +173,8 @@ pub(crate) fn judge(targets: &[Target], outcomes: Vec<Outcome>, default_wait: Du
                     .extend(target.token.clone().map(|token| DeadToken {
                         number: target.number,
                         token,
-                        since_ms,
+                        // What the phone says from now on, the vendor did not mean.
+                        since_ms: since_ms.or(Some(began_ms)),
                     }));
                 End::Lost(Loss::TokenGone(LossText::new(code, &text)))
             }
@@ -175,17 +183,26 @@ pub(crate) fn judge(targets: &[Target], outcomes: Vec<Outcome>, default_wait: Du
             }
             Outcome::Lost(loss) => End::own(loss),
             Outcome::Throttled { after } => {
-                judged.again = judged.again.max(Some(after));
+                judged.again = sooner(judged.again, after);
                 continue;
             }
             Outcome::Unavailable { after } => {
-                judged.wait = judged.wait.max(Some(after));
+                judged.wait = sooner(judged.wait, after);
                 continue;
             }
         };
         judged.ends.push((target.number, end));
     }
+    if let (false, Some(wait)) = (judged.ends.is_empty(), judged.wait) {
+        judged.again = sooner(judged.again, wait);
+        judged.wait = None;
+    }
     judged
+}
+
+/// The shorter of two waits: whoever comes back too early is told again, at once.
+fn sooner(known: Option<Duration>, after: Duration) -> Option<Duration> {
+    Some(known.map_or(after, |known| known.min(after)))
 }
 
 /// Whether a device that ended so on the socket may be tried offline instead.
@@ -221,6 +238,7 @@ mod tests {
                 ..DeviceFacts::default()
             },
             registered_at: Second(0),
+            said_at: Second(0),
             dropped: Vec::new(),
         }
     }
@@ -356,7 +374,7 @@ mod tests {
                 token: token(Channel::Apns, TokenKind::Alert),
                 since_ms: Some(5),
             });
-            let judged = judge(&[addressed], vec![outcome.clone()], short);
+            let judged = judge(&[addressed], vec![outcome.clone()], 3, short);
             let expected = Judged {
                 ends: end.into_iter().map(|end| (Number(7), end)).collect(),
                 wait,
@@ -370,9 +388,12 @@ mod tests {
             Outcome::Accepted,
             Outcome::Unavailable { after: long },
         ];
-        let judged = judge(&[1, 2, 3].map(target), mixed, short);
+        let judged = judge(&[1, 2, 3].map(target), mixed, 3, short);
         assert_eq!(judged.ends, [(Number(2), End::Sent)]);
-        assert_eq!((judged.wait, judged.again), (Some(long), Some(short)));
+        assert_eq!((judged.wait, judged.again), (None, Some(short)));
+        let none = [long, short].map(|after| Outcome::Unavailable { after });
+        let judged = judge(&[1, 2].map(target), none.to_vec(), 3, long);
+        assert_eq!((judged.wait, judged.again), (Some(short), None));
     }
 
     #[test]
@@ -416,10 +437,11 @@ mod tests {
         let judged = judge(
             &[1, 2].map(target),
             vec![Outcome::Accepted],
+            3,
             Duration::from_secs(5),
         );
         assert_eq!(judged.ends, [(Number(1), End::Sent)]);
-        assert_eq!(judged.wait, Some(Duration::from_secs(5)));
+        assert_eq!(judged.again, Some(Duration::from_secs(5)));
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Fanout {
                 break;
             };
             if let Ok(Chunked { again_ms, .. }) = &sent {
-                again = again.max(*again_ms);
+                again = earlier(again, *again_ms);
             }
             next = worse(next, sent.map(|sent| sent.next));
         }
@@ -189,6 +189,7 @@ impl Fanout {
                 });
             }
         }
+        let began_ms = self.parts.clock.now_ms();
         let mut call = carrier.send(to.message, targets);
         // Polled once it has begun, and whoever stops the task need not wait for its end.
         let begun = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
@@ -197,7 +198,7 @@ impl Fanout {
             Poll::Ready(outcomes) => outcomes,
             Poll::Pending => call.await,
         };
-        Ok(judge(targets, outcomes, RETRY_WAIT))
+        Ok(judge(targets, outcomes, began_ms, RETRY_WAIT))
     }
 
     /// Devices that were missed on the socket and are not planned offline yet: they are planned so, once, in the same
@@ -221,6 +222,11 @@ impl Fanout {
         }
         Ok(planned)
     }
+}
+
+/// The earlier of two moments, where there are any.
+fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    one.into_iter().chain(other).min()
 }
 
 /// What a chunk came to.

@@ -183,6 +183,8 @@ pub struct Device {
     pub facts: DeviceFacts,
     /// When it was registered.
     pub registered_at: Second,
+    /// When it said last which tokens it has, other than those it had.
+    pub said_at: Second,
     /// Tokens that it had and of which a vendor said that they reach nobody; until it says something new of itself.
     pub dropped: Vec<Token>,
 }

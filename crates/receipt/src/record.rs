@@ -96,7 +96,9 @@ impl Recorder {
                 continue;
             };
             if let Arrival::Gone(_) = receipt.arrival {
-                dead.push((number, receipt));
+                // Without a time of the vendor's, what was sent then is what it speaks of.
+                let since_ms = receipt.at_ms.unwrap_or(i64::from(mark.sent_at.0) * 1000);
+                dead.push((number, receipt, since_ms));
             }
             let known = match tasks.get(&mark.task) {
                 Some(known) => *known,
@@ -168,14 +170,14 @@ impl Recorder {
         &self,
         app: AppId,
         channel: Channel,
-        dead: Vec<(Number, &Receipt)>,
+        dead: Vec<(Number, &Receipt, i64)>,
     ) -> Result<u64, StoreError> {
         if dead.is_empty() {
             return Ok(0);
         }
-        let numbers: Vec<Number> = dead.iter().map(|(number, _)| *number).collect();
+        let numbers: Vec<Number> = dead.iter().map(|(number, ..)| *number).collect();
         let devices = self.devices.find_devices(app, &numbers).await?;
-        let held = dead.iter().filter_map(|(number, receipt)| {
+        let held = dead.iter().filter_map(|(number, receipt, since_ms)| {
             let device = devices.iter().find(|device| device.number == *number)?;
             let token = device.facts.tokens.iter().find(|token| {
                 (token.channel, token.kind) == (channel, TokenKind::Alert)
@@ -184,7 +186,7 @@ impl Recorder {
             Some(DeadToken {
                 number: *number,
                 token: token.clone(),
-                since_ms: receipt.at_ms,
+                since_ms: Some(*since_ms),
             })
         });
         let held: Vec<DeadToken> = held.collect();

@@ -63,6 +63,8 @@ fn main() {
         }
         println!("{line}");
     }
+    // Until then some of what came is not saved.
+    std::thread::sleep(Duration::from_secs(3));
     child.kill().unwrap();
     child.wait().unwrap();
     reopen(&dir);
@@ -117,6 +119,15 @@ fn import(dir: &Path, devices: u64) {
             compare(&ports).await;
         }
         println!("peak memory: {} MiB", peak_mib());
+    });
+    drop(ports);
+    drop(engine);
+    // As a server is, it is killed while phones come one by one.
+    let opening = Instant::now();
+    let engine = open(dir, LocalOptions::default());
+    println!("opened: {} ms", opening.elapsed().as_millis());
+    let ports = engine.engine();
+    runtime().block_on(async {
         println!("kill me");
         let begin = ports.devices.count_devices(APP).await.unwrap();
         for from in (begin..).step_by(64) {

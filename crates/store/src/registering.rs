@@ -62,6 +62,7 @@ pub fn plan_registration(
             let changed = || {
                 Box::new(Device {
                     facts: registration.facts.clone(),
+                    said_at: registration.at,
                     dropped: Vec::new(),
                     ..known.clone()
                 })
@@ -98,6 +99,7 @@ pub fn new_device(registration: &Registration, number: Number) -> Device {
         account: registration.account.clone(),
         facts: registration.facts.clone(),
         registered_at: registration.at,
+        said_at: registration.at,
         dropped: Vec::new(),
     }
 }
@@ -135,6 +137,7 @@ pub fn plan_update(
         ..known.clone()
     };
     if change.tokens.is_some() {
+        device.said_at = known.said_at.max(change.at);
         device.dropped.clear();
     }
     UpdatePlan::Change(Box::new(device))
@@ -169,12 +172,12 @@ pub fn without_token(mut device: Device, token: &Token) -> Device {
     device
 }
 
-/// The device without a token that reaches nobody any more; `None` when it does not have it, or was registered after the
-/// vendor knew so.
+/// The device without a token that reaches nobody any more; `None` when it does not have it, or has said so after the
+/// vendor knew.
 #[must_use]
 pub fn plan_drop(device: &Device, dead: &DeadToken) -> Option<Device> {
     let since = dead.since_ms.unwrap_or(i64::MAX);
-    if i64::from(device.registered_at.0) * 1000 > since {
+    if i64::from(device.said_at.0) * 1000 > since {
         return None;
     }
     let held = device.facts.tokens.iter();

@@ -4,7 +4,9 @@
 
 use std::borrow::Cow;
 
-use pushtally_model::{Channel, DeviceFacts, Environment, Permission, Secret, Token, TokenKind};
+use pushtally_model::{
+    Channel, DeviceFacts, Environment, Permission, Second, Secret, Token, TokenKind,
+};
 use pushtally_store::DeviceChange;
 
 /// A field that breaks its rule.
@@ -99,6 +101,7 @@ impl SaidFacts<'_> {
     /// What is different now: what is left out stays.
     pub fn change(self) -> Result<DeviceChange, FieldError> {
         Ok(DeviceChange {
+            at: Second::default(),
             tokens: match self.tokens {
                 Said::Nothing => None,
                 Said::None => Some(Vec::new()),

@@ -156,6 +156,7 @@ mod tests {
             account: read.account,
             facts: read.facts,
             registered_at: Second(0),
+            said_at: Second(0),
             dropped: Vec::new(),
         }
     }

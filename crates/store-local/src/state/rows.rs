@@ -193,6 +193,7 @@ struct DeviceV2<'a> {
     first: DeviceV1<'a>,
     #[serde(borrow)]
     dropped: Vec<TokenV1<'a>>,
+    said_at: u32,
 }
 
 impl<'a> From<&'a Token> for TokenV1<'a> {
@@ -208,7 +209,7 @@ impl<'a> From<&'a Token> for TokenV1<'a> {
 }
 
 impl Row for Device {
-    /// In the first version while nothing was dropped: so are nearly all, and they stay readable to releases before.
+    /// In the first version while it says all: so it does of nearly every device, and releases before can read it.
     fn encode(&self) -> Result<Vec<u8>, RowError> {
         let facts = &self.facts;
         let first = DeviceV1 {
@@ -226,22 +227,33 @@ impl Row for Device {
             language: &facts.language,
             registered_at: self.registered_at.0,
         };
-        if self.dropped.is_empty() {
+        if self.dropped.is_empty() && self.said_at == self.registered_at {
             return write(&first);
         }
         let dropped = self.dropped.iter().map(TokenV1::from).collect();
-        write_as(V2, &DeviceV2 { first, dropped })
+        let said_at = self.said_at.0;
+        let row = DeviceV2 {
+            first,
+            dropped,
+            said_at,
+        };
+        write_as(V2, &row)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RowError> {
         let DeviceV2 {
             first: row,
             dropped,
+            said_at,
         } = match split(bytes)? {
-            (V1, row) => DeviceV2 {
-                first: parse(row)?,
-                dropped: Vec::new(),
-            },
+            (V1, row) => {
+                let first: DeviceV1<'_> = parse(row)?;
+                DeviceV2 {
+                    said_at: first.registered_at,
+                    first,
+                    dropped: Vec::new(),
+                }
+            }
             (V2, row) => parse(row)?,
             (version, _) => return Err(RowError::Version(version)),
         };
@@ -270,6 +282,7 @@ impl Row for Device {
                 language: row.language.to_owned(),
             },
             registered_at: Second(row.registered_at),
+            said_at: Second(said_at),
             dropped,
         })
     }

@@ -47,6 +47,7 @@ async fn a_phone_and_account_keep_their_number(engine: Engine) {
         account: first.account.clone(),
         facts: first.facts.clone(),
         registered_at: first.at,
+        said_at: first.at,
         dropped: Vec::new(),
     };
     assert_eq!(device(&engine, APP, number).await, Some(stored.clone()));
@@ -85,12 +86,13 @@ async fn a_phone_and_account_keep_their_number(engine: Engine) {
     );
     let stored = Device {
         facts: changed.facts.clone(),
+        said_at: changed.at,
         ..stored
     };
     assert_eq!(
         device(&engine, APP, number).await,
         Some(stored),
-        "what a registration leaves out is gone, the first second stays"
+        "what a registration leaves out is gone, the first second stays, and when it said so is kept"
     );
     assert_eq!(
         register(&engine, APP, &changed).await,

@@ -88,6 +88,8 @@ pub enum Registered {
 /// What a phone says has changed, without signing in or out. `None` leaves a thing as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeviceChange {
+    /// When it says so.
+    pub at: Second,
     /// All tokens it has now.
     pub tokens: Option<Vec<Token>>,
     /// The vendor that would reach it; `Some(None)` is no longer known.

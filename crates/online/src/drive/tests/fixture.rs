@@ -469,6 +469,7 @@ impl Devices for Phones {
             account: Some(Account::new(format!("user{number}")).unwrap()),
             facts: DeviceFacts::default(),
             registered_at: Second(0),
+            said_at: Second(0),
             dropped: Vec::new(),
         }))
     }

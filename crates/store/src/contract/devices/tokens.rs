@@ -4,7 +4,9 @@ use pushtally_model::{Channel, Token, TokenKind};
 
 use super::super::APP;
 use super::{OTHER, device, new, register, registration, rid, secret, token, tokens};
-use crate::ports::{DeadToken, DeviceChange, Engine, Registered, Unregistered, Updated};
+use crate::ports::{
+    DeadToken, DeviceChange, Engine, Registered, Registration, Unregistered, Updated,
+};
 
 /// A token of another device of the app moves; the same text of another vendor, kind or app is another token.
 pub(super) async fn a_token_moves_to_who_registers_it(engine: Engine) {
@@ -168,6 +170,22 @@ pub(super) async fn a_dead_token_is_dropped_unless_it_is_anothers_or_newer(engin
     };
     assert_eq!(change(&none).await, Updated::Changed(one));
     assert!(!device(&engine, APP, one).await.unwrap().is_dropped());
+
+    // What it says later is newer than what its vendor knew then.
+    let again = Registration {
+        at: pushtally_model::Second(said.at.0 + 60),
+        ..said.clone()
+    };
+    assert_eq!(
+        register(&engine, APP, &again).await,
+        Registered::Changed { number: one }
+    );
+    let stale = dead(one, &alert, Some(registered_ms + 59_999));
+    assert_eq!(dropped(APP, &[stale]).await, 0);
+    assert_eq!(
+        dropped(APP, &[dead(one, &alert, Some(registered_ms + 60_000))]).await,
+        1
+    );
 
     // The token is free for another.
     let two = new(
