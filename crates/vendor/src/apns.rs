@@ -11,23 +11,20 @@ mod response;
 
 pub use credentials::{Credentials, Environments};
 
-use jsonwebtoken::EncodingKey;
-
-use crate::{Access, Call, Failure, Post, Read, Reply, Said, SignIn, To, Vendor};
+use crate::call::not_asked;
+use crate::contract::{Access, Call, Failure, Post, Read, Reply, SignIn, To, Vendor};
 
 /// An app's leave to send through APNs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Apns {
     credentials: Credentials,
-    key: Result<EncodingKey, Said>,
 }
 
 impl Apns {
-    /// Takes the credentials. What is wrong with them is told by [`Vendor::sign_in`].
+    /// With these credentials. What is wrong with them is told by [`Vendor::sign_in`].
     #[must_use]
-    pub fn new(credentials: Credentials) -> Self {
-        let key = auth::key(&credentials);
-        Self { credentials, key }
+    pub const fn new(credentials: Credentials) -> Self {
+        Self { credentials }
     }
 }
 
@@ -37,14 +34,11 @@ impl Vendor for Apns {
     }
 
     fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure> {
-        let key = self.key.as_ref();
-        let key = key.map_err(|said| Failure::Misconfigured(said.clone()))?;
-        auth::sign(&self.credentials, key, now_ms).map(SignIn::Ours)
+        auth::sign_in(&self.credentials, now_ms)
     }
 
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
-        let said = Said::new(i64::from(reply.status), "nobody was asked for access");
-        Err(Failure::Unknown(said))
+        Err(not_asked(reply))
     }
 
     fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {

@@ -1,4 +1,4 @@
-//! What the app gets of a push beside its texts, with which it can report what became of it.
+//! What the app gets of a push beside its texts: with it, it opens the right page and reports what became of the push.
 
 use serde::Serialize;
 
@@ -25,9 +25,8 @@ impl<'a> Custom<'a> {
         }
     }
 
-    /// As a JSON text.
-    pub(crate) fn json(&self) -> String {
-        // Texts are always written.
-        serde_json::to_string(self).unwrap_or_default()
+    /// All of it by name, also what is empty.
+    pub(crate) fn named(&self) -> [(&'static str, &'a str); 3] {
+        [("ext", self.ext), ("id", self.id), ("mark", self.mark)]
     }
 }

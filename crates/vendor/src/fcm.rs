@@ -10,23 +10,19 @@ mod response;
 
 pub use credentials::Credentials;
 
-use jsonwebtoken::EncodingKey;
-
-use crate::{Access, Call, Failure, Post, Read, Reply, Said, SignIn, To, Vendor};
+use crate::contract::{Access, Call, Failure, Post, Read, Reply, SignIn, To, Vendor};
 
 /// An app's leave to send through FCM.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fcm {
     credentials: Credentials,
-    key: Result<EncodingKey, Said>,
 }
 
 impl Fcm {
-    /// Takes the credentials. What is wrong with them is told by [`Vendor::sign_in`].
+    /// With these credentials. What is wrong with them is told by [`Vendor::sign_in`].
     #[must_use]
-    pub fn new(credentials: Credentials) -> Self {
-        let key = auth::key(&credentials);
-        Self { credentials, key }
+    pub const fn new(credentials: Credentials) -> Self {
+        Self { credentials }
     }
 }
 
@@ -36,13 +32,11 @@ impl Vendor for Fcm {
     }
 
     fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure> {
-        let key = self.key.as_ref();
-        let key = key.map_err(|said| Failure::Misconfigured(said.clone()))?;
-        auth::exchange(&self.credentials, key, now_ms).map(SignIn::Ask)
+        auth::sign_in(&self.credentials, now_ms)
     }
 
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
-        auth::exchanged(reply)
+        auth::signed_in(reply)
     }
 
     fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {

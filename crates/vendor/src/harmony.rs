@@ -9,8 +9,9 @@ pub use credentials::Credentials;
 
 use http::HeaderMap;
 
+use crate::call::not_asked;
 use crate::contract::{
-    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, Said, SignIn, To, Vendor,
+    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
 };
 use crate::huawei::{Api, TARGETS_MAX, read};
 
@@ -21,9 +22,9 @@ pub struct Harmony {
 }
 
 impl Harmony {
-    /// With these credentials.
+    /// With these credentials. What is wrong with them is told by [`Vendor::sign_in`].
     #[must_use]
-    pub fn new(credentials: Credentials) -> Self {
+    pub const fn new(credentials: Credentials) -> Self {
         Self { credentials }
     }
 }
@@ -34,12 +35,12 @@ impl Vendor for Harmony {
     }
 
     fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure> {
+        self.credentials.check()?;
         self.credentials.signer().sign(now_ms).map(SignIn::Ours)
     }
 
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
-        let said = Said::new(reply.status.into(), "it was not asked");
-        Err(Failure::Unknown(said))
+        Err(not_asked(reply))
     }
 
     fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {
@@ -76,19 +77,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::huawei::fixture::{PRIVATE_KEY, addressed, notification, posted, reply};
+    use crate::given::{RSA_PRIVATE, addressed, everything, posted, reply};
 
     #[test]
     fn it_signs_itself_and_keeps_tokens_without_right() {
         let json = json!({
-            "project_id": "p1", "key_id": "k1", "sub_account": "a1", "private_key": PRIVATE_KEY,
+            "project_id": "p1", "key_id": "k1", "sub_account": "a1", "private_key": RSA_PRIVATE,
         });
         let harmony = Harmony::new(serde_json::from_value(json).unwrap());
         assert!(matches!(harmony.sign_in(0), Ok(SignIn::Ours(_))));
         let asked = harmony.signed_in(&reply(200, r#"{"access_token":"x"}"#));
         assert!(matches!(asked, Err(Failure::Unknown(_))));
         let all = r#"{"code":"80300007","msg":"All the tokens are invalid","requestId":"1"}"#;
-        let read = posted(&notification(), |post| {
+        let read = posted(&everything(), |post| {
             addressed(&["A"], |to| harmony.read(post, to, 0, &reply(400, all)))
         });
         let Read::Each { verdicts, .. } = read else {

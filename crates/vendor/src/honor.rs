@@ -25,9 +25,9 @@ pub struct Honor {
 }
 
 impl Honor {
-    /// With these credentials.
+    /// With these credentials. What is wrong with them is told by [`Vendor::sign_in`].
     #[must_use]
-    pub fn new(credentials: Credentials) -> Self {
+    pub const fn new(credentials: Credentials) -> Self {
         Self { credentials }
     }
 }
@@ -42,7 +42,7 @@ impl Vendor for Honor {
     }
 
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
-        crate::oauth::read(reply)
+        auth::signed_in(reply)
     }
 
     fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {

@@ -3,8 +3,6 @@
 
 mod auth;
 mod credentials;
-#[cfg(test)]
-pub(crate) mod fixture;
 mod receipt;
 mod request;
 mod response;
@@ -15,7 +13,7 @@ pub use receipt::{Callback, SIGNATURE_HEADER, answer, receipts};
 pub(crate) use auth::Signer;
 pub(crate) use credentials::{public_base_url, public_token_url};
 pub(crate) use receipt::statuses;
-pub(crate) use request::{PAYLOAD_LEN_MAX, TTL_S_MAX, address, is_path_part};
+pub(crate) use request::{PAYLOAD_LEN_MAX, TTL_S_MAX, messages_url};
 pub(crate) use response::{Api, read};
 
 use http::HeaderMap;
@@ -34,9 +32,9 @@ pub struct Huawei {
 }
 
 impl Huawei {
-    /// With these credentials.
+    /// With these credentials. What is wrong with them is told by [`Vendor::sign_in`].
     #[must_use]
-    pub fn new(credentials: Credentials) -> Self {
+    pub const fn new(credentials: Credentials) -> Self {
         Self { credentials }
     }
 }
@@ -51,7 +49,7 @@ impl Vendor for Huawei {
     }
 
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
-        crate::oauth::read(reply)
+        auth::signed_in(reply)
     }
 
     fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {

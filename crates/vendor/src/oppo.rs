@@ -8,15 +8,15 @@ mod credentials;
 mod receipt;
 mod request;
 mod response;
-#[cfg(test)]
-mod tests;
 
 pub use credentials::Credentials;
 pub use receipt::{answer, receipts};
 
 use http::HeaderMap;
 
-use crate::{Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor};
+use crate::contract::{
+    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
+};
 
 /// The most messages of a `unicast_batch`.
 const TARGETS_MAX: usize = 1_000;
@@ -28,7 +28,7 @@ pub struct Oppo {
 }
 
 impl Oppo {
-    /// With these credentials.
+    /// With these credentials. What is wrong with them is told by [`Vendor::sign_in`].
     #[must_use]
     pub const fn new(credentials: Credentials) -> Self {
         Self { credentials }
@@ -41,18 +41,18 @@ impl Vendor for Oppo {
     }
 
     fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure> {
-        auth::ask(&self.credentials, now_ms).map(SignIn::Ask)
+        auth::sign_in(&self.credentials, now_ms)
     }
 
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
-        auth::read(reply)
+        auth::signed_in(reply)
     }
 
     fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {
         request::call(&self.credentials, post, targets)
     }
 
-    fn read(&self, post: &Post<'_>, targets: &[To<'_>], _step: u8, reply: &Reply) -> Read {
+    fn read(&self, post: &Post<'_>, targets: &[To<'_>], _: u8, reply: &Reply) -> Read {
         response::read(post, targets, reply)
     }
 
@@ -70,3 +70,6 @@ impl Vendor for Oppo {
         answer()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,9 @@
-//! Texts as vendors take them.
+//! Texts as vendors take them, and as they are kept of what vendors say.
+
+use crate::contract::{Failure, Said, To};
+
+/// The longest text kept of what a vendor says, in UTF-16 units: enough for a sentence.
+const SAID_LEN_MAX: usize = 200;
 
 /// A text of at most `max` UTF-16 units: a longer one is cut to three fewer and ends in `...`, between characters.
 #[must_use]
@@ -15,57 +20,43 @@ pub fn cut(text: &str, max: usize) -> std::borrow::Cow<'_, str> {
     format!("{}...", text.get(..end).unwrap_or_default()).into()
 }
 
-/// A number that came as one, or as its digits in a string.
-pub(crate) fn integer(value: &serde_json::Value) -> Option<i64> {
-    match value {
-        serde_json::Value::String(digits) => digits.trim().parse().ok(),
-        other => other.as_i64(),
+/// A vendor's words as they may be kept and shown: with `*` in the place of each secret, on one line, and not too long.
+pub(crate) fn without<'a>(words: &str, secrets: impl IntoIterator<Item = &'a str>) -> String {
+    let mut words = words.to_owned();
+    let secrets = secrets.into_iter();
+    let mut found: Vec<&str> = secrets
+        .filter(|secret| !secret.is_empty() && words.contains(secret))
+        .collect();
+    // The longest first, so that of a secret that begins with another one no rest is left.
+    found.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in found {
+        words = words.replace(secret, "*");
     }
-}
-
-/// What a vendor said, with `*` in the place of each secret, and not too long to be kept with a loss.
-pub(crate) fn without<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) -> String {
-    const SAID_LEN_MAX: usize = 200;
-    let mut text = text.to_owned();
-    for secret in secrets {
-        if !secret.is_empty() && text.contains(secret) {
-            text = text.replace(secret, "*");
-        }
-    }
-    cut(&text, SAID_LEN_MAX).into_owned()
-}
-
-/// Compact JSON of what has only text keys.
-pub(crate) fn json(value: &impl serde::Serialize) -> String {
-    // Such values do not fail to serialise.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-/// A vendor's words as they may be kept and shown: without the token, on one line, at most 200 characters.
-pub(crate) fn quoted(words: &str, token: &str) -> String {
-    let words = if token.is_empty() {
-        words.to_owned()
-    } else {
-        words.replace(token, "(token)")
-    };
-    let line = words
+    let line: String = words
         .chars()
-        .map(|char| if char.is_control() { ' ' } else { char });
-    line.take(200).collect()
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .collect();
+    cut(&line, SAID_LEN_MAX).into_owned()
+}
+
+/// The targets' tokens: what no text may hold.
+pub(crate) fn tokens<'a>(targets: &[To<'a>]) -> impl Iterator<Item = &'a str> {
+    targets.iter().map(|to| to.token.expose())
+}
+
+/// The targets' tokens in one field, with commas between them.
+pub(crate) fn joined(targets: &[To<'_>]) -> Result<String, Failure> {
+    // A comma would make two of it, and none is no token.
+    if tokens(targets).any(|token| token.is_empty() || token.contains(',')) {
+        let said = Said::new(0, "a token is empty or has a comma");
+        return Err(Failure::Targets(said));
+    }
+    Ok(tokens(targets).collect::<Vec<_>>().join(","))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_vendor_says_is_kept_without_the_token() {
-        assert_eq!(
-            quoted("`t1` is\nbad: t1", "t1"),
-            "`(token)` is bad: (token)"
-        );
-        assert_eq!(quoted(&"信".repeat(300), ""), "信".repeat(200));
-    }
 
     #[test]
     fn a_text_is_cut_between_characters_and_only_when_it_is_too_long() {
@@ -84,25 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_come_as_digits_too() {
-        for (value, expected) in [
-            (serde_json::json!(-2), Some(-2)),
-            (serde_json::json!("10000"), Some(10_000)),
-            (serde_json::json!(" 7 "), Some(7)),
-            (serde_json::json!(1.5), None),
-            (serde_json::json!("x"), None),
-            (serde_json::json!(null), None),
-        ] {
-            assert_eq!(integer(&value), expected, "{value}");
-        }
-    }
-
-    #[test]
-    fn what_a_vendor_said_names_no_secret() {
-        assert_eq!(
-            without("bad id r1, r2", ["r1", "", "r2"]),
-            "bad id *, *".to_owned()
-        );
-        assert_eq!(without(&"x".repeat(300), []).len(), 200);
+    fn what_a_vendor_says_is_kept_without_secrets_on_one_short_line() {
+        let check = |words: &str, secrets: &[&str], expected: &str| {
+            assert_eq!(without(words, secrets.iter().copied()), expected);
+        };
+        check("no right", &["t1"], "no right");
+        check("bad id t1, t2", &["t1", "", "t2"], "bad id *, *");
+        check("`t1` is\nbad: t12", &["t1", "t12"], "`*` is bad: *");
+        let cut = format!("{}...", "信".repeat(197));
+        check(&"信".repeat(300), &[], &cut);
     }
 }

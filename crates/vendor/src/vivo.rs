@@ -8,15 +8,15 @@ mod credentials;
 mod receipt;
 mod request;
 mod response;
-#[cfg(test)]
-mod tests;
 
 pub use credentials::Credentials;
 pub use receipt::{answer, receipts};
 
 use http::HeaderMap;
 
-use crate::{Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor};
+use crate::contract::{
+    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
+};
 
 /// The most targets of a list.
 const TARGETS_MAX: usize = 1_000;
@@ -28,7 +28,7 @@ pub struct Vivo {
 }
 
 impl Vivo {
-    /// With these credentials.
+    /// With these credentials. What is wrong with them is told by [`Vendor::sign_in`].
     #[must_use]
     pub const fn new(credentials: Credentials) -> Self {
         Self { credentials }
@@ -41,11 +41,11 @@ impl Vendor for Vivo {
     }
 
     fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure> {
-        auth::ask(&self.credentials, now_ms).map(SignIn::Ask)
+        auth::sign_in(&self.credentials, now_ms)
     }
 
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
-        auth::read(reply)
+        auth::signed_in(reply)
     }
 
     fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {
@@ -75,3 +75,6 @@ impl Vendor for Vivo {
         answer()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,9 +12,13 @@ pub use receipt::{answer, receipts};
 
 use http::HeaderMap;
 
+use crate::call::not_asked;
 use crate::contract::{
-    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, Said, SignIn, To, Vendor,
+    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
 };
+
+/// The most targets of one call.
+const TARGETS_MAX: usize = 1000;
 
 /// One app's leave to send through Xiaomi.
 #[derive(Debug, Clone)]
@@ -23,7 +27,7 @@ pub struct Xiaomi {
 }
 
 impl Xiaomi {
-    /// Takes credentials. Wrong ones are told by [`Vendor::sign_in`].
+    /// With these credentials. What is wrong with them is told by [`Vendor::sign_in`].
     #[must_use]
     pub const fn new(credentials: Credentials) -> Self {
         Self { credentials }
@@ -32,23 +36,22 @@ impl Xiaomi {
 
 impl Vendor for Xiaomi {
     fn targets_max(&self) -> usize {
-        request::TARGETS_MAX
+        TARGETS_MAX
     }
 
-    fn sign_in(&self, _now_ms: i64) -> Result<SignIn, Failure> {
+    fn sign_in(&self, _: i64) -> Result<SignIn, Failure> {
         self.credentials.check().map(|()| SignIn::Nothing)
     }
 
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
-        let status = i64::from(reply.status);
-        Err(Failure::Unknown(Said::new(status, "nothing was asked")))
+        Err(not_asked(reply))
     }
 
     fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {
         request::call(&self.credentials, post, targets)
     }
 
-    fn read(&self, _post: &Post<'_>, targets: &[To<'_>], _step: u8, reply: &Reply) -> Read {
+    fn read(&self, _: &Post<'_>, targets: &[To<'_>], _: u8, reply: &Reply) -> Read {
         response::read(targets, reply)
     }
 

@@ -1,11 +1,12 @@
 //! The JWT that every call carries: ES256, one for all connections of a key.
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::{Algorithm, Header};
 use pushtally_model::Secret;
 use serde::Serialize;
 
 use super::Credentials;
-use crate::{Access, Failure, Said};
+use crate::contract::{Access, Failure, SignIn};
+use crate::jwt;
 
 /// Apple refuses one that is older than an hour, and a signer that makes them faster than every 20 minutes.
 const GOOD_FOR_S: u32 = 50 * 60;
@@ -16,41 +17,23 @@ struct Claims<'a> {
     iat: i64,
 }
 
-/// The key to sign with; what is wrong when there is none.
-pub(super) fn key(credentials: &Credentials) -> Result<EncodingKey, Said> {
-    if let Some(said) = credentials.fault() {
-        return Err(said);
-    }
-    let key = EncodingKey::from_ec_pem(credentials.private_key.expose().as_bytes());
-    key.map_err(|_| not_a_key())
-}
-
 /// Signs at this Unix millisecond.
-pub(super) fn sign(
-    credentials: &Credentials,
-    key: &EncodingKey,
-    now_ms: i64,
-) -> Result<Access, Failure> {
+pub(super) fn sign_in(credentials: &Credentials, now_ms: i64) -> Result<SignIn, Failure> {
+    credentials.check()?;
     let header = Header {
         // Apple asks for `alg` and `kid` alone.
         typ: None,
-        kid: Some(credentials.key_id.clone()),
-        ..Header::new(Algorithm::ES256)
+        ..jwt::header(Algorithm::ES256, &credentials.key_id)
     };
     let claims = Claims {
         iss: &credentials.team_id,
         iat: now_ms.div_euclid(1000),
     };
-    let value = jsonwebtoken::encode(&header, &claims, key);
-    let value = value.map_err(|_| Failure::Misconfigured(not_a_key()))?;
-    Ok(Access {
-        value: Secret::new(value),
+    let jwt = jwt::sign(&header, &claims, &credentials.private_key)?;
+    Ok(SignIn::Ours(Access {
+        value: Secret::new(jwt),
         good_for_s: GOOD_FOR_S,
-    })
-}
-
-fn not_a_key() -> Said {
-    Said::new(0, "`private_key` is not a P-256 key as a `.p8` file has it")
+    }))
 }
 
 #[cfg(test)]
@@ -60,7 +43,8 @@ mod tests {
     use super::super::credentials::tests::sample;
     use super::super::{Apns, Environments};
     use super::*;
-    use crate::{SignIn, Vendor};
+    use crate::Vendor;
+    use crate::given::{EC_PUBLIC, RSA_PRIVATE};
 
     const NOW_MS: i64 = 1_795_313_600_999;
 
@@ -70,11 +54,10 @@ mod tests {
             panic!("signed by ourselves");
         };
         assert_eq!(access.good_for_s, 3000);
-        let public = include_bytes!("../../tests/keys/apns.pub.pem");
         let mut rules = Validation::new(Algorithm::ES256);
         rules.required_spec_claims.clear();
         rules.validate_exp = false;
-        let public = DecodingKey::from_ec_pem(public).unwrap();
+        let public = DecodingKey::from_ec_pem(EC_PUBLIC.as_bytes()).unwrap();
         let read =
             jsonwebtoken::decode::<serde_json::Value>(access.value.expose(), &public, &rules);
         let read = read.unwrap();
@@ -98,10 +81,10 @@ mod tests {
         check(|credentials| credentials.private_key = Secret::new(""));
         check(|credentials| credentials.private_key = Secret::new("-----BEGIN PRIVATE KEY-----"));
         check(|credentials| {
-            credentials.private_key = Secret::new(include_str!("../../tests/keys/fcm.pem"));
+            credentials.private_key = Secret::new(RSA_PRIVATE);
         });
         check(|credentials| {
-            credentials.private_key = Secret::new(include_str!("../../tests/keys/apns.pub.pem"));
+            credentials.private_key = Secret::new(EC_PUBLIC);
         });
         check(|credentials| credentials.bundle_id = "com.example\r\nx: y".to_owned());
         check(|credentials| credentials.team_id.clear());

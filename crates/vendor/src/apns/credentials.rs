@@ -3,8 +3,8 @@
 use pushtally_model::{Environment, Secret};
 use serde::Deserialize;
 
-use crate::Said;
-use crate::credentials::secret;
+use crate::contract::Failure;
+use crate::credentials::{check_urls, misconfigured, secret};
 
 /// A signing key of a team, and the app it is used for.
 #[derive(Debug, Clone, Deserialize)]
@@ -66,23 +66,24 @@ impl Credentials {
         }
     }
 
-    /// What would make a request that nobody can send.
-    pub(super) fn fault(&self) -> Option<Said> {
+    /// Whether a call can be made of them at all.
+    pub(super) fn check(&self) -> Result<(), Failure> {
         let is_name = |name: &str, others: &str| {
             let fits = |char: char| char.is_ascii_alphanumeric() || others.contains(char);
             !name.is_empty() && name.chars().all(fits)
         };
-        let is_url = |url: &str| url.starts_with("https://") || url.starts_with("http://");
-        let text = if !is_name(&self.bundle_id, "-._") {
-            "`bundle_id` is not the id of an app"
-        } else if !is_name(&self.team_id, "") || !is_name(&self.key_id, "") {
-            "`team_id` and `key_id` are letters and digits"
-        } else if !is_url(&self.production_url) || !is_url(&self.sandbox_url) {
-            "`production_url` and `sandbox_url` are addresses"
-        } else {
-            return None;
-        };
-        Some(Said::new(0, text))
+        if !is_name(&self.bundle_id, "-._") {
+            return Err(misconfigured("`bundle_id` is not the id of an app"));
+        }
+        if !is_name(&self.team_id, "") || !is_name(&self.key_id, "") {
+            return Err(misconfigured(
+                "`team_id` and `key_id` are letters and digits",
+            ));
+        }
+        check_urls(&[
+            ("production_url", &self.production_url),
+            ("sandbox_url", &self.sandbox_url),
+        ])
     }
 }
 
@@ -95,7 +96,7 @@ pub(super) mod tests {
         let text = serde_json::json!({
             "team_id": "TEAM123456",
             "key_id": "ABC123DEFG",
-            "private_key": include_str!("../../tests/keys/apns.p8"),
+            "private_key": crate::given::EC_PRIVATE,
             "bundle_id": "com.example.acme",
         });
         serde_json::from_value(text).unwrap()

@@ -5,8 +5,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Credentials;
+use crate::contract::{Call, Failure, Post, Said, To};
+use crate::credentials::address;
+use crate::custom::Custom;
 use crate::digest::{message_id, uuid};
-use crate::{Call, Failure, Post, Said, To};
 
 /// The longest that Apple stores a push.
 const STORED_S_MAX: u32 = 30 * 86_400;
@@ -60,15 +62,7 @@ struct Payload<'a> {
     aps: Aps<'a>,
     #[serde(flatten)]
     custom: Option<Custom<'a>>,
-}
-
-/// What the app and its extension read.
-#[derive(Serialize)]
-struct Custom<'a> {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    ext: &'a str,
-    id: &'a str,
-    mark: &'a str,
+    /// What the app's extension loads.
     #[serde(skip_serializing_if = "str::is_empty")]
     image: &'a str,
 }
@@ -147,7 +141,7 @@ pub(super) fn call(
         return Err(Failure::Rejected(Said::new(413, text)));
     }
     Ok(Call {
-        url: format!("{}/3/device/{token}", base_url.trim_end_matches('/')),
+        url: address(base_url, &format!("/3/device/{token}")),
         headers: headers(credentials, post, to, &form),
         body,
     })
@@ -214,15 +208,14 @@ fn payload(
         },
         Form::LiveActivity(activity) => changed(post, content, activity)?,
     };
-    let custom = Custom {
-        ext: &post.notification.ext,
-        id: post.task.as_str(),
-        mark: post.mark,
-        image: content.map_or("", |content| &content.image),
-    };
     // The system reads a Live Activity's push by itself: nothing beside `aps` reaches the app.
-    let custom = (!matches!(form, Form::LiveActivity(_))).then_some(custom);
-    let body = serde_json::to_vec(&Payload { aps, custom });
+    let reaches_app = !matches!(form, Form::LiveActivity(_));
+    let image = content.map_or("", |content| content.image.as_str());
+    let body = serde_json::to_vec(&Payload {
+        aps,
+        custom: reaches_app.then(|| Custom::of(post)),
+        image: if reaches_app { image } else { "" },
+    });
     body.map_err(|_| Failure::Rejected(Said::new(0, "the notification makes no JSON")))
 }
 

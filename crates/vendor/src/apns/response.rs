@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Credentials, Environments};
-use crate::text::quoted;
-use crate::{Failure, Read, Reply, Said, To, Verdict};
+use crate::contract::{Failure, Read, Reply, Said, To, Verdict};
+use crate::json;
+use crate::text::{tokens, without};
 
 #[derive(Deserialize)]
 struct Refusal {
@@ -16,11 +17,7 @@ struct Refusal {
 
 impl Refusal {
     fn since_ms(&self) -> Option<i64> {
-        match self.timestamp.as_ref()? {
-            Value::Number(number) => number.as_i64(),
-            Value::String(text) => text.parse().ok(),
-            _ => None,
-        }
+        json::integer(self.timestamp.as_ref()?)
     }
 }
 
@@ -42,8 +39,7 @@ pub(super) fn read(credentials: &Credentials, targets: &[To<'_>], reply: &Reply)
     }
     let refusal = serde_json::from_slice::<Refusal>(&reply.body).ok();
     let reason = refusal.as_ref().map_or("", |refusal| &refusal.reason);
-    let token = targets.first().map_or("", |to| to.token.expose());
-    let said = Said::new(code, quoted(reason, token));
+    let said = Said::new(code, without(reason, tokens(targets)));
     match (reply.status, reason) {
         (400, "BadDeviceToken") if credentials.environments == Environments::Both => {
             each(Verdict::OtherEnvironment(said))
@@ -96,41 +92,29 @@ fn busy(reply: &Reply, said: Said) -> Failure {
 fn id(reply: &Reply) -> String {
     let id = reply.headers.get("apns-id");
     let id = id.and_then(|id| id.to_str().ok()).unwrap_or_default();
-    quoted(id, "")
+    without(id, [])
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use http::HeaderMap;
     use proptest::prelude::*;
-    use pushtally_model::{Environment, Number, Secret, TokenKind};
 
     use super::super::credentials::tests::sample;
     use super::*;
+    use crate::given;
 
     fn reply(status: u16, body: &[u8]) -> Reply {
-        let mut headers = HeaderMap::new();
+        let mut reply = given::reply(status, body);
+        let headers = &mut reply.headers;
         headers.insert("apns-id", "6f2e8b8e".parse().unwrap());
         headers.insert("retry-after", "7".parse().unwrap());
-        Reply {
-            status,
-            headers,
-            body: Bytes::copy_from_slice(body),
-        }
+        reply
     }
 
     fn reading(environments: Environments, reply: &Reply) -> Read {
-        let token = Secret::new("3f0c9a");
-        let to = To {
-            number: Number(1),
-            token: &token,
-            kind: TokenKind::Alert,
-            environment: Environment::Production,
-        };
         let mut credentials = sample();
         credentials.environments = environments;
-        read(&credentials, &[to], reply)
+        given::addressed(&["3f0c9a"], |to| read(&credentials, to, reply))
     }
 
     fn each(verdict: Verdict) -> Read {
@@ -260,7 +244,7 @@ mod tests {
     #[test]
     fn what_is_said_never_holds_the_token() {
         let echo = reply(400, br#"{"reason":"no 3f0c9a here"}"#);
-        let expected = Failure::Rejected(Said::new(400, "no (token) here"));
+        let expected = Failure::Rejected(Said::new(400, "no * here"));
         assert_eq!(reading(Environments::Both, &echo), Read::All(expected));
     }
 

@@ -4,8 +4,8 @@ use pushtally_model::Secret;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::Said;
-use crate::credentials::secret;
+use crate::contract::Failure;
+use crate::credentials::{check_filled, check_urls, misconfigured, secret};
 
 /// A service account that may send messages of a project.
 #[derive(Debug, Clone, Deserialize)]
@@ -53,20 +53,14 @@ fn base_url() -> String {
 }
 
 impl Credentials {
-    /// What would make a request that nobody can send.
-    pub(super) fn fault(&self) -> Option<Said> {
+    /// Whether a call can be made of them at all.
+    pub(super) fn check(&self) -> Result<(), Failure> {
         let fits = |char: char| char.is_ascii_alphanumeric() || "-.:_".contains(char);
-        let is_url = |url: &str| url.starts_with("https://") || url.starts_with("http://");
-        let text = if self.project_id.is_empty() || !self.project_id.chars().all(fits) {
-            "`project_id` is not the id of a project"
-        } else if self.client_email.is_empty() {
-            "`client_email` is empty"
-        } else if !is_url(&self.token_uri) || !is_url(&self.base_url) {
-            "`token_uri` and `base_url` are addresses"
-        } else {
-            return None;
-        };
-        Some(Said::new(0, text))
+        if self.project_id.is_empty() || !self.project_id.chars().all(fits) {
+            return Err(misconfigured("`project_id` is not the id of a project"));
+        }
+        check_filled(&[("client_email", &self.client_email)])?;
+        check_urls(&[("token_uri", &self.token_uri), ("base_url", &self.base_url)])
     }
 }
 
@@ -80,7 +74,7 @@ pub(super) mod tests {
             "type": "service_account",
             "project_id": "acme-1",
             "private_key_id": "key-0001",
-            "private_key": include_str!("../../tests/keys/fcm.pem"),
+            "private_key": crate::given::RSA_PRIVATE,
             "client_email": "push@acme-1.iam.gserviceaccount.com",
             "client_id": "1000",
             "auth_uri": "https://accounts.google.com/o/oauth2/auth",

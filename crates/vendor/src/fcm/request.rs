@@ -1,11 +1,13 @@
 //! The call of a push to one token.
 
-use pushtally_model::{GoogleContent, Secret};
+use pushtally_model::GoogleContent;
 use serde::Serialize;
 
 use super::Credentials;
+use crate::contract::{Call, Failure, Post, Said, To};
+use crate::credentials::address;
+use crate::custom::Custom;
 use crate::digest::{message_id, uuid};
-use crate::{Call, Failure, Post, Said, To};
 
 /// The longest that FCM stores a push.
 const TTL_S_MAX: u32 = 28 * 86_400;
@@ -21,7 +23,8 @@ struct Body<'a> {
 struct Message<'a> {
     token: &'a str,
     notification: Shown<'a>,
-    data: Data<'a>,
+    /// What the app reads: strings only.
+    data: Custom<'a>,
     android: Android<'a>,
 }
 
@@ -31,15 +34,6 @@ struct Shown<'a> {
     title: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     body: &'a str,
-}
-
-/// What the app reads: strings only.
-#[derive(Serialize)]
-struct Data<'a> {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    ext: &'a str,
-    id: &'a str,
-    mark: &'a str,
 }
 
 #[derive(Serialize)]
@@ -86,11 +80,7 @@ pub(super) fn call(
             title: post.title,
             body: post.text,
         },
-        data: Data {
-            ext: &post.notification.ext,
-            id: post.task.as_str(),
-            mark: post.mark,
-        },
+        data: Custom::of(post),
         android: Android {
             priority: google.and_then(priority),
             ttl: format!("{}s", post.left_s.min(TTL_S_MAX)),
@@ -105,21 +95,9 @@ pub(super) fn call(
         },
     };
     check_len(&message)?;
-    let body = serde_json::to_vec(&Body { message }).map_err(|_| no_json())?;
-    let content_type = Secret::new("application/json");
-    let authorization = Secret::new(format!("Bearer {}", post.access));
-    Ok(Call {
-        url: format!(
-            "{}/v1/projects/{}/messages:send",
-            credentials.base_url.trim_end_matches('/'),
-            credentials.project_id
-        ),
-        headers: vec![
-            ("content-type", content_type),
-            ("authorization", authorization),
-        ],
-        body,
-    })
+    let body = serde_json::to_string(&Body { message }).map_err(|_| no_json())?;
+    let path = format!("/v1/projects/{}/messages:send", credentials.project_id);
+    Ok(Call::json(address(&credentials.base_url, &path), body).bearer(post.access))
 }
 
 /// What nobody says is FCM's to choose.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::text::quoted;
-use crate::{Failure, Read, Reply, Said, To, Verdict};
+use crate::contract::{Failure, Read, Reply, Said, To, Verdict};
+use crate::text::{tokens, without};
 
 /// How long FCM asks to wait at least when too much was sent and it does not say.
 const QUOTA_WAIT: Duration = Duration::from_secs(60);
@@ -62,7 +62,7 @@ impl<'a> Reason<'a> {
                 .any(|words| message.contains(words))
     }
 
-    fn said(&self, reply: &Reply, token: &str) -> Said {
+    fn said(&self, reply: &Reply, targets: &[To<'_>]) -> Said {
         let name = if self.code.is_empty() {
             self.status
         } else {
@@ -73,7 +73,7 @@ impl<'a> Reason<'a> {
         } else {
             format!("{name}: {}", self.message)
         };
-        Said::new(i64::from(reply.status), quoted(&text, token))
+        Said::new(i64::from(reply.status), without(&text, tokens(targets)))
     }
 }
 
@@ -87,15 +87,14 @@ pub(super) fn read(targets: &[To<'_>], reply: &Reply) -> Read {
         let taken = serde_json::from_slice::<Taken>(&reply.body);
         let taken = taken.ok().filter(|taken| !taken.name.is_empty());
         return match taken {
-            Some(taken) => each(Verdict::Sent, quoted(&taken.name, "")),
+            Some(taken) => each(Verdict::Sent, without(&taken.name, [])),
             None => Read::All(Failure::Unknown(Said::new(200, "a 200 without a name"))),
         };
     }
     let refused = serde_json::from_slice::<Refused>(&reply.body);
     let error = refused.map_or(Value::Null, |refused| refused.error);
     let reason = Reason::of(&error);
-    let token = targets.first().map_or("", |to| to.token.expose());
-    let said = reason.said(reply, token);
+    let said = reason.said(reply, targets);
     match (reason.code, reason.status) {
         ("UNREGISTERED", _) => each(Verdict::Gone(said), String::new()),
         ("INVALID_ARGUMENT", _) if reason.is_of_token() => each(Verdict::Gone(said), String::new()),
@@ -134,32 +133,19 @@ fn failure(reply: &Reply, name: &str, said: Said) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use http::HeaderMap;
     use proptest::prelude::*;
-    use pushtally_model::{Environment, Number, Secret, TokenKind};
     use serde_json::json;
 
     use super::*;
+    use crate::given::{addressed, reply};
 
     fn reading(status: u16, retry_after: Option<&str>, body: &[u8]) -> Read {
-        let mut headers = HeaderMap::new();
+        let mut reply = reply(status, body);
         if let Some(after) = retry_after {
-            headers.insert("retry-after", after.parse().unwrap());
+            let after = after.parse().unwrap();
+            reply.headers.insert("retry-after", after);
         }
-        let reply = Reply {
-            status,
-            headers,
-            body: Bytes::copy_from_slice(body),
-        };
-        let token = Secret::new("tok:1");
-        let to = To {
-            number: Number(1),
-            token: &token,
-            kind: TokenKind::Alert,
-            environment: Environment::Production,
-        };
-        read(&[to], &reply)
+        addressed(&["tok:1"], |to| read(to, &reply))
     }
 
     fn refused(code: u16, status: &str, message: &str, details: Value) -> Read {
@@ -304,7 +290,7 @@ mod tests {
     #[test]
     fn what_is_said_never_holds_the_token() {
         let read = refused(400, "INVALID_ARGUMENT", "tok:1 is bad", Value::Null);
-        let said = Said::new(400, "INVALID_ARGUMENT: (token) is bad");
+        let said = Said::new(400, "INVALID_ARGUMENT: * is bad");
         assert_eq!(read, Read::All(Failure::Rejected(said)));
     }
 

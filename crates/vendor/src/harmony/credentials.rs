@@ -3,7 +3,8 @@
 use pushtally_model::Secret;
 use serde::Deserialize;
 
-use crate::credentials::{optional_secret, secret};
+use crate::contract::Failure;
+use crate::credentials::{check_optional, check_urls, optional_secret, secret};
 use crate::huawei::{Callback, Signer, public_base_url, public_token_url};
 
 /// An app's credentials.
@@ -40,6 +41,12 @@ pub struct Credentials {
 }
 
 impl Credentials {
+    /// Whether a call can be made of them at all.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        check_optional(&[("callback_key", &self.callback_key)])?;
+        check_urls(&[("token_uri", &self.token_uri), ("base_url", &self.base_url)])
+    }
+
     /// What receipts are signed with, if they are.
     #[must_use]
     pub fn callback(&self) -> Option<Callback> {

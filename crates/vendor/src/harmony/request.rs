@@ -1,13 +1,14 @@
 //! An alert as Huawei's v3 takes it.
 
-use pushtally_model::{Badge, HarmonyContent, Secret};
+use pushtally_model::{Badge, HarmonyContent};
 use serde::Serialize;
 
 use super::Credentials;
 use crate::contract::{Call, Failure, Post, Said, To};
 use crate::custom::Custom;
 use crate::digest::notify_id;
-use crate::huawei::{PAYLOAD_LEN_MAX, TTL_S_MAX, address};
+use crate::huawei::{PAYLOAD_LEN_MAX, TTL_S_MAX, messages_url};
+use crate::json;
 
 /// `push-type` of an alert.
 const ALERT: &str = "0";
@@ -23,28 +24,17 @@ pub(super) fn call(
     post: &Post<'_>,
     targets: &[To<'_>],
 ) -> Result<Call, Failure> {
-    let url = address(&credentials.base_url, "v3", &credentials.project_id)?;
+    let url = messages_url(&credentials.base_url, "v3", &credentials.project_id)?;
     let mut message = Message::of(credentials, post);
     if message.body().len() > PAYLOAD_LEN_MAX {
         let text = format!("longer than {PAYLOAD_LEN_MAX} bytes");
         return Err(Failure::Rejected(Said::new(0, text)));
     }
     message.target.token = targets.iter().map(|to| to.token.expose()).collect();
-    Ok(Call {
-        url,
-        headers: vec![
-            (
-                "content-type",
-                Secret::new("application/json; charset=UTF-8"),
-            ),
-            (
-                "authorization",
-                Secret::new(format!("Bearer {}", post.access)),
-            ),
-            ("push-type", Secret::new(ALERT)),
-        ],
-        body: message.body(),
-    })
+    Ok(Call::of(url, message.body().into_bytes())
+        .with("content-type", "application/json; charset=UTF-8")
+        .bearer(post.access)
+        .with("push-type", ALERT))
 }
 
 #[derive(Debug, Serialize)]
@@ -125,9 +115,8 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn body(&self) -> Vec<u8> {
-        // Texts and numbers are always written.
-        serde_json::to_vec(self).unwrap_or_default()
+    fn body(&self) -> String {
+        json::written(self)
     }
 }
 
@@ -171,11 +160,11 @@ impl Number {
 
 #[cfg(test)]
 mod tests {
-    use pushtally_model::Notification;
+    use pushtally_model::{Notification, Secret};
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::huawei::fixture::{addressed, notification, posted};
+    use crate::given::{addressed, everything, posted};
 
     fn credentials() -> Credentials {
         let json = json!({
@@ -193,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_full_notification_is_these_bytes() {
-        let call = called(&notification()).unwrap();
+        let call = called(&everything()).unwrap();
         assert_eq!(
             call.url,
             "https://push-api.cloud.huawei.com/v3/p1/messages:send"
@@ -214,14 +203,14 @@ mod tests {
             concat!(
                 r#"{"payload":{"notification":{"category":"EXPRESS","title":"Parcel for you","body":"Arrives today","#,
                 r#""image":"https://i.example/o.png","notifyId":NOTIFY_ID,"#,
-                r#""clickAction":{"actionType":0,"data":{"ext":"{\"order\":42}","id":"task-1","mark":"mark-1"}},"#,
+                r#""clickAction":{"actionType":0,"data":{"ext":"{\"order\":42}","id":"task-1","mark":"m-1"}},"#,
                 r#""badge":{"setNum":99},"sound":"ding.mp3","soundDuration":7}},"#,
                 r#""target":{"token":["HWTOKENAAAA"]},"#,
-                r#""pushOptions":{"testMessage":false,"ttl":86400,"biTag":"mark-1","receiptId":"RCP0001"}}"#
+                r#""pushOptions":{"testMessage":false,"ttl":86400,"biTag":"m-1","receiptId":"RCP0001"}}"#
             )
             .replace(
                 "NOTIFY_ID",
-                &posted(&notification(), |post| notify_id(post.app, post.task)).to_string()
+                &posted(&everything(), |post| notify_id(post.app, post.task)).to_string()
             )
         );
     }
@@ -244,13 +233,13 @@ mod tests {
         assert_eq!(
             shown,
             json!({"category": "WORK", "title": "t", "body": "d", "badge": {"addNum": 1},
-                "clickAction": {"actionType": 0, "data": {"id": "task-1", "mark": "mark-1"}}})
+                "clickAction": {"actionType": 0, "data": {"id": "task-1", "mark": "m-1"}}})
         );
     }
 
     #[test]
     fn what_is_too_long_is_refused_and_never_cut() {
-        let mut notification = notification();
+        let mut notification = everything();
         notification.desc = "d".repeat(3000);
         let body: Value = serde_json::from_slice(&called(&notification).unwrap().body).unwrap();
         assert_eq!(

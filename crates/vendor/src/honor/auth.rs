@@ -1,16 +1,19 @@
 //! Leave to call HONOR: OAuth with the client's secret.
 
 use super::Credentials;
-use crate::contract::{Failure, Said, SignIn};
+use crate::contract::{Failure, SignIn};
 use crate::oauth;
 
+pub(super) use crate::oauth::read as signed_in;
+
+/// Asks for access.
 pub(super) fn sign_in(credentials: &Credentials) -> Result<SignIn, Failure> {
-    let (id, secret) = (&credentials.client_id, &credentials.client_secret);
-    if id.is_empty() || secret.expose().is_empty() {
-        let text = "`client_id` and `client_secret` are needed";
-        return Err(Failure::Misconfigured(Said::new(0, text)));
-    }
-    Ok(SignIn::Ask(oauth::ask(&credentials.token_url, id, secret)))
+    credentials.check()?;
+    Ok(SignIn::Ask(oauth::ask(
+        &credentials.token_url,
+        &credentials.client_id,
+        &credentials.client_secret,
+    )))
 }
 
 #[cfg(test)]

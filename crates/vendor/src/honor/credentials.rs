@@ -3,7 +3,8 @@
 use pushtally_model::Secret;
 use serde::Deserialize;
 
-use crate::credentials::secret;
+use crate::contract::Failure;
+use crate::credentials::{check_filled, check_urls, secret};
 
 /// An app's credentials.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +34,17 @@ fn public_token_url() -> String {
 
 fn public_base_url() -> String {
     "https://push-api.cloud.honor.com".to_owned()
+}
+
+impl Credentials {
+    /// Whether a call can be made of them at all.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        check_filled(&[
+            ("client_id", &self.client_id),
+            ("client_secret", self.client_secret.expose()),
+        ])?;
+        check_urls(&[("token_url", &self.token_url), ("base_url", &self.base_url)])
+    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub const fn answer() -> (u16, &'static str) {
 
 fn receipt(entry: &Value) -> Option<Receipt> {
     let token = json::text(&entry["token"]);
-    let status = json::number(&entry["status"])?;
+    let status = json::integer(&entry["status"])?;
     (!token.is_empty()).then(|| Receipt {
         mark: json::text(&entry["biTag"]).to_owned(),
         token: Secret::new(token),
@@ -36,7 +36,7 @@ fn receipt(entry: &Value) -> Option<Receipt> {
             // Not delivered, but whether for good is not known.
             _ => Arrival::Pending(Said::new(status, "unknown status")),
         },
-        at_ms: json::number(&entry["timestamp"]),
+        at_ms: json::integer(&entry["timestamp"]),
         request_id: json::text(&entry["requestId"]).to_owned(),
     })
 }

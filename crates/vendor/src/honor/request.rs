@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 
-use pushtally_model::{Badge, Importance, Secret};
+use pushtally_model::{Badge, Importance};
 use serde::Serialize;
 
 use super::Credentials;
-use crate::contract::{Call, Failure, Post, Said, To};
+use crate::contract::{Call, Failure, Post, To};
+use crate::credentials::{address, is_path_part, misconfigured};
 use crate::custom::Custom;
 use crate::digest::notify_id;
-use crate::huawei::is_path_part;
+use crate::json;
 use crate::text::cut;
 
 /// The longest time that a message is kept.
@@ -36,11 +37,10 @@ pub(super) fn call(
 ) -> Result<Call, Failure> {
     let app_id = &credentials.app_id;
     if !is_path_part(app_id) {
-        let text = "`app_id` is missing or malformed";
-        return Err(Failure::Misconfigured(Said::new(0, text)));
+        return Err(misconfigured("`app_id` is missing or malformed"));
     }
     let body = Body {
-        data: Custom::of(post).json(),
+        data: json::written(&Custom::of(post)),
         android: Android {
             ttl: format!("{}s", post.left_s.clamp(1, TTL_S_MAX)),
             bi_tag: post.mark,
@@ -49,20 +49,13 @@ pub(super) fn call(
         },
         token: targets.iter().map(|to| to.token.expose()).collect(),
     };
-    let base_url = credentials.base_url.trim_end_matches('/');
-    Ok(Call {
-        url: format!("{base_url}/api/v1/{app_id}/sendMessage"),
-        headers: vec![
-            ("content-type", Secret::new("application/json")),
-            (
-                "authorization",
-                Secret::new(format!("Bearer {}", post.access)),
-            ),
-            ("timestamp", Secret::new(post.now_ms.to_string())),
-        ],
-        // Texts and numbers are always written.
-        body: serde_json::to_vec(&body).unwrap_or_default(),
-    })
+    let url = address(
+        &credentials.base_url,
+        &format!("/api/v1/{app_id}/sendMessage"),
+    );
+    Ok(Call::json(url, json::written(&body))
+        .bearer(post.access)
+        .with("timestamp", post.now_ms.to_string()))
 }
 
 #[derive(Debug, Serialize)]
@@ -163,11 +156,11 @@ impl<'a> Number<'a> {
 
 #[cfg(test)]
 mod tests {
-    use pushtally_model::Notification;
+    use pushtally_model::{Notification, Secret};
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::huawei::fixture::{addressed, notification, posted};
+    use crate::given::{addressed, everything, posted};
 
     fn called(more: Value, notification: &Notification) -> Result<Call, Failure> {
         let mut json = json!({"app_id": "100002", "client_id": "2", "client_secret": "s"});
@@ -184,7 +177,7 @@ mod tests {
     #[test]
     fn a_full_notification_is_these_bytes() {
         let more = json!({"entry_activity": "com.example.acme.MainActivity"});
-        let call = called(more, &notification()).unwrap();
+        let call = called(more, &everything()).unwrap();
         assert_eq!(
             call.url,
             "https://push-api.cloud.honor.com/api/v1/100002/sendMessage"
@@ -200,8 +193,8 @@ mod tests {
         assert_eq!(
             String::from_utf8(call.body).unwrap(),
             concat!(
-                r#"{"data":"{\"ext\":\"{\\\"order\\\":42}\",\"id\":\"task-1\",\"mark\":\"mark-1\"}","#,
-                r#""android":{"ttl":"86400s","biTag":"mark-1","targetUserType":0,"#,
+                r#"{"data":"{\"ext\":\"{\\\"order\\\":42}\",\"id\":\"task-1\",\"mark\":\"m-1\"}","#,
+                r#""android":{"ttl":"86400s","biTag":"m-1","targetUserType":0,"#,
                 r#""notification":{"title":"Parcel","body":"Arrives today","clickAction":{"type":3},"#,
                 r#""image":"https://i.example/n.png","style":1,"bigTitle":"Parcel","bigBody":"Arrives today","#,
                 r#""importance":"LOW","notifyId":NOTIFY_ID,"#,
@@ -210,7 +203,7 @@ mod tests {
             )
             .replace(
                 "NOTIFY_ID",
-                &posted(&notification(), |post| notify_id(post.app, post.task)).to_string()
+                &posted(&everything(), |post| notify_id(post.app, post.task)).to_string()
             )
         );
     }
@@ -242,7 +235,7 @@ mod tests {
     #[test]
     fn an_id_that_would_make_another_path_is_a_wrong_configuration() {
         for id in ["", "a/b", ".."] {
-            let call = called(json!({"app_id": id}), &notification());
+            let call = called(json!({"app_id": id}), &everything());
             assert!(matches!(call, Err(Failure::Misconfigured(_))), "{id}");
         }
     }

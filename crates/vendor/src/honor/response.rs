@@ -4,20 +4,25 @@ use std::collections::HashMap;
 
 use crate::contract::{Failure, Read, Reply, Said, To, Verdict};
 use crate::json;
+use crate::text::{tokens, without};
 
 const PARTIAL: i64 = 80_100_000;
 const ALL_ILLEGAL: i64 = 80_300_007;
 
 pub(super) fn read(targets: &[To<'_>], reply: &Reply) -> Read {
     let answer = json::body(&reply.body);
-    let Some(code) = json::number(&answer["code"]) else {
+    let Some(code) = json::integer(&answer["code"]) else {
         return Read::All(by_status(Said::new(reply.status.into(), ""), reply));
     };
     let data = &answer["data"];
     let lists = [("expireTokens", "expired"), ("failTokens", "refused")];
     let named: HashMap<&str, &str> = lists
         .iter()
-        .flat_map(|(list, name)| json::texts(&data[list]).map(|token| (token, *name)))
+        .flat_map(|(list, name)| {
+            json::list(&data[list])
+                .into_iter()
+                .map(|token| (token, *name))
+        })
         .collect();
     let reason = |to: &To<'_>| named.get(to.token.expose());
     let each = || Read::Each {
@@ -30,8 +35,8 @@ pub(super) fn read(targets: &[To<'_>], reply: &Reply) -> Read {
             .collect(),
         request_id: json::text(&data["requestId"]).to_owned(),
     };
-    let tokens = targets.iter().map(|to| to.token.expose());
-    let said = Said::new(code, json::words(json::text(&answer["message"]), tokens));
+    let message = json::text(&answer["message"]);
+    let said = Said::new(code, without(message, tokens(targets)));
     match code {
         // The second is what some clients take for success, too. `sendResult` false says that nothing was sent.
         200 | 80_000_000 if reply.status == 200 && data["sendResult"] != false => each(),
@@ -75,7 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::huawei::fixture::{addressed, reply};
+    use crate::given::{addressed, reply};
 
     const A: &str = "HNTOKENAAAA";
     const B: &str = "HNTOKENBBBB";

@@ -1,12 +1,15 @@
 //! Leave to call Huawei: OAuth with the client's secret, or a JWT that a service account signs and calls carry as it is.
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::Algorithm;
 use pushtally_model::Secret;
-use serde::Serialize;
 
 use super::Credentials;
-use crate::contract::{Access, Failure, Said, SignIn};
+use crate::contract::{Access, Failure, SignIn};
+use crate::credentials::{check_filled, misconfigured};
+use crate::jwt::{self, Claims};
 use crate::oauth;
+
+pub(super) use crate::oauth::read as signed_in;
 
 /// Huawei's token endpoint.
 pub(crate) const PUBLIC_TOKEN_URL: &str = "https://oauth-login.cloud.huawei.com/oauth2/v3/token";
@@ -19,6 +22,7 @@ const JWT_GOOD_FOR_S: u32 = 3300;
 
 /// With a private key a JWT, else OAuth.
 pub(super) fn sign_in(credentials: &Credentials, now_ms: i64) -> Result<SignIn, Failure> {
+    credentials.check()?;
     if let Some(private_key) = &credentials.private_key {
         let signer = Signer {
             key_id: &credentials.key_id,
@@ -49,42 +53,25 @@ pub(crate) struct Signer<'a> {
     pub(crate) audience: &'a str,
 }
 
-#[derive(Debug, Serialize)]
-struct Claims<'a> {
-    iss: &'a str,
-    aud: &'a str,
-    iat: i64,
-    exp: i64,
-}
-
 impl Signer<'_> {
-    /// Signs. PS256 is salted by the library: two signatures at one time differ, and both are good.
+    /// Signs at this Unix millisecond.
     pub(crate) fn sign(&self, now_ms: i64) -> Result<Access, Failure> {
-        if self.key_id.is_empty() || self.sub_account.is_empty() {
-            return Err(misconfigured("`key_id` and `sub_account` are needed"));
-        }
+        check_filled(&[("key_id", self.key_id), ("sub_account", self.sub_account)])?;
         let iat = now_ms.div_euclid(1000);
         let claims = Claims {
             iss: self.sub_account,
-            aud: self.audience,
+            scope: None,
+            aud: self.audience.trim(),
             iat,
             exp: iat.saturating_add(JWT_LIFE_S),
         };
-        let mut header = Header::new(Algorithm::PS256);
-        header.kid = Some(self.key_id.to_owned());
-        EncodingKey::from_rsa_pem(self.private_key.expose().as_bytes())
-            .and_then(|key| jsonwebtoken::encode(&header, &claims, &key))
-            .map(|jwt| Access {
-                value: Secret::new(jwt),
-                good_for_s: JWT_GOOD_FOR_S,
-            })
-            .map_err(|_| misconfigured("`private_key` is not an RSA key in PEM"))
+        let header = jwt::header(Algorithm::PS256, self.key_id);
+        let jwt = jwt::sign(&header, &claims, self.private_key)?;
+        Ok(Access {
+            value: Secret::new(jwt),
+            good_for_s: JWT_GOOD_FOR_S,
+        })
     }
-}
-
-/// What our own configuration lacks.
-fn misconfigured(text: &str) -> Failure {
-    Failure::Misconfigured(Said::new(0, text))
 }
 
 #[cfg(test)]
@@ -93,7 +80,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::huawei::fixture::{PRIVATE_KEY, PUBLIC_KEY};
+    use crate::given::{RSA_PRIVATE, RSA_PUBLIC};
 
     fn credentials(json: Value) -> Credentials {
         serde_json::from_value(json).unwrap()
@@ -102,7 +89,7 @@ mod tests {
     #[test]
     fn a_service_account_signs_for_an_hour() {
         let credentials = credentials(json!({
-            "project_id": "p1", "key_id": "k1", "sub_account": "a1", "private_key": PRIVATE_KEY,
+            "project_id": "p1", "key_id": "k1", "sub_account": "a1", "private_key": RSA_PRIVATE,
         }));
         let Ok(SignIn::Ours(access)) = sign_in(&credentials, 1_795_313_700_123) else {
             panic!("not signed");
@@ -117,7 +104,7 @@ mod tests {
         let mut rules = Validation::new(Algorithm::PS256);
         rules.validate_exp = false;
         rules.set_audience(&["https://oauth-login.cloud.huawei.com/oauth2/v3/token"]);
-        let key = DecodingKey::from_rsa_pem(PUBLIC_KEY.as_bytes()).unwrap();
+        let key = DecodingKey::from_rsa_pem(RSA_PUBLIC.as_bytes()).unwrap();
         let claims = jsonwebtoken::decode::<Value>(jwt, &key, &rules).unwrap();
         assert_eq!(
             claims.claims,
@@ -143,7 +130,7 @@ mod tests {
             json!({}),
             json!({"client_id": "1"}),
             json!({"client_secret": "s"}),
-            json!({"private_key": PRIVATE_KEY, "key_id": "k1"}),
+            json!({"private_key": RSA_PRIVATE, "key_id": "k1"}),
             json!({"private_key": "no key", "key_id": "k1", "sub_account": "a1"}),
         ] {
             let signed_in = sign_in(&credentials(wrong.clone()), 0);

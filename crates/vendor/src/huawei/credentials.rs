@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::Callback;
 use super::auth::PUBLIC_TOKEN_URL;
-use crate::credentials::optional_secret;
+use crate::contract::Failure;
+use crate::credentials::{check_optional, check_urls, optional_secret};
 
 /// Where Huawei takes messages.
 const PUBLIC_BASE_URL: &str = "https://push-api.cloud.huawei.com";
@@ -63,6 +64,16 @@ pub struct Credentials {
 }
 
 impl Credentials {
+    /// Whether a call can be made of them at all.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        check_optional(&[
+            ("client_secret", &self.client_secret),
+            ("private_key", &self.private_key),
+            ("callback_key", &self.callback_key),
+        ])?;
+        check_urls(&[("token_uri", &self.token_uri), ("base_url", &self.base_url)])
+    }
+
     /// What receipts are signed with, if they are.
     #[must_use]
     pub fn callback(&self) -> Option<Callback> {
@@ -97,6 +108,6 @@ mod tests {
         );
         assert!(serde_json::from_str::<Credentials>(r#"{"client":"1"}"#).is_err());
         let none = serde_json::from_str::<Credentials>(r#"{"callback_key":""}"#).unwrap();
-        assert!(none.callback().is_none());
+        assert!(none.check().is_err());
     }
 }

@@ -140,12 +140,12 @@ fn receipt(entry: &Value) -> Option<Receipt> {
         v2 => (&v2["result"], &v2["timestamp"]),
     };
     let token = json::text(&entry["token"]);
-    let status = json::number(status)?;
+    let status = json::integer(status)?;
     (!token.is_empty()).then(|| Receipt {
         mark: json::text(&entry["biTag"]).to_owned(),
         token: Secret::new(token),
         arrival: arrival(status),
-        at_ms: json::number(timestamp),
+        at_ms: json::integer(timestamp),
         request_id: json::text(&entry["requestId"]).to_owned(),
     })
 }

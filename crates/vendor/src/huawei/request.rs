@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use pushtally_model::{AndroidContent, Badge, HuaweiContent, Importance, Secret};
+use pushtally_model::{AndroidContent, Badge, HuaweiContent, Importance};
 use serde::Serialize;
 
 use super::Credentials;
 use crate::contract::{Call, Failure, Post, Said, To};
+use crate::credentials::{address, is_path_part, misconfigured};
 use crate::custom::Custom;
 use crate::digest::notify_id;
+use crate::json;
 use crate::text::cut;
 
 /// The longest message without its tokens, in bytes.
@@ -41,7 +43,7 @@ pub(super) fn call(
     } else {
         ("v2", &credentials.project_id)
     };
-    let url = address(&credentials.base_url, version, id)?;
+    let url = messages_url(&credentials.base_url, version, id)?;
     let mut message = Message::of(credentials, post);
     // A big text is said twice. Where only that makes it too long, it goes as an ordinary one.
     if message.len() > PAYLOAD_LEN_MAX {
@@ -52,36 +54,19 @@ pub(super) fn call(
         return Err(Failure::Rejected(Said::new(0, text)));
     }
     message.token = targets.iter().map(|to| to.token.expose()).collect();
-    Ok(Call {
-        url,
-        headers: vec![
-            (
-                "content-type",
-                Secret::new("application/json; charset=UTF-8"),
-            ),
-            (
-                "authorization",
-                Secret::new(format!("Bearer {}", post.access)),
-            ),
-        ],
-        body: message.body(),
-    })
+    Ok(Call::of(url, message.body().into_bytes())
+        .with("content-type", "application/json; charset=UTF-8")
+        .bearer(post.access))
 }
 
 /// Where messages of an app or project go; an error when its id would make another path.
-pub(crate) fn address(base_url: &str, version: &str, id: &str) -> Result<String, Failure> {
+pub(crate) fn messages_url(base_url: &str, version: &str, id: &str) -> Result<String, Failure> {
     if !is_path_part(id) {
-        let text = "`client_id` or `project_id` is missing or malformed";
-        return Err(Failure::Misconfigured(Said::new(0, text)));
+        return Err(misconfigured(
+            "`client_id` or `project_id` is missing or malformed",
+        ));
     }
-    let base_url = base_url.trim_end_matches('/');
-    Ok(format!("{base_url}/{version}/{id}/messages:send"))
-}
-
-/// Whether an id may stand in a path as it is.
-pub(crate) fn is_path_part(id: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    !id.is_empty() && id.bytes().all(plain)
+    Ok(address(base_url, &format!("/{version}/{id}/messages:send")))
 }
 
 #[derive(Debug, Serialize)]
@@ -158,7 +143,7 @@ impl<'a> Message<'a> {
         let content = post.notification.android.as_deref();
         let huawei = content.map(|content| &content.huawei);
         Self {
-            data: Custom::of(post).json(),
+            data: json::written(&Custom::of(post)),
             android: Android {
                 category: or(huawei.map(|huawei| &huawei.category), &credentials.category),
                 ttl: format!("{}s", post.left_s.clamp(1, TTL_S_MAX)),
@@ -170,13 +155,11 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn body(&self) -> Vec<u8> {
-        let body = Body {
+    fn body(&self) -> String {
+        json::written(&Body {
             validate_only: false,
             message: self,
-        };
-        // Texts and numbers are always written.
-        serde_json::to_vec(&body).unwrap_or_default()
+        })
     }
 
     fn len(&self) -> usize {
@@ -238,11 +221,7 @@ impl ClickAction {
                 intent: None,
             };
         }
-        let extras = [
-            ("ext", post.notification.ext.as_str()),
-            ("id", post.task.as_str()),
-            ("mark", post.mark),
-        ];
+        let extras = Custom::of(post).named();
         let extras = extras.map(|(name, value)| format!("S.{name}={};", escaped(value)));
         Self {
             r#type: BY_INTENT,

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::contract::{Failure, Read, Reply, Said, To, Verdict};
 use crate::json;
+use crate::text::{tokens, without};
 
 const SUCCESS: i64 = 80_000_000;
 const PARTIAL: i64 = 80_100_000;
@@ -26,7 +27,7 @@ pub(crate) enum Api {
 /// What a reply means.
 pub(crate) fn read(api: Api, targets: &[To<'_>], reply: &Reply) -> Read {
     let answer = json::body(&reply.body);
-    let Some(code) = json::number(&answer["code"]) else {
+    let Some(code) = json::integer(&answer["code"]) else {
         return Read::All(by_status(Said::new(reply.status.into(), ""), reply));
     };
     let message = json::text(&answer["msg"]);
@@ -46,8 +47,7 @@ pub(crate) fn read(api: Api, targets: &[To<'_>], reply: &Reply) -> Read {
         },
         ALL_ILLEGAL => each(all_illegal(api, message, targets)),
         _ => {
-            let tokens = targets.iter().map(|to| to.token.expose());
-            let said = Said::new(code, json::words(message, tokens));
+            let said = Said::new(code, without(message, tokens(targets)));
             Read::All(by_code(said, reply))
         }
     }
@@ -93,7 +93,7 @@ fn partial(message: &str, targets: &[To<'_>]) -> Option<Vec<Verdict>> {
     let reasons = reasons(&message);
     let failed = |to: &To<'_>| reasons.get(to.token.expose());
     let named = targets.iter().filter(|to| failed(to).is_some()).count();
-    let counted = json::number(&message["failure"]);
+    let counted = json::integer(&message["failure"]);
     let counted = counted.map_or(Some(named), |counted| usize::try_from(counted).ok());
     if named == 0 || counted != Some(named) {
         return None;
@@ -120,12 +120,12 @@ fn all_illegal(api: Api, message: &str, targets: &[To<'_>]) -> Vec<Verdict> {
 /// Why tokens were refused, by token.
 fn reasons(message: &Value) -> HashMap<&str, &str> {
     let mut reasons = HashMap::new();
-    for token in json::texts(&message["illegal_tokens"]) {
+    for token in json::list(&message["illegal_tokens"]) {
         reasons.insert(token, ILLEGAL);
     }
     let by_reason = message["illegalTokens"].as_object();
     for (reason, tokens) in by_reason.into_iter().flatten() {
-        for token in json::texts(tokens) {
+        for token in json::list(tokens) {
             // The documented sample has blanks around the name.
             reasons.insert(token, reason.trim());
         }
@@ -159,7 +159,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::huawei::fixture::{addressed, reply};
+    use crate::given::{addressed, reply};
 
     const A: &str = "HWTOKENAAAA";
     const B: &str = "HWTOKENBBBB";

@@ -1,10 +1,10 @@
 //! What Meizu's console gives an app.
 
 use pushtally_model::Secret;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use crate::contract::{Failure, Said};
-use crate::credentials::{is_base_url, secret};
+use crate::contract::Failure;
+use crate::credentials::{check_filled, check_optional, check_urls, optional_secret, secret};
 
 /// What Meizu's console gives an app.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,15 +16,11 @@ pub struct Credentials {
     #[serde(deserialize_with = "secret")]
     pub app_secret: Secret,
     /// What the console shows beside the receipts' address. When it is said, receipts without it are refused.
-    #[serde(default, deserialize_with = "receipt_token")]
+    #[serde(default, deserialize_with = "optional_secret")]
     pub receipt_token: Option<Secret>,
     /// Where the API is.
     #[serde(default = "base_url")]
     pub base_url: String,
-}
-
-fn receipt_token<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Secret>, D::Error> {
-    Option::<String>::deserialize(source).map(|token| token.map(Secret::new))
 }
 
 /// Meizu's own text shows `http`; `https` works, and the signature does not hide what is sent.
@@ -35,20 +31,12 @@ fn base_url() -> String {
 impl Credentials {
     /// Whether a call can be made of them at all.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        let wrong = |text| Err(Failure::Misconfigured(Said::new(0, text)));
-        if self.app_id.is_empty() {
-            return wrong("`app_id` is empty");
-        }
-        if self.app_secret.expose().is_empty() {
-            return wrong("`app_secret` is empty");
-        }
-        if matches!(&self.receipt_token, Some(token) if token.expose().is_empty()) {
-            return wrong("`receipt_token` is empty: without one, leave it out");
-        }
-        if !is_base_url(&self.base_url) {
-            return wrong("`base_url` is not an http or https URL");
-        }
-        Ok(())
+        check_filled(&[
+            ("app_id", &self.app_id),
+            ("app_secret", self.app_secret.expose()),
+        ])?;
+        check_optional(&[("receipt_token", &self.receipt_token)])?;
+        check_urls(&[("base_url", &self.base_url)])
     }
 }
 

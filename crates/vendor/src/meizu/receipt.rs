@@ -5,7 +5,7 @@ use serde_json::Value;
 use subtle::ConstantTimeEq;
 
 use crate::contract::{Arrival, Receipt, ReceiptError, Receipts};
-use crate::loose::{form_field, form_object, integer, list, text};
+use crate::json::{form_field, form_object, integer, list, text};
 
 /// What Meizu is answered: the status alone counts, no body is specified.
 #[must_use]
@@ -44,20 +44,20 @@ fn message_receipts(name: &str, message: &Value) -> Vec<Receipt> {
     let parts = name.rsplit_once('-');
     let parts = parts.and_then(|(id, kind)| Some((id, kind.parse().ok()?)));
     let (id, kind) = parts.map_or((name, None), |(id, kind)| (id, Some(kind)));
-    let arrival = match integer(message.get("type")).or(kind) {
+    let arrival = match integer(&message["type"]).or(kind) {
         Some(1) => Arrival::Delivered,
         Some(2) => Arrival::Clicked,
         _ => return Vec::new(),
     };
     let receipt = |token| Receipt {
-        mark: text(message.get("param")).to_owned(),
+        mark: text(&message["param"]).to_owned(),
         token: Secret::new(token),
         arrival: arrival.clone(),
         // Meizu does not say when.
         at_ms: None,
         request_id: id.to_owned(),
     };
-    let tokens = list(message.get("targets"));
+    let tokens = list(&message["targets"]);
     tokens.into_iter().map(receipt).collect()
 }
 

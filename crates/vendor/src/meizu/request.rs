@@ -1,19 +1,16 @@
 //! The form of `varnished/pushByPushId`.
 
 use form_urlencoded::Serializer;
-use pushtally_model::Secret;
 use serde_json::{Value, json};
-
-use crate::contract::{Call, Failure, Post, Said, To};
-use crate::data::data;
-use crate::digest::notify_id;
-use crate::text::cut;
 
 use super::Credentials;
 use super::auth::sign;
+use crate::contract::{Call, Failure, Post, To};
+use crate::credentials::{address, receipts_url};
+use crate::custom::Custom;
+use crate::digest::notify_id;
+use crate::text::{cut, joined};
 
-/// The most targets of one call: other texts speak of 1000, Meizu's own of 100.
-pub(super) const TARGETS_MAX: usize = 100;
 /// The longest title, in characters.
 const TITLE_LEN_MAX: usize = 32;
 /// The longest text, in characters.
@@ -31,20 +28,8 @@ pub(super) fn call(
     post: &Post<'_>,
     targets: &[To<'_>],
 ) -> Result<Call, Failure> {
-    if post.receipts_url.len() > CALLBACK_LEN_MAX {
-        let text = format!("the address of receipts is longer than {CALLBACK_LEN_MAX} bytes");
-        return Err(Failure::Misconfigured(Said::new(0, text)));
-    }
-    let tokens: Vec<&str> = targets.iter().map(|to| to.token.expose()).collect();
-    // A comma would make two of it, and none is no token.
-    if tokens
-        .iter()
-        .any(|token| token.is_empty() || token.contains(','))
-    {
-        let said = Said::new(0, "a token is empty or has a comma");
-        return Err(Failure::Targets(said));
-    }
-    let (tokens, message) = (tokens.join(","), message(post).to_string());
+    let tokens = joined(targets)?;
+    let message = message(post)?.to_string();
     let fields = [
         ("appId", credentials.app_id.as_str()),
         ("pushIds", &tokens),
@@ -53,16 +38,13 @@ pub(super) fn call(
     let sign = sign(&fields, &credentials.app_secret);
     let mut form = Serializer::new(String::new());
     form.extend_pairs(fields).append_pair("sign", &sign);
-    let url = credentials.base_url.trim_end_matches('/');
+    let url = address(&credentials.base_url, PATH);
     let form_type = "application/x-www-form-urlencoded;charset=UTF-8";
-    Ok(Call {
-        url: format!("{url}{PATH}"),
-        headers: vec![("content-type", Secret::new(form_type))],
-        body: form.finish().into_bytes(),
-    })
+    Ok(Call::of(url, form.finish().into_bytes()).with("content-type", form_type))
 }
 
-fn message(post: &Post<'_>) -> Value {
+fn message(post: &Post<'_>) -> Result<Value, Failure> {
+    let receipts_url = receipts_url(post.receipts_url, CALLBACK_LEN_MAX)?;
     let mut notice = json!({
         "noticeBarType": 0,
         "title": cut(post.title, TITLE_LEN_MAX),
@@ -74,7 +56,7 @@ fn message(post: &Post<'_>) -> Value {
     }
     let mut message = json!({
         "noticeBarInfo": notice,
-        "clickTypeInfo": {"clickType": 0, "parameters": data(post)},
+        "clickTypeInfo": {"clickType": 0, "parameters": Custom::of(post)},
         "pushTimeInfo": {"offLine": 1, "validTime": valid_h(post.left_s)},
         "advanceInfo": {
             "clearNoticeBar": 1,
@@ -83,14 +65,14 @@ fn message(post: &Post<'_>) -> Value {
             "notifyKey": format!("{:08x}", notify_id(post.app, post.task)),
         },
     });
-    if !post.receipts_url.is_empty() {
+    if !receipts_url.is_empty() {
         message["extra"] = json!({
-            "callback": post.receipts_url,
+            "callback": receipts_url,
             "callback.param": post.mark,
             "callback.type": "3",
         });
     }
-    message
+    Ok(message)
 }
 
 /// Whole hours, at least one. To the nearest: down would take an hour from nearly every push, since some seconds of it
@@ -103,11 +85,10 @@ fn valid_h(left_s: u32) -> u32 {
 mod tests {
     use std::collections::HashMap;
 
-    use pushtally_model::{
-        AndroidContent, AppId, Environment, Notification, Number, TaskId, TokenKind,
-    };
+    use pushtally_model::{AndroidContent, AppId, Notification, Secret, TaskId};
 
     use super::*;
+    use crate::given::{addressed, post};
 
     fn call_of(post: &Post<'_>, tokens: &[&str]) -> Result<Call, Failure> {
         let credentials = Credentials {
@@ -116,30 +97,7 @@ mod tests {
             receipt_token: None,
             base_url: "https://api.example.com/".to_owned(),
         };
-        let tokens: Vec<Secret> = tokens.iter().map(|token| Secret::new(*token)).collect();
-        let to = |(number, token)| To {
-            number: Number(number),
-            token,
-            kind: TokenKind::Alert,
-            environment: Environment::Production,
-        };
-        let targets: Vec<To<'_>> = (1..).zip(&tokens).map(to).collect();
-        call(&credentials, post, &targets)
-    }
-
-    fn post<'a>(task: &'a TaskId, notification: &'a Notification) -> Post<'a> {
-        Post {
-            app: AppId(7),
-            task,
-            notification,
-            title: &notification.title,
-            text: &notification.desc,
-            mark: "m-1",
-            receipts_url: "",
-            left_s: 86_398,
-            now_ms: 1_795_313_600_000,
-            access: "",
-        }
+        addressed(tokens, |targets| call(&credentials, post, targets))
     }
 
     fn message_of(call: &Call) -> Value {
@@ -162,6 +120,7 @@ mod tests {
             ..Notification::default()
         };
         let post = Post {
+            left_s: 86_398,
             receipts_url: "https://push.example.com/cb/meizu",
             ..post(&task, &notification)
         };

@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::contract::{Failure, Read, Reply, Said, To, Verdict};
-use crate::loose::{integer, list, object, said, text};
+use crate::json::{integer, list, object, text};
+use crate::text::{tokens, without};
 
 /// The code of a token whose app may not send.
 const NO_RIGHT: i64 = 201;
@@ -22,13 +23,13 @@ pub(super) fn read(targets: &[To<'_>], reply: &Reply) -> Read {
     };
     let status = i64::from(reply.status);
     let unknown = |text| Read::All(Failure::Unknown(Said::new(status, text)));
-    match integer(body.get("code")) {
-        Some(200) if reply.status == 200 => match refusals(targets, body.get("value")) {
-            Some(refusals) => taken(targets, &refusals, text(body.get("msgId"))),
+    match integer(&body["code"]) {
+        Some(200) if reply.status == 200 => match refusals(targets, &body["value"]) {
+            Some(refusals) => taken(targets, &refusals, text(&body["msgId"])),
             None => unknown("the reply's value is neither empty nor an object"),
         },
         Some(code) if code != 200 => {
-            let said = said(code, text(body.get("message")), targets);
+            let said = Said::new(code, without(text(&body["message"]), tokens(targets)));
             Read::All(failure(said, reply.retry_after()))
         }
         _ => unknown("the reply has no code that fits"),
@@ -37,21 +38,21 @@ pub(super) fn read(targets: &[To<'_>], reply: &Reply) -> Read {
 
 /// The code of each token that `value` refuses; `None` when it is not understood. Meizu's samples have lists of tokens by
 /// code, a client of others has codes by token: a name that is one of the targets' tokens is a token, any other a code.
-fn refusals<'a>(targets: &[To<'a>], value: Option<&'a Value>) -> Option<HashMap<&'a str, i64>> {
+fn refusals<'a>(targets: &[To<'a>], value: &'a Value) -> Option<HashMap<&'a str, i64>> {
     let value: &Map<String, Value> = match value {
-        None | Some(Value::Null) => return Some(HashMap::new()),
-        Some(Value::String(text)) if text.is_empty() => return Some(HashMap::new()),
-        Some(Value::Array(entries)) if entries.is_empty() => return Some(HashMap::new()),
-        Some(Value::Object(value)) => value,
-        Some(_) => return None,
+        Value::Null => return Some(HashMap::new()),
+        Value::String(text) if text.is_empty() => return Some(HashMap::new()),
+        Value::Array(entries) if entries.is_empty() => return Some(HashMap::new()),
+        Value::Object(value) => value,
+        _ => return None,
     };
     let mut refusals = HashMap::new();
     for (name, entry) in value {
         let is_token = targets.iter().any(|to| to.token.expose() == name);
-        if is_token && let Some(code) = integer(Some(entry)) {
+        if is_token && let Some(code) = integer(entry) {
             refusals.insert(name.as_str(), code);
         } else if let Ok(code) = name.trim().parse() {
-            refusals.extend(list(Some(entry)).into_iter().map(|token| (token, code)));
+            refusals.extend(list(entry).into_iter().map(|token| (token, code)));
         }
     }
     Some(refusals)
@@ -113,31 +114,17 @@ fn failure(said: Said, after: Option<Duration>) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use http::HeaderMap;
     use proptest::prelude::*;
-    use pushtally_model::{Environment, Number, Secret, TokenKind};
 
     use super::*;
+    use crate::given::{addressed, reply};
 
     const OK: &str =
         r#"{"code":"200","message":"","value":{},"msgId":"NS20261122000001_0_1","redirect":""}"#;
     const PARTIAL: &str = r#"{"code":"200","message":"","value":{"110002":["P2"],"110003":["P9"]},"msgId":"NS20261122000002_0_1","redirect":""}"#;
 
     fn read_of(status: u16, body: &[u8]) -> Read {
-        let tokens = ["P1", "P2", "P9"].map(Secret::new);
-        let to = |token| To {
-            number: Number(1),
-            token,
-            kind: TokenKind::Alert,
-            environment: Environment::Production,
-        };
-        let reply = Reply {
-            status,
-            headers: HeaderMap::new(),
-            body: Bytes::copy_from_slice(body),
-        };
-        read(&tokens.each_ref().map(to), &reply)
+        addressed(&["P1", "P2", "P9"], |to| read(to, &reply(status, body)))
     }
 
     fn verdicts(body: &str) -> Vec<Verdict> {

@@ -1,21 +1,20 @@
 //! Signing in at OPPO: a signed form for a token that lives a day.
 
 use pushtally_model::Secret;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{credentials::Credentials, request, response};
-use crate::{Access, Call, Failure, Reply, Said, digest::hex};
+use super::{Credentials, response};
+use crate::contract::{Access, Call, Failure, Reply, Said, SignIn};
+use crate::credentials::{address, of_sign_in};
+use crate::digest::hex;
+use crate::json;
 
 /// It lives 24 hours; an hour is left for clocks and for calls under way.
 const GOOD_FOR_S: u32 = 23 * 3_600;
 
 /// Asks for a token. OPPO refuses a timestamp that is more than ten minutes off.
-pub(super) fn ask(credentials: &Credentials, now_ms: i64) -> Result<Call, Failure> {
-    if let Some(name) = credentials.missing() {
-        let said = Said::new(0, format!("`{name}` is empty"));
-        return Err(Failure::Misconfigured(said));
-    }
+pub(super) fn sign_in(credentials: &Credentials, now_ms: i64) -> Result<SignIn, Failure> {
+    credentials.check()?;
     let app_key = credentials.app_key.expose();
     let timestamp = now_ms.to_string();
     let sign = sign(app_key, &timestamp, credentials.master_secret.expose());
@@ -24,8 +23,8 @@ pub(super) fn ask(credentials: &Credentials, now_ms: i64) -> Result<Call, Failur
         .append_pair("timestamp", &timestamp)
         .append_pair("sign", &sign)
         .finish();
-    let url = credentials.url("/server/v1/auth");
-    Ok(request::form(url, form.into_bytes()))
+    let url = address(&credentials.base_url, "/server/v1/auth");
+    Ok(SignIn::Ask(Call::form(url, form)))
 }
 
 fn sign(app_key: &str, timestamp: &str, master_secret: &str) -> String {
@@ -36,28 +35,18 @@ fn sign(app_key: &str, timestamp: &str, master_secret: &str) -> String {
     hex(&hasher.finalize())
 }
 
-/// The token.
-pub(super) fn read(reply: &Reply) -> Result<Access, Failure> {
-    let body = response::taken(reply, &[]).map_err(of_the_credentials)?;
-    let token = body.pointer("/data/auth_token").and_then(Value::as_str);
-    let Some(token) = token.filter(|token| !token.is_empty()) else {
+/// The token that the reply to it gives.
+pub(super) fn signed_in(reply: &Reply) -> Result<Access, Failure> {
+    let body = response::taken(reply, &[]).map_err(of_sign_in)?;
+    let token = json::text(&body["data"]["auth_token"]);
+    if token.is_empty() {
         let said = Said::new(0, "signed in, but no auth_token");
         return Err(Failure::Unknown(said));
-    };
+    }
     Ok(Access {
         value: Secret::new(token),
         good_for_s: GOOD_FOR_S,
     })
-}
-
-/// There is no message and no token yet that a refusal could be about.
-fn of_the_credentials(failure: Failure) -> Failure {
-    match failure {
-        Failure::Access(said) | Failure::Rejected(said) | Failure::Targets(said) => {
-            Failure::Misconfigured(said)
-        }
-        other => other,
-    }
 }
 
 #[cfg(test)]
@@ -76,7 +65,9 @@ mod tests {
 
     #[test]
     fn the_form_carries_key_time_and_sign() {
-        let call = ask(&credentials(), 1_795_313_600_000).unwrap();
+        let Ok(SignIn::Ask(call)) = sign_in(&credentials(), 1_795_313_600_000) else {
+            panic!("not asked");
+        };
         assert_eq!(call.url, "http://sim/server/v1/auth");
         assert_eq!(
             String::from_utf8(call.body).unwrap(),
@@ -94,7 +85,7 @@ mod tests {
     fn credentials_that_cannot_sign_are_named() {
         let mut credentials = credentials();
         credentials.app_key = Secret::new("");
-        let Err(Failure::Misconfigured(said)) = ask(&credentials, 0) else {
+        let Err(Failure::Misconfigured(said)) = sign_in(&credentials, 0) else {
             panic!("it signed");
         };
         assert_eq!(said.text, "`app_key` is empty");
@@ -102,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_token_is_used_for_less_than_a_day() {
-        let access = read(&reply(
+        let access = signed_in(&reply(
             200,
             r#"{"code":0,"message":"Success","data":{"auth_token":"ot-0001","create_time":1795313600000}}"#,
         ));
@@ -114,7 +105,7 @@ mod tests {
     #[test]
     fn a_refused_sign_in_is_a_matter_of_the_configuration() {
         let check = |body: &str, expected: fn(&Failure) -> bool| {
-            let failure = read(&reply(200, body)).unwrap_err();
+            let failure = signed_in(&reply(200, body)).unwrap_err();
             assert!(expected(&failure), "{body}: {failure:?}");
         };
         for code in [11, 14, 15, 16, 17, 18, 19, 28, 41] {

@@ -3,7 +3,8 @@
 use pushtally_model::Secret;
 use serde::Deserialize;
 
-use crate::credentials::{base, secret};
+use crate::contract::Failure;
+use crate::credentials::{check_filled, check_urls, secret};
 
 /// An app at OPPO.
 #[derive(Debug, Clone, Deserialize)]
@@ -28,34 +29,28 @@ fn base_url() -> String {
 }
 
 impl Credentials {
-    /// The address of a path.
-    pub(super) fn url(&self, path: &str) -> String {
-        format!("{}{path}", base(&self.base_url))
-    }
-
-    /// What is missing, by its name.
-    pub(super) fn missing(&self) -> Option<&'static str> {
-        let parts = [
-            (self.app_key.expose(), "app_key"),
-            (self.master_secret.expose(), "master_secret"),
-            (base(&self.base_url), "base_url"),
-        ];
-        let missing = parts.into_iter().find(|(value, _)| value.is_empty());
-        missing.map(|(_, name)| name)
+    /// Whether a call can be made of them at all.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        check_filled(&[
+            ("app_key", self.app_key.expose()),
+            ("master_secret", self.master_secret.expose()),
+        ])?;
+        check_urls(&[("base_url", &self.base_url)])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::misconfigured;
 
     #[test]
     fn they_are_read_with_defaults_and_print_no_secret() {
         let text = r#"{"app_key":" k1 ","master_secret":"m1"}"#;
         let credentials: Credentials = serde_json::from_str(text).unwrap();
         assert_eq!(credentials.app_key.expose(), "k1");
-        assert_eq!(credentials.url("/x"), "https://api.push.oppomobile.com/x");
-        assert_eq!(credentials.missing(), None);
+        assert_eq!(credentials.base_url, "https://api.push.oppomobile.com");
+        assert_eq!(credentials.check(), Ok(()));
         let shown = format!("{credentials:?}");
         assert!(!shown.contains("k1") && !shown.contains("m1"), "{shown}");
     }
@@ -66,6 +61,9 @@ mod tests {
         assert!(serde_json::from_str::<Credentials>(unknown).is_err());
         let empty = r#"{"app_key":"k","master_secret":" "}"#;
         let credentials: Credentials = serde_json::from_str(empty).unwrap();
-        assert_eq!(credentials.missing(), Some("master_secret"));
+        assert_eq!(
+            credentials.check(),
+            Err(misconfigured("`master_secret` is empty"))
+        );
     }
 }

@@ -3,7 +3,8 @@
 use pushtally_model::Secret;
 use serde_json::Value;
 
-use crate::{Arrival, Receipt, ReceiptError, Receipts, Said, text::integer};
+use crate::contract::{Arrival, Receipt, ReceiptError, Receipts, Said};
+use crate::json;
 
 /// What a receipt's body says. An entry without tokens, or of a kind that is not known, is bad; a body without a good
 /// entry is an error.
@@ -31,21 +32,21 @@ pub const fn answer() -> (u16, &'static str) {
 }
 
 fn entry_receipts(entry: &Value) -> Vec<Receipt> {
-    let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
+    let text = |name: &str| json::text(&entry[name]);
     let arrival = match text("eventType") {
         "push_arrive" => Arrival::Delivered,
         "regid_invalid" => Arrival::Gone(Said::new(0, "regid_invalid")),
         "user_daily_limit" => Arrival::Lost(Said::new(0, "user_daily_limit")),
         _ => return Vec::new(),
     };
-    let tokens = text("registrationIds").split(',').map(str::trim);
+    let tokens = json::list(&entry["registrationIds"]);
     tokens
-        .filter(|token| !token.is_empty())
+        .into_iter()
         .map(|token| Receipt {
             mark: text("param").to_owned(),
             token: Secret::new(token),
             arrival: arrival.clone(),
-            at_ms: entry.get("eventTime").and_then(integer),
+            at_ms: json::integer(&entry["eventTime"]),
             request_id: text("messageId").to_owned(),
         })
         .collect()

@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 
 use form_urlencoded::byte_serialize;
-use pushtally_model::{OppoContent, Secret};
+use pushtally_model::OppoContent;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::credentials::Credentials;
-use crate::{
-    Call, Failure, Post, Said, To, cut,
-    digest::{hex, message_id, notify_id},
-    text::json,
-};
+use super::Credentials;
+use crate::contract::{Call, Failure, Post, Said, To};
+use crate::credentials::{address, receipts_url};
+use crate::custom::Custom;
+use crate::digest::{hex, message_id, notify_id};
+use crate::json;
+use crate::text::cut;
 
 const TITLE_LEN_MAX: usize = 50;
 const TEXT_LEN_MAX: usize = 50;
@@ -29,23 +30,14 @@ pub(super) fn call(
     post: &Post<'_>,
     targets: &[To<'_>],
 ) -> Result<Call, Failure> {
-    let notification = json(&Notification::of(credentials, post)?);
-    let body = body(post, targets, &notification);
-    let url = credentials.url("/server/v1/message/notification/unicast_batch");
-    Ok(form(url, body))
-}
-
-pub(super) fn form(url: String, body: Vec<u8>) -> Call {
-    let form = Secret::new("application/x-www-form-urlencoded");
-    Call {
-        url,
-        headers: vec![("content-type", form)],
-        body,
-    }
+    let notification = json::written(&Notification::of(credentials, post)?);
+    let path = "/server/v1/message/notification/unicast_batch";
+    let url = address(&credentials.base_url, path);
+    Ok(Call::form(url, body(post, targets, &notification)))
 }
 
 /// The messages differ in token and id only, so the rest is encoded once: a form encodes each byte by itself.
-fn body(post: &Post<'_>, targets: &[To<'_>], notification: &str) -> Vec<u8> {
+fn body(post: &Post<'_>, targets: &[To<'_>], notification: &str) -> String {
     let encoded = |text: &str| -> String { byte_serialize(text.as_bytes()).collect() };
     let head = encoded(r#"{"target_type":2,"target_value":"#);
     let id = encoded(r#","notification":{"app_message_id":""#);
@@ -61,13 +53,13 @@ fn body(post: &Post<'_>, targets: &[To<'_>], notification: &str) -> Vec<u8> {
             body.push_str("%2C");
         }
         body.push_str(&head);
-        body.push_str(&encoded(&json(&target.token.expose())));
+        body.push_str(&encoded(&json::written(&target.token.expose())));
         body.push_str(&id);
         body.push_str(&hex(&message_id(post.app, post.task, target.number)));
         body.push_str(&rest);
     }
     body.push_str("%5D");
-    body.into_bytes()
+    body
 }
 
 /// What all messages of a call have in common.
@@ -98,15 +90,6 @@ struct Notification<'a> {
     call_back_url: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     call_back_parameter: &'a str,
-}
-
-/// What the app finds in what opens it.
-#[derive(Serialize)]
-struct Passed<'a> {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    ext: &'a str,
-    id: &'a str,
-    mark: &'a str,
 }
 
 impl<'a> Notification<'a> {
@@ -146,7 +129,7 @@ impl<'a> Notification<'a> {
             private_msg_template_id: text(|oppo| &oppo.private_template),
             private_title_parameters: object("private_title", text(|oppo| &oppo.private_title))?,
             private_content_parameters: object("private_desc", text(|oppo| &oppo.private_desc))?,
-            call_back_url: receipts_url(post.receipts_url)?,
+            call_back_url: receipts_url(post.receipts_url, RECEIPTS_URL_LEN_MAX)?,
             call_back_parameter: if post.receipts_url.is_empty() {
                 ""
             } else {
@@ -157,11 +140,7 @@ impl<'a> Notification<'a> {
 }
 
 fn parameters(post: &Post<'_>) -> Result<String, Failure> {
-    let parameters = json(&Passed {
-        ext: &post.notification.ext,
-        id: post.task.as_str(),
-        mark: post.mark,
-    });
+    let parameters = json::written(&Custom::of(post));
     let len = parameters.encode_utf16().count();
     if len > PARAMETERS_LEN_MAX {
         let text = format!("the passed-through data has `{len}` of {PARAMETERS_LEN_MAX} units");
@@ -179,16 +158,6 @@ fn object(name: &str, text: &str) -> Result<Option<Map<String, Value>>, Failure>
         let text = format!("`{name}` is not a JSON object");
         Failure::Rejected(Said::new(0, text))
     })
-}
-
-/// One that is too long would have every message refused: a matter of where the server says it is.
-fn receipts_url(url: &str) -> Result<&str, Failure> {
-    let len = url.chars().count();
-    if len > RECEIPTS_URL_LEN_MAX {
-        let text = format!("the receipts' URL has `{len}` of {RECEIPTS_URL_LEN_MAX} characters");
-        return Err(Failure::Misconfigured(Said::new(0, text)));
-    }
-    Ok(url)
 }
 
 #[cfg(test)]
@@ -343,7 +312,7 @@ mod tests {
             |given| given.receipts_url = "u".repeat(201),
             Failure::Misconfigured(Said::new(
                 0,
-                "the receipts' URL has `201` of 200 characters",
+                "the address of receipts has `201` of 200 bytes",
             )),
         );
     }

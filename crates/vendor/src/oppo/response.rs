@@ -4,15 +4,13 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::{
-    Failure, Post, Read, Reply, Said, To, Verdict,
-    text::{integer, without},
-};
+use crate::contract::{Failure, Post, Read, Reply, Said, To, Verdict};
+use crate::json::{self, integer};
+use crate::text::{tokens, without};
 
 /// What a reply to `unicast_batch` means.
 pub(super) fn read(post: &Post<'_>, targets: &[To<'_>], reply: &Reply) -> Read {
-    let mut secrets: Vec<&str> = targets.iter().map(|to| to.token.expose()).collect();
-    secrets.push(post.access);
+    let secrets: Vec<&str> = tokens(targets).chain([post.access]).collect();
     let body = match taken(reply, &secrets) {
         Ok(body) => body,
         Err(failure) => return Read::All(failure),
@@ -45,22 +43,21 @@ pub(super) fn read(post: &Post<'_>, targets: &[To<'_>], reply: &Reply) -> Read {
 
 /// The body of a call that was taken, or why it was not.
 pub(super) fn taken(reply: &Reply, secrets: &[&str]) -> Result<Value, Failure> {
-    let status = i64::from(reply.status);
-    if reply.is_trouble() {
-        let said = Said::new(status, "HTTP status");
-        let after = reply.retry_after();
-        return Err(Failure::Busy { said, after });
-    }
-    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    match (reply.status, body.get("code").and_then(integer)) {
+    let body = json::object(reply)?;
+    match (reply.status, integer(&body["code"])) {
         (200, Some(0)) => Ok(body),
-        (_, Some(0) | None) => Err(Failure::Unknown(Said::new(status, "HTTP status"))),
+        (status, Some(0) | None) => {
+            let said = Said::new(status.into(), "the reply has no code that fits");
+            Err(Failure::Unknown(said))
+        }
         (_, Some(code)) => {
             let (failure, name) = row(code);
-            let text = body.get("message").and_then(Value::as_str);
-            let text = text.map(|text| without(text, secrets.iter().copied()));
-            let text = text.filter(|text| !text.is_empty());
-            let mut failure = failure(Said::new(code, text.unwrap_or_else(|| name.to_owned())));
+            let text = match json::text(&body["message"]) {
+                "" => name,
+                text => text,
+            };
+            let text = without(text, secrets.iter().copied());
+            let mut failure = failure(Said::new(code, text));
             if let Failure::Busy { after, .. } = &mut failure {
                 *after = reply.retry_after();
             }
@@ -92,7 +89,7 @@ fn next<'a>(items: &mut Vec<&'a Value>) -> Option<&'a Value> {
 
 /// The code of an item that was refused.
 fn refusal(item: &Value) -> Option<i64> {
-    let code = item.get("errorCode").and_then(integer);
+    let code = integer(&item["errorCode"]);
     code.filter(|code| *code != 0)
 }
 
@@ -226,14 +223,17 @@ mod tests {
 
     #[test]
     fn what_is_no_code_is_not_taken_for_an_answer() {
-        let unknown = |code| Read::All(Failure::Unknown(Said::new(code, "HTTP status")));
+        let check = |status, body: &str| {
+            let read = read_of(&["CN_aaaa"], status, body);
+            assert!(
+                matches!(&read, Read::All(Failure::Unknown(said)) if said.code == i64::from(status)),
+                "{body} {read:?}"
+            );
+        };
         for body in ["", "<html>", "{}", r#"{"code":null}"#, "[]", "0"] {
-            assert_eq!(read_of(&["CN_aaaa"], 200, body), unknown(200), "{body}");
+            check(200, body);
         }
-        assert_eq!(
-            read_of(&["CN_aaaa"], 404, r#"{"code":0,"data":[]}"#),
-            unknown(404)
-        );
+        check(404, r#"{"code":0,"data":[]}"#);
         assert_eq!(
             read_of(&["CN_aaaa"], 401, r#"{"code":11}"#),
             Read::All(Failure::Access(Said::new(11, "auth_token not valid")))
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(
             read(&given.post(), &given.targets(), &reply),
             Read::All(Failure::Busy {
-                said: Said::new(503, "HTTP status"),
+                said: Said::new(503, "overloaded or failed"),
                 after: Some(Duration::from_secs(7)),
             })
         );

@@ -3,10 +3,12 @@
 use md5::{Digest, Md5};
 use pushtally_model::Secret;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::{credentials::Credentials, request, response};
-use crate::{Access, Call, Failure, Reply, Said, digest::hex, text::json};
+use super::{Credentials, response};
+use crate::contract::{Access, Call, Failure, Reply, Said, SignIn};
+use crate::credentials::{address, of_sign_in};
+use crate::digest::hex;
+use crate::json;
 
 /// It lives 24 hours, and vivo asks for a new one each one or two. Several may live at once, so that calls under way
 /// keep theirs.
@@ -22,20 +24,18 @@ struct Ask<'a> {
 }
 
 /// Asks for a token. vivo refuses a timestamp that is more than ten minutes off.
-pub(super) fn ask(credentials: &Credentials, now_ms: i64) -> Result<Call, Failure> {
-    if let Some(name) = credentials.missing() {
-        let said = Said::new(0, format!("`{name}` is empty"));
-        return Err(Failure::Misconfigured(said));
-    }
+pub(super) fn sign_in(credentials: &Credentials, now_ms: i64) -> Result<SignIn, Failure> {
+    credentials.check()?;
     let app_id = credentials.app_id();
     let app_key = credentials.app_key.expose();
-    let body = json(&Ask {
+    let body = json::written(&Ask {
         app_id,
         app_key,
         timestamp: now_ms,
         sign: sign(app_id, app_key, now_ms, credentials.app_secret.expose()),
     });
-    Ok(request::json_to(credentials.url("/message/auth"), body))
+    let url = address(&credentials.base_url, "/message/auth");
+    Ok(SignIn::Ask(Call::json(url, body)))
 }
 
 fn sign(app_id: &str, app_key: &str, timestamp: i64, app_secret: &str) -> String {
@@ -47,30 +47,20 @@ fn sign(app_id: &str, app_key: &str, timestamp: i64, app_secret: &str) -> String
     hex(&hasher.finalize())
 }
 
-/// The token.
-pub(super) fn read(reply: &Reply) -> Result<Access, Failure> {
+/// The token that the reply to it gives.
+pub(super) fn signed_in(reply: &Reply) -> Result<Access, Failure> {
     let body = response::Answer::read(reply)
         .and_then(|answer| answer.taken(reply, &[]))
-        .map_err(of_the_credentials)?;
-    let token = body.get("authToken").and_then(Value::as_str);
-    let Some(token) = token.filter(|token| !token.is_empty()) else {
+        .map_err(of_sign_in)?;
+    let token = json::text(&body["authToken"]);
+    if token.is_empty() {
         let said = Said::new(0, "signed in, but no authToken");
         return Err(Failure::Unknown(said));
-    };
+    }
     Ok(Access {
         value: Secret::new(token),
         good_for_s: GOOD_FOR_S,
     })
-}
-
-/// There is no message and no token yet that a refusal could be about.
-fn of_the_credentials(failure: Failure) -> Failure {
-    match failure {
-        Failure::Access(said) | Failure::Rejected(said) | Failure::Targets(said) => {
-            Failure::Misconfigured(said)
-        }
-        other => other,
-    }
 }
 
 #[cfg(test)]
@@ -89,7 +79,9 @@ mod tests {
 
     #[test]
     fn the_body_carries_id_key_time_and_sign() {
-        let call = ask(&credentials(), 1_795_313_600_000).unwrap();
+        let Ok(SignIn::Ask(call)) = sign_in(&credentials(), 1_795_313_600_000) else {
+            panic!("not asked");
+        };
         assert_eq!(call.url, "http://sim/message/auth");
         assert_eq!(
             String::from_utf8(call.body).unwrap(),
@@ -106,7 +98,7 @@ mod tests {
     fn credentials_that_cannot_sign_are_named() {
         let mut credentials = credentials();
         credentials.app_id = " ".to_owned();
-        let Err(Failure::Misconfigured(said)) = ask(&credentials, 0) else {
+        let Err(Failure::Misconfigured(said)) = sign_in(&credentials, 0) else {
             panic!("it signed");
         };
         assert_eq!(said.text, "`app_id` is empty");
@@ -114,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_token_is_used_for_an_hour() {
-        let access = read(&reply(
+        let access = signed_in(&reply(
             200,
             r#"{"result":0,"desc":"请求成功","authToken":"vt-0001"}"#,
         ));
@@ -126,7 +118,7 @@ mod tests {
     #[test]
     fn a_refused_sign_in_is_a_matter_of_the_configuration() {
         let check = |body: &str, expected: fn(&Failure) -> bool| {
-            let failure = read(&reply(200, body)).unwrap_err();
+            let failure = signed_in(&reply(200, body)).unwrap_err();
             assert!(expected(&failure), "{body}: {failure:?}");
         };
         for code in [10_000, 10_094, 10_200, 10_206, 10_207, 10_302] {

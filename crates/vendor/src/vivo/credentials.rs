@@ -3,7 +3,8 @@
 use pushtally_model::Secret;
 use serde::Deserialize;
 
-use crate::credentials::{base, secret};
+use crate::contract::Failure;
+use crate::credentials::{check_filled, check_urls, secret};
 
 /// An app at vivo.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,32 +31,26 @@ fn base_url() -> String {
 }
 
 impl Credentials {
-    /// The address of a path.
-    pub(super) fn url(&self, path: &str) -> String {
-        format!("{}{path}", base(&self.base_url))
-    }
-
     /// The AppID as vivo compares it: without blanks around it.
     pub(super) fn app_id(&self) -> &str {
         self.app_id.trim()
     }
 
-    /// What is missing, by its name.
-    pub(super) fn missing(&self) -> Option<&'static str> {
-        let parts = [
-            (self.app_id(), "app_id"),
-            (self.app_key.expose(), "app_key"),
-            (self.app_secret.expose(), "app_secret"),
-            (base(&self.base_url), "base_url"),
-        ];
-        let missing = parts.into_iter().find(|(value, _)| value.is_empty());
-        missing.map(|(_, name)| name)
+    /// Whether a call can be made of them at all.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        check_filled(&[
+            ("app_id", self.app_id()),
+            ("app_key", self.app_key.expose()),
+            ("app_secret", self.app_secret.expose()),
+        ])?;
+        check_urls(&[("base_url", &self.base_url)])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::misconfigured;
 
     #[test]
     fn they_are_read_with_defaults_and_print_no_secret() {
@@ -63,8 +58,8 @@ mod tests {
         let credentials: Credentials = serde_json::from_str(text).unwrap();
         assert_eq!(credentials.app_id(), "10001");
         assert_eq!(credentials.app_key.expose(), "k1");
-        assert_eq!(credentials.url("/x"), "https://api-push.vivo.com.cn/x");
-        assert_eq!(credentials.missing(), None);
+        assert_eq!(credentials.base_url, "https://api-push.vivo.com.cn");
+        assert_eq!(credentials.check(), Ok(()));
         let shown = format!("{credentials:?}");
         assert!(!shown.contains("k1") && !shown.contains("s1"), "{shown}");
     }
@@ -75,6 +70,9 @@ mod tests {
         assert!(serde_json::from_str::<Credentials>(unknown).is_err());
         let empty = r#"{"app_id":"1","app_key":"","app_secret":"s"}"#;
         let credentials: Credentials = serde_json::from_str(empty).unwrap();
-        assert_eq!(credentials.missing(), Some("app_key"));
+        assert_eq!(
+            credentials.check(),
+            Err(misconfigured("`app_key` is empty"))
+        );
     }
 }

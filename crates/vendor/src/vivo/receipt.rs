@@ -3,7 +3,8 @@
 use pushtally_model::Secret;
 use serde_json::{Map, Value};
 
-use crate::{Arrival, Receipt, ReceiptError, Receipts, text::integer};
+use crate::contract::{Arrival, Receipt, ReceiptError, Receipts};
+use crate::json;
 
 /// What a receipt's body says. An entry without targets, or of a kind that is not known, is bad; a body without a good
 /// entry is an error.
@@ -32,22 +33,20 @@ pub const fn answer() -> (u16, &'static str) {
 
 fn entry_receipts(task_id: &str, entry: &Value) -> Vec<Receipt> {
     // Only 0, arrived, is known. Older receipts said nothing else and had no type.
-    let is_arrived = match entry.get("ackType") {
-        None | Some(Value::Null) => true,
-        Some(kind) => integer(kind) == Some(0),
-    };
+    let kind = &entry["ackType"];
+    let is_arrived = kind.is_null() || json::integer(kind) == Some(0);
     if !is_arrived {
         return Vec::new();
     }
-    let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
-    let tokens = text("targets").split(',').map(str::trim);
+    let text = |name: &str| json::text(&entry[name]);
+    let tokens = json::list(&entry["targets"]);
     tokens
-        .filter(|token| !token.is_empty())
+        .into_iter()
         .map(|token| Receipt {
             mark: text("param").to_owned(),
             token: Secret::new(token),
             arrival: Arrival::Delivered,
-            at_ms: entry.get("ackTime").and_then(integer),
+            at_ms: json::integer(&entry["ackTime"]),
             request_id: task_id.to_owned(),
         })
         .collect()

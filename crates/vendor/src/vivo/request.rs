@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use pushtally_model::{Secret, VivoAlert, VivoContent};
+use pushtally_model::{VivoAlert, VivoContent};
 use serde::Serialize;
 
-use super::credentials::Credentials;
-use crate::{
-    Call, Failure, Post, Said, To, cut,
-    digest::{batch_id, hex, message_id, notify_id},
-    text::json,
-};
+use super::Credentials;
+use crate::contract::{Call, Failure, Post, Said, To};
+use crate::credentials::{address, receipts_url};
+use crate::custom::Custom;
+use crate::digest::{batch_id, hex, message_id, notify_id};
+use crate::json;
+use crate::text::cut;
 
 /// Sources disagree on how a Chinese character counts; both are in UTF-16 units here, as Tencent cuts them.
 const TITLE_LEN_MAX: usize = 40;
@@ -36,8 +37,7 @@ pub(super) fn call(
         _ => ("/message/saveListPayload", "", list_id(post, targets, 0)),
     };
     let message = Message::of(credentials, post, reg_id, request_id)?;
-    let call = json_to(credentials.url(path), json(&message));
-    Ok(with_token(call, post.access))
+    Ok(json_to(credentials, path, &message, post))
 }
 
 /// The saved message to the list.
@@ -54,8 +54,7 @@ pub(super) fn to_list(
         request_id: list_id(post, targets, 1),
         push_mode: 0,
     };
-    let call = json_to(credentials.url("/message/pushToList"), json(&list));
-    with_token(call, post.access)
+    json_to(credentials, "/message/pushToList", &list, post)
 }
 
 /// vivo wants a `requestId` of each request to be its own: the steps of a list have different ones.
@@ -65,17 +64,9 @@ fn list_id(post: &Post<'_>, targets: &[To<'_>], step: u8) -> String {
     format!("{id}-{step}")
 }
 
-pub(super) fn json_to(url: String, body: String) -> Call {
-    Call {
-        url,
-        headers: vec![("content-type", Secret::new("application/json"))],
-        body: body.into_bytes(),
-    }
-}
-
-fn with_token(mut call: Call, access: &str) -> Call {
-    call.headers.push(("authtoken", Secret::new(access)));
-    call
+fn json_to(credentials: &Credentials, path: &str, body: &impl Serialize, post: &Post<'_>) -> Call {
+    let url = address(&credentials.base_url, path);
+    Call::json(url, json::written(body)).with("authtoken", post.access)
 }
 
 #[derive(Serialize)]
@@ -111,18 +102,9 @@ struct Message<'a> {
     notify_id: u32,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     send_online: bool,
-    client_custom_map: Passed<'a>,
+    client_custom_map: Custom<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     extra: Option<Extra<'a>>,
-}
-
-/// What the app finds in what opens it.
-#[derive(Serialize)]
-struct Passed<'a> {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    ext: &'a str,
-    id: &'a str,
-    mark: &'a str,
 }
 
 /// Where receipts go: an address, or the console's id of one, never both.
@@ -164,7 +146,7 @@ impl<'a> Message<'a> {
             push_mode: 0,
             notify_id: notify_id(post.app, post.task),
             send_online: post.notification.online_only,
-            client_custom_map: passed(post)?,
+            client_custom_map: custom(post)?,
             extra: extra(credentials, post, is_list)?,
         })
     }
@@ -181,17 +163,9 @@ fn is_system(vivo: Option<&VivoContent>) -> bool {
     ))
 }
 
-fn passed<'a>(post: &Post<'a>) -> Result<Passed<'a>, Failure> {
-    let passed = Passed {
-        ext: &post.notification.ext,
-        id: post.task.as_str(),
-        mark: post.mark,
-    };
-    let named = [
-        ("ext", passed.ext),
-        ("id", passed.id),
-        ("mark", passed.mark),
-    ];
+fn custom<'a>(post: &Post<'a>) -> Result<Custom<'a>, Failure> {
+    let custom = Custom::of(post);
+    let named = custom.named();
     let lens = named.iter().filter(|(_, value)| !value.is_empty());
     let len: usize = lens
         .map(|(name, value)| name.len() + value.encode_utf16().count())
@@ -200,7 +174,7 @@ fn passed<'a>(post: &Post<'a>) -> Result<Passed<'a>, Failure> {
         let text = format!("the passed-through data has `{len}` of {CUSTOM_LEN_MAX} units");
         return Err(Failure::Rejected(Said::new(0, text)));
     }
-    Ok(passed)
+    Ok(custom)
 }
 
 /// A list takes an id only: without one it goes without receipts.
@@ -214,7 +188,7 @@ fn extra<'a>(
         return Ok(None);
     }
     let callback = if callback_id.is_empty() {
-        receipts_url(post.receipts_url)?
+        receipts_url(post.receipts_url, RECEIPTS_URL_LEN_MAX)?
     } else {
         ""
     };
@@ -223,16 +197,6 @@ fn extra<'a>(
         callback_id,
         callback_param: post.mark,
     }))
-}
-
-/// One that is too long would have every message refused: a matter of where the server says it is.
-fn receipts_url(url: &str) -> Result<&str, Failure> {
-    let len = url.chars().count();
-    if len > RECEIPTS_URL_LEN_MAX {
-        let text = format!("the receipts' URL has `{len}` of {RECEIPTS_URL_LEN_MAX} characters");
-        return Err(Failure::Misconfigured(Said::new(0, text)));
-    }
-    Ok(url)
 }
 
 #[cfg(test)]
@@ -443,7 +407,7 @@ mod tests {
             |given| given.receipts_url = "u".repeat(129),
             Failure::Misconfigured(Said::new(
                 0,
-                "the receipts' URL has `129` of 128 characters",
+                "the address of receipts has `129` of 128 bytes",
             )),
         );
     }

@@ -1,14 +1,14 @@
 //! What vivo's replies mean: HTTP 200 with a result, and the users of a list that are not valid.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{credentials::Credentials, request};
-use crate::{
-    Failure, Post, Read, Reply, Said, To, Verdict,
-    text::{integer, without},
-};
+use super::{Credentials, request};
+use crate::contract::{Failure, Post, Read, Reply, Said, To, Verdict};
+use crate::json::{self, integer};
+use crate::text::{tokens, without};
 
 /// Operation messages outside 07:00 to 23:00.
 const AT_NIGHT: i64 = 10_071;
@@ -23,16 +23,13 @@ pub(super) struct Answer {
 impl Answer {
     /// Reads the form, whatever it says.
     pub(super) fn read(reply: &Reply) -> Result<Self, Failure> {
-        let status = i64::from(reply.status);
-        if reply.is_trouble() {
-            let said = Said::new(status, "HTTP status");
-            let after = reply.retry_after();
-            return Err(Failure::Busy { said, after });
-        }
-        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-        match (reply.status, body.get("result").and_then(integer)) {
+        let body = json::object(reply)?;
+        match (reply.status, integer(&body["result"])) {
             (200, Some(result)) => Ok(Self { result, body }),
-            (_, Some(0) | None) => Err(Failure::Unknown(Said::new(status, "HTTP status"))),
+            (status, Some(0) | None) => {
+                let said = Said::new(status.into(), "the reply has no result that fits");
+                Err(Failure::Unknown(said))
+            }
             (_, Some(result)) => Ok(Self { result, body }),
         }
     }
@@ -56,11 +53,12 @@ impl Answer {
     }
 
     fn said(&self, secrets: &[&str]) -> Said {
-        let text = self.body.get("desc").and_then(Value::as_str);
-        let text = text.map(|text| without(text, secrets.iter().copied()));
-        let text = text.filter(|text| !text.is_empty());
         let (_, name) = row(self.result);
-        Said::new(self.result, text.unwrap_or_else(|| name.to_owned()))
+        let text = match json::text(&self.body["desc"]) {
+            "" => name,
+            text => text,
+        };
+        Said::new(self.result, without(text, secrets.iter().copied()))
     }
 
     /// The users that are not valid and their status, 0 where it is not said: one of a single send, many of a list.
@@ -70,7 +68,7 @@ impl Answer {
         let users = many.iter().chain(self.body.get("invalidUser"));
         users
             .filter_map(|user| {
-                let status = user.get("status").and_then(integer);
+                let status = integer(&user["status"]);
                 Some((user.get("userid")?.as_str()?, status.unwrap_or(0)))
             })
             .collect()
@@ -145,8 +143,7 @@ pub(super) fn read_sent(post: &Post<'_>, targets: &[To<'_>], reply: &Reply) -> R
 }
 
 fn secrets<'a>(post: &Post<'a>, targets: &[To<'a>]) -> Vec<&'a str> {
-    let tokens = targets.iter().map(|to| to.token.expose());
-    tokens.chain([post.access]).collect()
+    tokens(targets).chain([post.access]).collect()
 }
 
 /// A name that may come as a number.
@@ -392,12 +389,17 @@ mod tests {
 
     #[test]
     fn what_is_no_result_is_not_taken_for_an_answer() {
-        let unknown = |status| Read::All(Failure::Unknown(Said::new(status, "HTTP status")));
+        let check = |status, body: &str| {
+            let read = read_of(&["vr-1"], status, body);
+            assert!(
+                matches!(&read, Read::All(Failure::Unknown(said)) if said.code == i64::from(status)),
+                "{body} {read:?}"
+            );
+        };
         for body in ["", "<html>", "{}", r#"{"result":null}"#, "[]"] {
-            assert_eq!(read_of(&["vr-1"], 200, body), unknown(200), "{body}");
+            check(200, body);
         }
-        let sent = r#"{"result":0,"taskId":"1"}"#;
-        assert_eq!(read_of(&["vr-1"], 302, sent), unknown(302));
+        check(302, r#"{"result":0,"taskId":"1"}"#);
         let refused = r#"{"result":10000}"#;
         let access = Failure::Access(Said::new(10_000, "authToken not valid"));
         assert_eq!(read_of(&["vr-1"], 401, refused), Read::All(access));
@@ -411,7 +413,7 @@ mod tests {
         assert_eq!(
             read_sent(&given.post(), &given.targets(), &reply),
             Read::All(Failure::Busy {
-                said: Said::new(500, "HTTP status"),
+                said: Said::new(500, "overloaded or failed"),
                 after: Some(Duration::from_secs(7)),
             })
         );

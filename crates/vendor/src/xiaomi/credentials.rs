@@ -4,8 +4,8 @@ use http::HeaderValue;
 use pushtally_model::Secret;
 use serde::Deserialize;
 
-use crate::contract::{Failure, Said};
-use crate::credentials::{is_base_url, secret};
+use crate::contract::Failure;
+use crate::credentials::{check_filled, check_urls, misconfigured, secret};
 
 /// What Xiaomi's console gives an app.
 #[derive(Debug, Clone, Deserialize)]
@@ -31,18 +31,14 @@ fn base_url() -> String {
 impl Credentials {
     /// Whether a call can be made of them at all.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        let wrong = |text| Err(Failure::Misconfigured(Said::new(0, text)));
-        let secret = self.app_secret.expose();
-        if secret.is_empty() || HeaderValue::from_str(secret).is_err() {
-            return wrong("`app_secret` is empty, or cannot be put into a header");
+        check_filled(&[
+            ("app_secret", self.app_secret.expose()),
+            ("package", &self.package),
+        ])?;
+        if HeaderValue::from_str(self.app_secret.expose()).is_err() {
+            return Err(misconfigured("`app_secret` cannot be put into a header"));
         }
-        if self.package.is_empty() {
-            return wrong("`package` is empty");
-        }
-        if !is_base_url(&self.base_url) {
-            return wrong("`base_url` is not an http or https URL");
-        }
-        Ok(())
+        check_urls(&[("base_url", &self.base_url)])
     }
 }
 

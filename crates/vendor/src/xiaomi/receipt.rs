@@ -4,7 +4,7 @@ use pushtally_model::Secret;
 use serde_json::Value;
 
 use crate::contract::{Arrival, Receipt, ReceiptError, Receipts, Said};
-use crate::loose::{form_object, integer, list, text};
+use crate::json::{form_object, integer, list, text};
 
 /// What Xiaomi is answered: the status alone counts, no body is specified.
 #[must_use]
@@ -39,19 +39,19 @@ fn arrivals(id: &str, message: &Value) -> Vec<Receipt> {
         return Vec::new();
     };
     let receipt = |token| receipt(id, message, token, arrival.clone());
-    let tokens = list(message.get("targets"));
+    let tokens = list(&message["targets"]);
     tokens.into_iter().map(receipt).collect()
 }
 
 /// Each entry has one kind. An invalid target is gone only as a bad regid (1): 2 and 3 are of aliases and accounts,
 /// which nothing is sent to.
 fn arrival(message: &Value) -> Option<Arrival> {
-    let code = integer(message.get("type"))?;
+    let code = integer(&message["type"])?;
     let lost = |text| Some(Arrival::Lost(Said::new(code, text)));
     match code {
         1 => Some(Arrival::Delivered),
         2 => Some(Arrival::Clicked),
-        16 if integer(message.get("errorCode")) == Some(1) => {
+        16 if integer(&message["errorCode"]) == Some(1) => {
             Some(Arrival::Gone(Said::new(code, "bad regid")))
         }
         16 => lost("invalid target"),
@@ -65,7 +65,7 @@ fn arrival(message: &Value) -> Option<Arrival> {
 
 /// Of `replaceTarget`, by old token.
 fn new_tokens(id: &str, message: &Value) -> Vec<Receipt> {
-    let tokens = message.get("replaceTarget").and_then(Value::as_object);
+    let tokens = message["replaceTarget"].as_object();
     let new_token = |(old, new): (&String, &Value)| {
         let new = new
             .as_str()
@@ -78,10 +78,10 @@ fn new_tokens(id: &str, message: &Value) -> Vec<Receipt> {
 
 fn receipt(id: &str, message: &Value, token: &str, arrival: Arrival) -> Receipt {
     Receipt {
-        mark: text(message.get("param")).to_owned(),
+        mark: text(&message["param"]).to_owned(),
         token: Secret::new(token),
         arrival,
-        at_ms: integer(message.get("timestamp")),
+        at_ms: integer(&message["timestamp"]),
         request_id: id.to_owned(),
     }
 }

@@ -1,17 +1,16 @@
 //! The form of `/v2/message/regid`.
 
 use form_urlencoded::Serializer;
-use pushtally_model::{Number, Secret};
-
-use crate::contract::{Call, Failure, Post, Said, To};
-use crate::data::data;
-use crate::digest::{hex, message_id, notify_id};
-use crate::text::cut;
+use pushtally_model::Number;
 
 use super::Credentials;
+use crate::contract::{Call, Failure, Post, Said, To};
+use crate::credentials::address;
+use crate::custom::Custom;
+use crate::digest::{hex, message_id, notify_id};
+use crate::json;
+use crate::text::{cut, joined};
 
-/// The most targets of one call.
-pub(super) const TARGETS_MAX: usize = 1000;
 /// A title has to be shorter than 50 characters.
 const TITLE_LEN_MAX: usize = 49;
 /// A text has to be shorter than 128 characters.
@@ -30,22 +29,13 @@ pub(super) fn call(
     post: &Post<'_>,
     targets: &[To<'_>],
 ) -> Result<Call, Failure> {
-    let payload = serde_json::to_string(&data(post)).unwrap_or_default();
+    let payload = json::written(&Custom::of(post));
     if payload.len() > PAYLOAD_LEN_MAX {
         let text = format!("the payload is longer than {PAYLOAD_LEN_MAX} bytes");
         return Err(Failure::Rejected(Said::new(0, text)));
     }
-    let tokens: Vec<&str> = targets.iter().map(|to| to.token.expose()).collect();
-    // A comma would make two of it, and none is no token.
-    if tokens
-        .iter()
-        .any(|token| token.is_empty() || token.contains(','))
-    {
-        let said = Said::new(0, "a token is empty or has a comma");
-        return Err(Failure::Targets(said));
-    }
     let mut form = Serializer::new(String::new());
-    form.append_pair("registration_id", &tokens.join(","))
+    form.append_pair("registration_id", &joined(targets)?)
         .append_pair("restricted_package_name", &credentials.package)
         .append_pair("pass_through", "0")
         .append_pair("title", &cut(post.title, TITLE_LEN_MAX))
@@ -67,19 +57,9 @@ pub(super) fn call(
             .append_pair("extra.callback.param", post.mark)
             .append_pair("extra.callback.type", &RECEIPT_TYPES.to_string());
     }
-    let url = credentials.base_url.trim_end_matches('/');
+    let url = address(&credentials.base_url, "/v2/message/regid");
     let key = format!("key={}", credentials.app_secret.expose());
-    Ok(Call {
-        url: format!("{url}/v2/message/regid"),
-        headers: vec![
-            ("authorization", Secret::new(key)),
-            (
-                "content-type",
-                Secret::new("application/x-www-form-urlencoded"),
-            ),
-        ],
-        body: form.finish().into_bytes(),
-    })
+    Ok(Call::form(url, form.finish()).with("authorization", key))
 }
 
 fn ttl_ms(left_s: u32) -> u64 {
@@ -103,9 +83,10 @@ fn channel<'a>(credentials: &'a Credentials, post: &Post<'a>) -> &'a str {
 mod tests {
     use std::collections::HashMap;
 
-    use pushtally_model::{AndroidContent, AppId, Environment, Notification, TaskId, TokenKind};
+    use pushtally_model::{AndroidContent, AppId, Notification, Secret, TaskId};
 
     use super::*;
+    use crate::given::{addressed, post};
 
     fn credentials() -> Credentials {
         Credentials {
@@ -117,30 +98,7 @@ mod tests {
     }
 
     fn call_of(post: &Post<'_>, tokens: &[&str]) -> Result<Call, Failure> {
-        let tokens: Vec<Secret> = tokens.iter().map(|token| Secret::new(*token)).collect();
-        let to = |(number, token)| To {
-            number: Number(number),
-            token,
-            kind: TokenKind::Alert,
-            environment: Environment::Production,
-        };
-        let targets: Vec<To<'_>> = (1..).zip(&tokens).map(to).collect();
-        call(&credentials(), post, &targets)
-    }
-
-    fn post<'a>(task: &'a TaskId, notification: &'a Notification) -> Post<'a> {
-        Post {
-            app: AppId(7),
-            task,
-            notification,
-            title: &notification.title,
-            text: &notification.desc,
-            mark: "m-1",
-            receipts_url: "",
-            left_s: 86_400,
-            now_ms: 1_795_313_600_000,
-            access: "",
-        }
+        addressed(tokens, |targets| call(&credentials(), post, targets))
     }
 
     fn fields(call: &Call) -> HashMap<String, String> {
@@ -175,8 +133,8 @@ mod tests {
         assert_eq!(
             headers,
             [
+                ("content-type", form),
                 ("authorization", "key=EXAMPLESECRET0000"),
-                ("content-type", form)
             ]
         );
         let notify_id = notify_id(AppId(7), &task);

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::contract::{Failure, Read, Reply, Said, To, Verdict};
-use crate::loose::{integer, list, object, said, text};
+use crate::json::{integer, list, object, text};
+use crate::text::{tokens, without};
 
 /// What the reply says of these targets.
 pub(super) fn read(targets: &[To<'_>], reply: &Reply) -> Read {
@@ -14,10 +15,10 @@ pub(super) fn read(targets: &[To<'_>], reply: &Reply) -> Read {
         Ok(body) => body,
         Err(failure) => return Read::All(failure),
     };
-    match integer(body.get("code")) {
+    match integer(&body["code"]) {
         Some(0) if reply.status == 200 => taken(targets, &body),
         Some(code) if code != 0 => {
-            let said = said(code, explanation(&body), targets);
+            let said = Said::new(code, without(explanation(&body), tokens(targets)));
             Read::All(failure(said, reply.retry_after()))
         }
         _ => {
@@ -29,11 +30,9 @@ pub(super) fn read(targets: &[To<'_>], reply: &Reply) -> Read {
 }
 
 /// `bad_regids` reach nobody, the others are sent.
-fn taken(targets: &[To<'_>], body: &Map<String, Value>) -> Read {
-    let nothing = Map::new();
-    let data = body.get("data").and_then(Value::as_object);
-    let data = data.unwrap_or(&nothing);
-    let bad: HashSet<&str> = list(data.get("bad_regids")).into_iter().collect();
+fn taken(targets: &[To<'_>], body: &Value) -> Read {
+    let data = &body["data"];
+    let bad: HashSet<&str> = list(&data["bad_regids"]).into_iter().collect();
     let verdict = |to: &To<'_>| {
         if bad.contains(to.token.expose().trim()) {
             Verdict::Gone(Said::new(0, "bad_regids"))
@@ -41,7 +40,7 @@ fn taken(targets: &[To<'_>], body: &Map<String, Value>) -> Read {
             Verdict::Sent
         }
     };
-    let ids = [text(data.get("id")), text(body.get("trace_id"))];
+    let ids = [text(&data["id"]), text(&body["trace_id"])];
     let id = ids.into_iter().find(|id| !id.is_empty());
     Read::Each {
         verdicts: targets.iter().map(verdict).collect(),
@@ -50,9 +49,9 @@ fn taken(targets: &[To<'_>], body: &Map<String, Value>) -> Read {
 }
 
 /// The English reason goes first; the others say what kind of call failed.
-fn explanation(body: &Map<String, Value>) -> &str {
+fn explanation(body: &Value) -> &str {
     let mut texts = ["reason", "info", "description"]
-        .map(|name| text(body.get(name)))
+        .map(|name| text(&body[name]))
         .into_iter();
     texts.find(|text| !text.is_empty()).unwrap_or_default()
 }
@@ -89,30 +88,16 @@ fn failure(said: Said, after: Option<Duration>) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use http::HeaderMap;
     use proptest::prelude::*;
-    use pushtally_model::{Environment, Number, Secret, TokenKind};
 
     use super::*;
+    use crate::given::{addressed, reply};
 
     const PARTIAL: &str = r#"{"result":"ok","trace_id":"Xcm0001","code":0,"description":"成功","info":"Received push messages for 2 REGID","data":{"id":"scm0001_abc","day_quota":"100000","day_acked":"120","bad_regids":"rB+2"}}"#;
     const REFUSED: &str = r#"{"result":"error","code":20301,"reason":"No valid targets!","trace_id":"Xcm0002","description":"发送消息失败"}"#;
 
     fn read_of(status: u16, body: &[u8]) -> Read {
-        let tokens = ["rA+1", "rB+2"].map(Secret::new);
-        let to = |token| To {
-            number: Number(1),
-            token,
-            kind: TokenKind::Alert,
-            environment: Environment::Production,
-        };
-        let reply = Reply {
-            status,
-            headers: HeaderMap::new(),
-            body: Bytes::copy_from_slice(body),
-        };
-        read(&tokens.each_ref().map(to), &reply)
+        addressed(&["rA+1", "rB+2"], |to| read(to, &reply(status, body)))
     }
 
     #[test]

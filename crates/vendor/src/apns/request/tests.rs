@@ -1,10 +1,11 @@
 //! Calls to APNs, byte by byte.
 
-use pushtally_model::{AppId, Environment, Notification, Number, Second, TaskId};
+use pushtally_model::{Environment, Notification, Second, Secret, TaskId};
 
 use super::super::Environments;
 use super::super::credentials::tests::sample;
 use super::*;
+use crate::given;
 
 const NOW_MS: i64 = 1_795_313_600_123;
 
@@ -37,22 +38,17 @@ impl Case {
         let task = TaskId::new("t-1001").unwrap();
         let token = Secret::new(self.token);
         let post = Post {
-            app: AppId(7),
-            task: &task,
-            notification: &self.notification,
-            title: &self.notification.title,
-            text: &self.notification.desc,
             mark: "m1",
             receipts_url: "https://push.example.com/r",
             left_s: 3600,
             now_ms: NOW_MS,
             access: "j.w.t",
+            ..given::post(&task, &self.notification)
         };
         let to = To {
-            number: Number(9),
-            token: &token,
             kind: self.kind,
             environment: self.environment,
+            ..given::to(9, &token)
         };
         let mut credentials = sample();
         credentials.environments = self.environments;

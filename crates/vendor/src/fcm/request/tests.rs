@@ -1,11 +1,10 @@
 //! Calls to FCM, byte by byte.
 
-use pushtally_model::{
-    AndroidContent, AppId, Environment, Notification, Number, TaskId, TokenKind,
-};
+use pushtally_model::{AndroidContent, Notification, Secret, TaskId};
 
 use super::super::credentials::tests::sample;
 use super::*;
+use crate::given;
 
 const ID: &str = "97bd1793-f3fd-8cf8-a28f-b3e4a697b8e1";
 
@@ -13,26 +12,14 @@ fn called(notification: &Notification, package: &str, left_s: u32) -> Result<Cal
     let task = TaskId::new("t-1001").unwrap();
     let token = Secret::new("fcmTok:APA91bEXAMPLE");
     let post = Post {
-        app: AppId(7),
-        task: &task,
-        notification,
-        title: &notification.title,
-        text: &notification.desc,
         mark: "m1",
-        receipts_url: "",
         left_s,
-        now_ms: 1_795_313_600_123,
         access: "ya29.x",
-    };
-    let to = To {
-        number: Number(9),
-        token: &token,
-        kind: TokenKind::Alert,
-        environment: Environment::Production,
+        ..given::post(&task, notification)
     };
     let mut credentials = sample();
     credentials.package = package.to_owned();
-    call(&credentials, &post, &[to])
+    call(&credentials, &post, &[given::to(9, &token)])
 }
 
 fn body(notification: &Notification, package: &str, left_s: u32) -> String {

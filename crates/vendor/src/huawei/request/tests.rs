@@ -1,8 +1,8 @@
-use pushtally_model::Notification;
+use pushtally_model::{Notification, Secret};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::huawei::fixture::{addressed, notification, posted};
+use crate::given::{addressed, everything, posted};
 
 fn credentials(json: Value) -> Credentials {
     serde_json::from_value(json).unwrap()
@@ -26,7 +26,7 @@ fn a_full_notification_is_these_bytes() {
         "client_id": "100001", "client_secret": "s", "entry_activity": "com.example.acme.Main",
         "receipt_id": "RCP0001", "base_url": "http://127.0.0.1:1/",
     }));
-    let call = called(&credentials, &notification()).unwrap();
+    let call = called(&credentials, &everything()).unwrap();
     assert_eq!(call.url, "http://127.0.0.1:1/v1/100001/messages:send");
     assert_eq!(
         call.headers,
@@ -42,8 +42,8 @@ fn a_full_notification_is_these_bytes() {
         String::from_utf8(call.body).unwrap(),
         concat!(
             r#"{"validate_only":false,"message":{"#,
-            r#""data":"{\"ext\":\"{\\\"order\\\":42}\",\"id\":\"task-1\",\"mark\":\"mark-1\"}","#,
-            r#""android":{"category":"EXPRESS","ttl":"86400s","bi_tag":"mark-1","receipt_id":"RCP0001","#,
+            r#""data":"{\"ext\":\"{\\\"order\\\":42}\",\"id\":\"task-1\",\"mark\":\"m-1\"}","#,
+            r#""android":{"category":"EXPRESS","ttl":"86400s","bi_tag":"m-1","receipt_id":"RCP0001","#,
             r#""notification":{"title":"Parcel","body":"Arrives today","image":"https://i.example/h.png","#,
             r#""style":1,"big_title":"Parcel","big_body":"Arrives today","default_sound":false,"sound":"/raw/ding","#,
             r#""click_action":{"type":3},"channel_id":"orders","importance":"NORMAL","notify_id":NOTIFY_ID,"#,
@@ -52,7 +52,7 @@ fn a_full_notification_is_these_bytes() {
         )
         .replace(
             "NOTIFY_ID",
-            &posted(&notification(), |post| notify_id(post.app, post.task)).to_string()
+            &posted(&everything(), |post| notify_id(post.app, post.task)).to_string()
         )
     );
 }
@@ -71,17 +71,14 @@ fn a_plain_notification_says_no_more_than_it_must() {
         "https://push-api.cloud.huawei.com/v2/p1/messages:send"
     );
     let mut body = body(&credentials, &plain);
-    assert_eq!(
-        body["message"]["data"],
-        r#"{"id":"task-1","mark":"mark-1"}"#
-    );
+    assert_eq!(body["message"]["data"], r#"{"id":"task-1","mark":"m-1"}"#);
     let shown = body["message"]["android"]["notification"]
         .as_object_mut()
         .unwrap();
     shown.remove("notify_id").unwrap();
     assert_eq!(
         body["message"]["android"],
-        json!({"ttl": "86400s", "bi_tag": "mark-1", "notification":
+        json!({"ttl": "86400s", "bi_tag": "m-1", "notification":
             {"title": "t", "body": "d", "click_action": {"type": 3}}})
     );
 }
@@ -91,7 +88,7 @@ fn what_the_notification_does_not_say_the_configuration_says() {
     let credentials = credentials(json!({
         "project_id": "p1", "category": "IM", "channel_id": "chat", "entry_activity": "a.B",
     }));
-    let mut notification = notification();
+    let mut notification = everything();
     notification.android = None;
     notification.badge = None;
     let body = body(&credentials, &notification);
@@ -106,7 +103,7 @@ fn what_the_notification_does_not_say_the_configuration_says() {
 
 #[test]
 fn ext_goes_into_the_intent_when_asked_and_the_activity_is_known() {
-    let mut notification = notification();
+    let mut notification = everything();
     notification.ext = "a b;=+é".to_owned();
     notification.android.as_mut().unwrap().huawei.ext_in_intent = true;
     let action = |credentials: Value| {
@@ -116,7 +113,7 @@ fn ext_goes_into_the_intent_when_asked_and_the_activity_is_known() {
     assert_eq!(
         action(json!({"project_id": "p", "package": "a.b", "entry_activity": "a.b.C"})),
         json!({"type": 1, "intent":
-            "#Intent;component=a.b/a.b.C;S.ext=a%20b%3B%3D%2B%C3%A9;S.id=task-1;S.mark=mark-1;end"})
+            "#Intent;component=a.b/a.b.C;S.ext=a%20b%3B%3D%2B%C3%A9;S.id=task-1;S.mark=m-1;end"})
     );
     assert_eq!(
         action(json!({"project_id": "p", "package": "a.b"})),
@@ -127,7 +124,7 @@ fn ext_goes_into_the_intent_when_asked_and_the_activity_is_known() {
 #[test]
 fn texts_and_times_stay_within_the_limits() {
     let credentials = credentials(json!({"project_id": "p1"}));
-    let mut notification = notification();
+    let mut notification = everything();
     notification.title = "t".repeat(61);
     notification.desc = "d".repeat(601);
     let body = body(&credentials, &notification);
@@ -146,7 +143,7 @@ fn texts_and_times_stay_within_the_limits() {
 #[test]
 fn what_is_too_long_loses_its_big_text_first_and_is_refused_then() {
     let credentials = credentials(json!({"project_id": "p1"}));
-    let mut notification = notification();
+    let mut notification = everything();
     notification.desc = "界".repeat(600);
     notification.ext = "e".repeat(100);
     let fits = body(&credentials, &notification);
@@ -173,7 +170,7 @@ fn what_is_too_long_loses_its_big_text_first_and_is_refused_then() {
 fn an_id_that_would_make_another_path_is_a_wrong_configuration() {
     for id in ["", "a/b", "a?b", "..", "1 2"] {
         let credentials = credentials(json!({"client_id": id}));
-        let call = called(&credentials, &notification());
+        let call = called(&credentials, &everything());
         assert!(matches!(call, Err(Failure::Misconfigured(_))), "{id}");
     }
 }
