@@ -11,8 +11,10 @@ pub use receipt::{answer, receipts};
 
 use http::HeaderMap;
 
+use pushtally_model::{Importance, Notification};
+
 use crate::contract::{
-    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
+    Access, Call, Class, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
 };
 
 /// The most tokens of one call.
@@ -35,6 +37,17 @@ impl Honor {
 impl Vendor for Honor {
     fn targets_max(&self) -> usize {
         TARGETS_MAX
+    }
+
+    /// Importance is what HONOR tells marketing by.
+    fn class(&self, notification: &Notification) -> Class {
+        let android = notification.android.as_deref();
+        let importance = android.and_then(|android| android.honor.importance);
+        if importance == Some(Importance::Low) {
+            Class::Marketing
+        } else {
+            Class::Common
+        }
     }
 
     fn sign_in(&self, _: i64) -> Result<SignIn, Failure> {

@@ -18,8 +18,10 @@ pub(crate) use response::{Api, read};
 
 use http::HeaderMap;
 
+use pushtally_model::{Importance, Notification};
+
 use crate::contract::{
-    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
+    Access, Call, Class, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
 };
 
 /// The most tokens of one call.
@@ -42,6 +44,20 @@ impl Huawei {
 impl Vendor for Huawei {
     fn targets_max(&self) -> usize {
         TARGETS_MAX
+    }
+
+    /// Marketing has a limit of its own.
+    fn class(&self, notification: &Notification) -> Class {
+        let android = notification.android.as_deref();
+        let huawei = android.map(|android| &android.huawei);
+        let is_marketing = huawei.is_some_and(|huawei| {
+            huawei.importance == Some(Importance::Low) || huawei.category == "MARKETING"
+        });
+        if is_marketing {
+            Class::Marketing
+        } else {
+            Class::Common
+        }
     }
 
     fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure> {

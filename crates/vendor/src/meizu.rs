@@ -14,8 +14,10 @@ pub use receipt::{answer, receipts};
 use http::HeaderMap;
 
 use crate::call::not_asked;
+use pushtally_model::Notification;
+
 use crate::contract::{
-    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
+    Access, Call, Class, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
 };
 
 /// The most targets of one call: other texts speak of 1000, Meizu's own of 100.
@@ -38,6 +40,16 @@ impl Meizu {
 impl Vendor for Meizu {
     fn targets_max(&self) -> usize {
         TARGETS_MAX
+    }
+
+    /// Public messages have a limit of their own.
+    fn class(&self, notification: &Notification) -> Class {
+        let android = notification.android.as_deref();
+        if android.and_then(|android| android.meizu_private) == Some(true) {
+            Class::Common
+        } else {
+            Class::Marketing
+        }
     }
 
     fn sign_in(&self, _: i64) -> Result<SignIn, Failure> {

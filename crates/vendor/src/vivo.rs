@@ -14,8 +14,10 @@ pub use receipt::{answer, receipts};
 
 use http::HeaderMap;
 
+use pushtally_model::Notification;
+
 use crate::contract::{
-    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
+    Access, Call, Class, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
 };
 
 /// The most targets of a list.
@@ -38,6 +40,16 @@ impl Vivo {
 impl Vendor for Vivo {
     fn targets_max(&self) -> usize {
         TARGETS_MAX
+    }
+
+    /// Operation messages have a quota and hours of their own.
+    fn class(&self, notification: &Notification) -> Class {
+        let android = notification.android.as_deref();
+        if request::is_system(android.map(|android| &android.vivo)) {
+            Class::Common
+        } else {
+            Class::Marketing
+        }
     }
 
     fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure> {

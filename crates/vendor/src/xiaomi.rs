@@ -13,8 +13,10 @@ pub use receipt::{answer, receipts};
 use http::HeaderMap;
 
 use crate::call::not_asked;
+use pushtally_model::Notification;
+
 use crate::contract::{
-    Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
+    Access, Call, Class, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
 };
 
 /// The most targets of one call.
@@ -37,6 +39,15 @@ impl Xiaomi {
 impl Vendor for Xiaomi {
     fn targets_max(&self) -> usize {
         TARGETS_MAX
+    }
+
+    /// What names no channel is of the public quota.
+    fn class(&self, notification: &Notification) -> Class {
+        if request::channel(&self.credentials, notification).is_empty() {
+            Class::Marketing
+        } else {
+            Class::Common
+        }
     }
 
     fn sign_in(&self, _: i64) -> Result<SignIn, Failure> {

@@ -154,7 +154,7 @@ impl<'a> Message<'a> {
 
 /// vivo refuses a class that is not the category's. What the sender says goes as it is; otherwise the category decides,
 /// and without one that is known it is of the system's kind, the default of the push API.
-fn is_system(vivo: Option<&VivoContent>) -> bool {
+pub(super) fn is_system(vivo: Option<&VivoContent>) -> bool {
     let said = vivo.and_then(|vivo| vivo.is_system);
     let category = vivo.map_or("", |vivo| vivo.category.as_str());
     said.unwrap_or(!matches!(

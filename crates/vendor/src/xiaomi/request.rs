@@ -48,7 +48,7 @@ pub(super) fn call(
         .append_pair("extra.notify_effect", "1")
         // Of messages with the same one, a phone shows the first.
         .append_pair("extra.jobkey", &job_key(post));
-    let channel = channel(credentials, post);
+    let channel = channel(credentials, post.notification);
     if !channel.is_empty() {
         form.append_pair("extra.channel_id", channel);
     }
@@ -72,8 +72,8 @@ fn job_key(post: &Post<'_>) -> String {
 }
 
 /// The notification's own channel goes before that of the configuration.
-fn channel<'a>(credentials: &'a Credentials, post: &Post<'a>) -> &'a str {
-    let own = post.notification.android.as_deref();
+pub(super) fn channel<'a>(credentials: &'a Credentials, notification: &'a Notification) -> &'a str {
+    let own = notification.android.as_deref();
     let own = own.map(|android| android.xiaomi_channel.as_str());
     own.filter(|channel| !channel.is_empty())
         .unwrap_or(&credentials.channel_id)
