@@ -66,8 +66,8 @@ pub(crate) fn address(base_url: &str, path: &str) -> String {
     format!("{}{path}", base_url.trim().trim_end_matches('/'))
 }
 
-/// The address of receipts, if the vendor takes one so long, in bytes: a longer one would have every message refused, which is
-/// a matter of where the server says it is.
+/// The address of receipts, if the vendor takes one so long, in bytes. A longer one would have every message refused: a
+/// matter of where the server says it is.
 pub(crate) fn receipts_url(url: &str, len_max: usize) -> Result<&str, Failure> {
     let len = url.len();
     if len > len_max {

@@ -14,11 +14,12 @@ mod huawei;
 mod meizu;
 mod memory;
 mod oauth;
-mod once;
 mod oppo;
 mod service;
 mod vivo;
 mod xiaomi;
+
+use std::collections::BTreeMap;
 
 use http::HeaderMap;
 
@@ -60,6 +61,22 @@ impl Received {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
     }
+
+    /// Whether its body is of this type, whatever the type's parameters are.
+    fn is_of_type(&self, wanted: &str) -> bool {
+        let given = self.header("content-type").split(';').next();
+        given
+            .unwrap_or_default()
+            .trim()
+            .eq_ignore_ascii_case(wanted)
+    }
+
+    /// The fields of a form; `None` when it is none.
+    fn form(&self) -> Option<BTreeMap<String, String>> {
+        let fields = form_urlencoded::parse(&self.body).into_owned();
+        self.is_of_type("application/x-www-form-urlencoded")
+            .then(|| fields.collect())
+    }
 }
 
 /// What is answered.
@@ -83,6 +100,20 @@ impl Answered {
             body: body.to_string().into_bytes(),
         }
     }
+
+    /// A status and nothing else.
+    const fn empty(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+}
+
+/// Lower-case hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A push that a vendor took for one token.

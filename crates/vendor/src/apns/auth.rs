@@ -1,4 +1,4 @@
-//! The JWT that every call carries: ES256, one for all connections of a key.
+//! Access to APNs: a JWT that every call carries, ES256, one for all connections of a key.
 
 use jsonwebtoken::{Algorithm, Header};
 use pushtally_model::Secret;

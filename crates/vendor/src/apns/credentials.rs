@@ -1,4 +1,4 @@
-//! What Apple's developer account gives.
+//! What Apple's developer account gives an app.
 
 use pushtally_model::{Environment, Secret};
 use serde::Deserialize;

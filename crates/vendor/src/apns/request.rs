@@ -1,4 +1,4 @@
-//! The call of a push to one token.
+//! A push as APNs takes it: JSON to one token, the rest in headers.
 
 use pushtally_model::{ApnsContent, Badge, Interruption, LiveActivity, Secret, TokenKind};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What Apple's answer means: an empty 200, or a status and a reason.
+//! What Apple's answers mean: an empty 200, or a status and a reason.
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Access: a JWT of the service account, exchanged for what calls carry.
+//! Access to FCM: a JWT of the service account, exchanged for what calls carry.
 
 use jsonwebtoken::Algorithm;
 

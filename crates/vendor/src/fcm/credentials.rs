@@ -1,4 +1,4 @@
-//! What Google's console gives: the service account's file, whole.
+//! What Google's console gives an app: the service account's file, whole.
 
 use pushtally_model::Secret;
 use serde::Deserialize;

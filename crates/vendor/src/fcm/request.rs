@@ -1,4 +1,4 @@
-//! The call of a push to one token.
+//! A push as FCM takes it: JSON with one token.
 
 use pushtally_model::GoogleContent;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What FCM's answer means: by `errorCode` of the details, then by `status`, then by HTTP.
+//! What FCM's answers mean: by `errorCode` of the details, then by `status`, then by HTTP.
 
 use std::time::Duration;
 

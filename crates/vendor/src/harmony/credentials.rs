@@ -1,4 +1,4 @@
-//! What the service account's key file and the console say.
+//! What Huawei's console and the service account's key file give an app.
 
 use pushtally_model::Secret;
 use serde::Deserialize;

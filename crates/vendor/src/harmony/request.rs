@@ -1,4 +1,4 @@
-//! An alert as Huawei's v3 takes it.
+//! A push as Huawei's v3 takes it: an alert in JSON with its tokens.
 
 use pushtally_model::{Badge, HarmonyContent};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Leave to call HONOR: OAuth with the client's secret.
+//! Access to HONOR: OAuth with the client's secret.
 
 use super::Credentials;
 use crate::contract::{Failure, SignIn};

@@ -1,4 +1,4 @@
-//! What HONOR's console says.
+//! What HONOR's console gives an app.
 
 use pushtally_model::Secret;
 use serde::Deserialize;

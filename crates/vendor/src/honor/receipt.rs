@@ -1,4 +1,4 @@
-//! HONOR's receipts. They are not signed: the address that is given to the console must be hard to guess.
+//! HONOR's receipts: a JSON list, unsigned. The address is the secret.
 
 use pushtally_model::Secret;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! A push as HONOR takes it.
+//! A push as HONOR takes it: JSON with its tokens.
 
 use std::borrow::Cow;
 

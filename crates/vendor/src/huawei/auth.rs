@@ -1,4 +1,4 @@
-//! Leave to call Huawei: OAuth with the client's secret, or a JWT that a service account signs and calls carry as it is.
+//! Access to Huawei: OAuth with the client's secret, or a JWT that a service account signs and calls carry as it is.
 
 use jsonwebtoken::Algorithm;
 use pushtally_model::Secret;

@@ -1,4 +1,4 @@
-//! What Huawei's console and key file say.
+//! What Huawei's console and key file give an app.
 
 use pushtally_model::Secret;
 use serde::Deserialize;

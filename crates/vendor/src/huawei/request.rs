@@ -1,4 +1,4 @@
-//! A push as Huawei's v1 and v2 take it.
+//! A push as Huawei's v1 and v2 take it: JSON with its tokens.
 
 use std::borrow::Cow;
 

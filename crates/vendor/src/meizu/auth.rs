@@ -1,4 +1,4 @@
-//! The signature of a form.
+//! Access to Meizu: each form is signed by itself.
 
 use md5::{Digest, Md5};
 use pushtally_model::Secret;

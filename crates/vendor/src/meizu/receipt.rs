@@ -1,4 +1,4 @@
-//! Receipts: a form whose `cb` is a JSON object by message id and kind, and whose `access_token` is a shared secret.
+//! Meizu's receipts: a form whose `cb` is a JSON object by message id and kind, and whose `access_token` is a shared secret.
 
 use pushtally_model::Secret;
 use serde_json::Value;
@@ -6,12 +6,6 @@ use subtle::ConstantTimeEq;
 
 use crate::contract::{Arrival, Receipt, ReceiptError, Receipts};
 use crate::json::{form_field, form_object, integer, list, text};
-
-/// What Meizu is answered: the status alone counts, no body is specified.
-#[must_use]
-pub const fn answer() -> (u16, &'static str) {
-    (200, "")
-}
 
 /// What a receipt's body says, if it carries the credentials' `receipt_token`; of any body when they have none.
 pub fn receipts(receipt_token: Option<&Secret>, body: &[u8]) -> Result<Receipts, ReceiptError> {
@@ -37,6 +31,12 @@ pub fn receipts(receipt_token: Option<&Secret>, body: &[u8]) -> Result<Receipts,
         return Err(ReceiptError::Form("no entry can be read"));
     }
     Ok(found)
+}
+
+/// What Meizu is answered: the status alone counts, no body is specified.
+#[must_use]
+pub const fn answer() -> (u16, &'static str) {
+    (200, "")
 }
 
 /// The name is the message's id, a hyphen and the kind, which the message repeats.

@@ -1,4 +1,4 @@
-//! The form of `varnished/pushByPushId`.
+//! A push as Meizu takes it: the form of `varnished/pushByPushId`.
 
 use form_urlencoded::Serializer;
 use serde_json::{Value, json};

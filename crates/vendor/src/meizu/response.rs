@@ -1,4 +1,4 @@
-//! What the answer to `varnished/pushByPushId` means: HTTP 200 always, the code decides.
+//! What Meizu's answers mean: HTTP 200 always, the code decides.
 //!
 //! Codes mean one thing for the call and another for a token: 110010 is too fast there and switched off here, 110002 is
 //! the only token's there and one of many here.

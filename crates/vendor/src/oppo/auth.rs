@@ -1,4 +1,4 @@
-//! Signing in at OPPO: a signed form for a token that lives a day.
+//! Access to OPPO: a signed form for a token that lives a day.
 
 use pushtally_model::Secret;
 use sha2::{Digest, Sha256};

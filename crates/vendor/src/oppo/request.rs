@@ -1,4 +1,4 @@
-//! What is sent to OPPO: a form with the token and a JSON array of messages.
+//! A push as OPPO takes it: a form with the token and a JSON array of messages.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What OPPO's replies mean: HTTP 200 with a code for the call, and one for each message that was refused.
+//! What OPPO's answers mean: HTTP 200 with a code for the call, and one for each message that was refused.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Signing in at vivo: signed JSON for a token that lives a day.
+//! Access to vivo: signed JSON for a token that lives a day.
 
 use md5::{Digest, Md5};
 use pushtally_model::Secret;

@@ -1,4 +1,4 @@
-//! What is sent to vivo: JSON, for one target at once, for more in two steps.
+//! A push as vivo takes it: JSON, for one target at once, for more in two steps.
 
 use std::borrow::Cow;
 

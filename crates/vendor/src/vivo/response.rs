@@ -1,4 +1,4 @@
-//! What vivo's replies mean: HTTP 200 with a result, and the users of a list that are not valid.
+//! What vivo's answers mean: HTTP 200 with a result, and the users of a list that are not valid.
 
 use std::collections::HashMap;
 use std::time::Duration;

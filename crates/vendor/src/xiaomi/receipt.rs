@@ -1,16 +1,10 @@
-//! Receipts: a form whose `data` is a JSON object by message id. Nothing signs them, so the address must be unguessable.
+//! Xiaomi's receipts: a form whose `data` is a JSON object by message id, unsigned. The address is the secret.
 
 use pushtally_model::Secret;
 use serde_json::Value;
 
 use crate::contract::{Arrival, Receipt, ReceiptError, Receipts, Said};
 use crate::json::{form_object, integer, list, text};
-
-/// What Xiaomi is answered: the status alone counts, no body is specified.
-#[must_use]
-pub const fn answer() -> (u16, &'static str) {
-    (200, "")
-}
 
 /// What a receipt's body says. Plain JSON is taken, too: there are receivers that have only ever seen that.
 ///
@@ -32,6 +26,12 @@ pub fn receipts(body: &[u8]) -> Result<Receipts, ReceiptError> {
         return Err(ReceiptError::Form("no entry can be read"));
     }
     Ok(found)
+}
+
+/// What Xiaomi is answered: the status alone counts, no body is specified.
+#[must_use]
+pub const fn answer() -> (u16, &'static str) {
+    (200, "")
 }
 
 fn arrivals(id: &str, message: &Value) -> Vec<Receipt> {

@@ -1,4 +1,4 @@
-//! The form of `/v2/message/regid`.
+//! A push as Xiaomi takes it: the form of `/v2/message/regid`.
 
 use form_urlencoded::Serializer;
 use pushtally_model::Number;

@@ -1,4 +1,4 @@
-//! What the answer to `/v2/message/regid` means: HTTP 200 in both cases, the code decides.
+//! What Xiaomi's answers mean: HTTP 200 in both cases, the code decides.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -2,13 +2,12 @@
 //!
 //! What is left to the server around it: TLS, the limit of one stream until a JWT is good, GOAWAY.
 
-use std::collections::HashSet;
-
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::memory::Memory;
 use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken};
 
 /// The longest payload, in bytes.
@@ -72,10 +71,7 @@ struct State {
     known: Vec<Known>,
     /// When the last new one was taken.
     signed_ms: Option<i64>,
-    /// Tokens that were refused once.
-    refused: HashSet<String>,
-    /// Ids given to pushes that came without.
-    ids: u64,
+    memory: Memory,
 }
 
 #[derive(Debug)]
@@ -219,22 +215,20 @@ impl ApnsCounter {
         if !token.bytes().all(plain) || of_sandbox.is_none() != self.settings.is_production {
             return bad;
         }
-        let first = || self.state.lock().refused.insert(token.to_owned());
-        match Fate::of(of_sandbox.unwrap_or(token)) {
+        let fate = self.state.lock().memory.fate(of_sandbox.unwrap_or(token));
+        match fate {
             Fate::Bad => bad,
             Fate::Gone => Err(Refusal(410, "Unregistered")),
-            Fate::Quota => Err(Refusal(429, "TooManyRequests")),
-            Fate::Rate if first() => Err(Refusal(429, "TooManyRequests")),
-            Fate::Fail if first() => Err(Refusal(500, "InternalServerError")),
-            Fate::Rate | Fate::Fail | Fate::Ordinary | Fate::Lost | Fate::Mute => Ok(()),
+            Fate::Quota | Fate::Rate => Err(Refusal(429, "TooManyRequests")),
+            Fate::Fail => Err(Refusal(500, "InternalServerError")),
+            Fate::Ordinary | Fate::Lost | Fate::Mute => Ok(()),
         }
     }
 
     /// An id for a push that came without a good one, in the form of a UUID.
     fn next_id(&self) -> String {
-        let mut state = self.state.lock();
-        state.ids += 1;
-        format!("00000000-0000-4000-8000-{:012x}", state.ids)
+        let number = self.state.lock().memory.number();
+        format!("00000000-0000-4000-8000-{number:012x}")
     }
 }
 

@@ -2,13 +2,12 @@
 
 mod check;
 
-use std::collections::{HashMap, HashSet};
-
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::memory::{Memory, Worth};
 use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken};
 use check::{Message, Violation};
 
@@ -52,12 +51,7 @@ pub struct FcmCounter {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Accesses and until when they are good, in Unix milliseconds.
-    accesses: HashMap<String, i64>,
-    accesses_given: u64,
-    /// Tokens that were refused once.
-    refused: HashSet<String>,
-    messages: u64,
+    memory: Memory,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,11 +82,10 @@ impl FcmCounter {
         if received.method != "POST" {
             return oauth_error("invalid_request", "only POST is taken");
         }
-        if !is_of_type(received, "application/x-www-form-urlencoded") {
+        let Some(form) = received.form() else {
             return oauth_error("invalid_request", "the body must be a form");
-        }
-        let form: HashMap<_, _> = form_urlencoded::parse(&received.body).collect();
-        match form.get("grant_type").map(AsRef::as_ref) {
+        };
+        match form.get("grant_type").map(String::as_str) {
             Some(GRANT) => {}
             Some(_) => return oauth_error("unsupported_grant_type", "Invalid grant_type"),
             None => {
@@ -111,14 +104,10 @@ impl FcmCounter {
         if let Err((error, description)) = self.check_assertion(assertion, received.now_ms) {
             return oauth_error(error, description);
         }
+        let life_ms = ACCESS_GOOD_FOR_S * 1000;
         let mut state = self.state.lock();
-        state.accesses_given += 1;
-        let access = format!("ya29.{:08}", state.accesses_given);
-        let until_ms = received.now_ms.saturating_add(ACCESS_GOOD_FOR_S * 1000);
-        state
-            .accesses
-            .retain(|_, until_ms| *until_ms > received.now_ms);
-        state.accesses.insert(access.clone(), until_ms);
+        let access = state.memory.give_access("ya29.", received.now_ms, life_ms);
+        drop(state);
         let body = json!({
             "access_token": access, "expires_in": ACCESS_GOOD_FOR_S, "token_type": "Bearer",
         });
@@ -196,7 +185,7 @@ impl FcmCounter {
             let words = "Permission 'cloudmessaging.messages.create' denied on resource";
             return Err(error(403, "PERMISSION_DENIED", words, json!([])));
         }
-        if !is_of_type(received, "application/json") {
+        if !received.is_of_type("application/json") {
             return Err(violated(&[Violation::new("", "the body must be JSON")]));
         }
         let message = Message::read(&received.body).map_err(|violations| violated(&violations))?;
@@ -209,18 +198,16 @@ impl FcmCounter {
     fn is_admitted(&self, received: &Received) -> bool {
         let header = received.header("authorization").split_once(' ');
         header.is_some_and(|(scheme, access)| {
-            let state = self.state.lock();
-            let until_ms = state.accesses.get(access);
-            scheme.eq_ignore_ascii_case("bearer")
-                && until_ms.is_some_and(|until_ms| received.now_ms < *until_ms)
+            let worth = self.state.lock().memory.worth(access, received.now_ms);
+            scheme.eq_ignore_ascii_case("bearer") && worth == Worth::Good
         })
     }
 
     /// The token's fate. The quota is one of a minute, said in the same way as too fast; only `rate-` is told when to come
     /// back.
     fn check_token(&self, token: &str) -> Result<(), Box<Answered>> {
-        let first = || self.state.lock().refused.insert(token.to_owned());
-        match Fate::of(token) {
+        let fate = self.state.lock().memory.fate(token);
+        match fate {
             Fate::Gone => {
                 let words = "Requested entity was not found.";
                 Err(error(404, "NOT_FOUND", words, fcm_error("UNREGISTERED")))
@@ -231,25 +218,21 @@ impl FcmCounter {
                 Err(error(400, "INVALID_ARGUMENT", words, details))
             }
             Fate::Quota => Err(quota()),
-            Fate::Rate if first() => Err(later(quota())),
-            Fate::Fail if first() => {
+            Fate::Rate => Err(later(quota())),
+            Fate::Fail => {
                 let words = "The service is currently unavailable.";
                 let details = fcm_error("UNAVAILABLE");
                 Err(later(error(503, "UNAVAILABLE", words, details)))
             }
-            Fate::Rate | Fate::Fail | Fate::Ordinary | Fate::Lost | Fate::Mute => Ok(()),
+            Fate::Ordinary | Fate::Lost | Fate::Mute => Ok(()),
         }
     }
 
     /// A message's name, and the answer with it.
     fn sent(&self, now_ms: i64) -> (String, Answered) {
-        let mut state = self.state.lock();
-        state.messages += 1;
+        let number = self.state.lock().memory.number();
         let project_id = &self.settings.project_id;
-        let name = format!(
-            "projects/{project_id}/messages/0:{now_ms}%{:016x}",
-            state.messages
-        );
+        let name = format!("projects/{project_id}/messages/0:{now_ms}%{number:016x}");
         let answer = Answered::json(200, &json!({"name": name}));
         (name, answer)
     }
@@ -276,7 +259,7 @@ impl Counter for FcmCounter {
     }
 
     fn expire(&self) {
-        self.state.lock().accesses.clear();
+        self.state.lock().memory.expire();
     }
 }
 
@@ -286,12 +269,6 @@ fn path(url: &str) -> &str {
     let path = rest.find('/').and_then(|at| rest.get(at..));
     let path = path.unwrap_or("/");
     path.split_once('?').map_or(path, |(path, _)| path)
-}
-
-fn is_of_type(received: &Received, wanted: &str) -> bool {
-    let given = received.header("content-type");
-    let given = given.split_once(';').map_or(given, |(given, _)| given);
-    given.trim().eq_ignore_ascii_case(wanted)
 }
 
 fn oauth_error(error: &str, description: &str) -> Answered {

@@ -15,7 +15,7 @@ use super::huawei::{
     Code, HuaweiCallback, HuaweiServiceAccount, Jwts, Refusal, TestMessages, check_content_type,
     flow_control, merged, nowhere, reported,
 };
-use super::once::Once;
+use super::memory::Memory;
 use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken, oauth};
 
 /// How many test messages a day has.
@@ -46,7 +46,7 @@ pub struct HarmonyCounter {
 #[derive(Debug)]
 struct State {
     jwts: Jwts,
-    once: Once,
+    memory: Memory,
     test_messages: TestMessages,
     answers: u64,
     receipts: u64,
@@ -58,7 +58,7 @@ impl HarmonyCounter {
     pub fn new(account: HarmonyAccount) -> Self {
         let state = State {
             jwts: Jwts::default(),
-            once: Once::default(),
+            memory: Memory::default(),
             test_messages: TestMessages::new(TEST_MESSAGES_MAX),
             answers: 0,
             receipts: 0,
@@ -90,7 +90,7 @@ impl HarmonyCounter {
         {
             return Err(Code::TestTraffic.says("the day's test messages are sent"));
         }
-        if state.once.strikes(&message.tokens, Fate::Fail) {
+        if state.memory.strikes(&message.tokens, Fate::Fail) {
             return Err(Code::Internal.says("system inner error"));
         }
         let url = url.to_owned();
@@ -114,7 +114,7 @@ impl HarmonyCounter {
                 );
             }
         };
-        if state.once.strikes(&message.tokens, Fate::Rate) {
+        if state.memory.strikes(&message.tokens, Fate::Rate) {
             return (flow_control(), vec![]);
         }
         let is_legal = |token: &&String| reason(token).is_none();

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use self::message::Message;
 use super::huawei::{Code, Refusal, TestMessages, check_content_type, flow_control, nowhere};
-use super::oauth::{self, Accesses, Asked, Client, Worth};
-use super::once::Once;
+use super::memory::{Memory, Worth};
+use super::oauth::{self, Asked, Client};
 use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken};
 
 /// How many test messages a day has.
@@ -47,8 +47,7 @@ pub struct HonorCounter {
 
 #[derive(Debug)]
 struct State {
-    accesses: Accesses,
-    once: Once,
+    memory: Memory,
     test_messages: TestMessages,
     answers: u64,
 }
@@ -58,8 +57,7 @@ impl HonorCounter {
     #[must_use]
     pub fn new(account: HonorAccount) -> Self {
         let state = State {
-            accesses: Accesses::default(),
-            once: Once::default(),
+            memory: Memory::default(),
             test_messages: TestMessages::new(TEST_MESSAGES_MAX),
             answers: 0,
         };
@@ -80,7 +78,7 @@ impl HonorCounter {
         };
         match oauth::asked(received, client) {
             Asked::Well => {
-                let access = self.state.lock().accesses.give("ht-", received.now_ms);
+                let access = oauth::give(&mut self.state.lock().memory, "ht-", received);
                 let body = json!({
                     "access_token": access, "expires_in": oauth::LIFE_S, "token_type": "Bearer",
                 });
@@ -95,7 +93,7 @@ impl HonorCounter {
     fn send(&self, state: &mut State, received: &Received) -> Result<Message, Refusal> {
         check_content_type(received)?;
         let access = oauth::bearer(received).unwrap_or_default();
-        match state.accesses.worth(access, received.now_ms) {
+        match state.memory.worth(access, received.now_ms) {
             Worth::Good => {}
             Worth::Expired => return Err(Code::OAuthExpired.says("the access has expired")),
             Worth::None => return Err(Code::Auth.says("nobody was given this access")),
@@ -113,7 +111,7 @@ impl HonorCounter {
         {
             return Err(Code::TestTraffic.says("the day's test messages are sent"));
         }
-        if state.once.strikes(&message.tokens, Fate::Fail) {
+        if state.memory.strikes(&message.tokens, Fate::Fail) {
             return Err(Code::Internal.says("system inner error"));
         }
         Ok(message)
@@ -127,7 +125,7 @@ impl HonorCounter {
             Ok(message) => message,
             Err(refusal) => return (refused(&refusal, &request_id), vec![]),
         };
-        if state.once.strikes(&message.tokens, Fate::Rate) {
+        if state.memory.strikes(&message.tokens, Fate::Rate) {
             return (flow_control(), vec![]);
         }
         let of = |fate| {
@@ -213,7 +211,7 @@ impl Counter for HonorCounter {
     }
 
     fn expire(&self) {
-        self.state.lock().accesses.expire();
+        self.state.lock().memory.expire();
     }
 }
 

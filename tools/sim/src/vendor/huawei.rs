@@ -23,8 +23,8 @@ pub(super) use refusal::{Code, Refusal};
 pub(super) use test_messages::TestMessages;
 
 use self::message::Message;
-use super::oauth::{self, Accesses, Asked, Client, Worth};
-use super::once::Once;
+use super::memory::{Memory, Worth};
+use super::oauth::{self, Asked, Client};
 use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken};
 
 /// How many test messages a day has.
@@ -60,9 +60,8 @@ pub struct HuaweiCounter {
 
 #[derive(Debug)]
 struct State {
-    accesses: Accesses,
     jwts: Jwts,
-    once: Once,
+    memory: Memory,
     test_messages: TestMessages,
     answers: u64,
     receipts: u64,
@@ -73,9 +72,8 @@ impl HuaweiCounter {
     #[must_use]
     pub fn new(account: HuaweiAccount) -> Self {
         let state = State {
-            accesses: Accesses::default(),
             jwts: Jwts::default(),
-            once: Once::default(),
+            memory: Memory::default(),
             test_messages: TestMessages::new(TEST_MESSAGES_MAX),
             answers: 0,
             receipts: 0,
@@ -97,7 +95,7 @@ impl HuaweiCounter {
         };
         match oauth::asked(received, client) {
             Asked::Well => {
-                let access = self.state.lock().accesses.give("hw/", received.now_ms);
+                let access = oauth::give(&mut self.state.lock().memory, "hw/", received);
                 // Huawei escapes slashes.
                 let access = access.replace('/', "\\/");
                 let life_s = oauth::LIFE_S;
@@ -125,7 +123,7 @@ impl HuaweiCounter {
         {
             return state.jwts.check(account, access, now_ms);
         }
-        match state.accesses.worth(access, now_ms) {
+        match state.memory.worth(access, now_ms) {
             Worth::Good => Ok(()),
             Worth::Expired => Err(Code::OAuthExpired.says("the access has expired")),
             Worth::None => Err(Code::Auth.says("nobody was given this access")),
@@ -154,7 +152,7 @@ impl HuaweiCounter {
         {
             return Err(Code::TestTraffic.says("the day's test messages are sent"));
         }
-        if state.once.strikes(&message.tokens, Fate::Fail) {
+        if state.memory.strikes(&message.tokens, Fate::Fail) {
             return Err(Code::Internal.says("system inner error"));
         }
         let url = url.to_owned();
@@ -177,7 +175,7 @@ impl HuaweiCounter {
             Ok(sent) => sent,
             Err(refusal) => return refuse(refusal),
         };
-        if state.once.strikes(&message.tokens, Fate::Rate) {
+        if state.memory.strikes(&message.tokens, Fate::Rate) {
             return (flow_control(), vec![]);
         }
         let is_illegal = |token: &&String| matches!(Fate::of(token), Fate::Gone | Fate::Bad);
@@ -247,31 +245,22 @@ impl Counter for HuaweiCounter {
 
     fn expire(&self) {
         let mut state = self.state.lock();
-        state.accesses.expire();
+        state.memory.expire();
         state.jwts.expire();
     }
 }
 
 /// What is not there: another address, method, app or project.
-pub(super) fn nowhere() -> Answered {
-    Answered {
-        status: 404,
-        headers: vec![],
-        body: vec![],
-    }
+pub(super) const fn nowhere() -> Answered {
+    Answered::empty(404)
 }
 
-pub(super) fn flow_control() -> Answered {
-    Answered {
-        status: 503,
-        ..nowhere()
-    }
+pub(super) const fn flow_control() -> Answered {
+    Answered::empty(503)
 }
 
 pub(super) fn check_content_type(received: &Received) -> Result<(), Refusal> {
-    let content_type = received.header("content-type");
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
+    if received.is_of_type("application/json") {
         Ok(())
     } else {
         Err(Code::Payload.says("the content type is not application/json"))

@@ -9,11 +9,10 @@ mod receipts;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
+use super::memory::Memory;
 use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken};
 use form::{Message, Refusal};
 
@@ -39,8 +38,7 @@ pub struct MeizuCounter {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Tokens that were refused once.
-    refused: HashSet<String>,
+    memory: Memory,
     messages: u64,
 }
 
@@ -88,19 +86,16 @@ impl MeizuCounter {
 
 impl State {
     fn refusal(&mut self, token: &str) -> Option<OfToken> {
-        let (alone, among, is_once) = match Fate::of(token) {
+        let (alone, among) = match self.memory.fate(token) {
             // Meizu's receipts cannot tell of a token that is gone: nothing is ever heard of it.
             Fate::Ordinary | Fate::Lost | Fate::Mute => return None,
-            Fate::Gone => ("110002", "110002", false),
-            Fate::Bad => ("110003", "110003", false),
+            Fate::Gone => ("110002", "110002"),
+            Fate::Bad => ("110003", "110003"),
             // Haste is of a whole call; of one token among others it is overload.
-            Fate::Rate => ("110010", "519", true),
-            Fate::Quota => ("110019", "110011", false),
-            Fate::Fail => ("500", "513", true),
+            Fate::Rate => ("110010", "519"),
+            Fate::Quota => ("110019", "110011"),
+            Fate::Fail => ("500", "513"),
         };
-        if is_once && !self.refused.insert(token.to_owned()) {
-            return None;
-        }
         Some(OfToken { alone, among })
     }
 }

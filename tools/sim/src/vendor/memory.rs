@@ -4,6 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use super::Fate;
 
+/// What an access is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Worth {
+    Good,
+    Expired,
+    /// It was never given.
+    None,
+}
+
 /// What a counter keeps of its callers.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
@@ -21,24 +30,35 @@ impl Memory {
         self.last
     }
 
-    /// Gives an access. Several may live at once.
+    /// Gives an access. The earlier ones stay good.
     pub(super) fn give_access(&mut self, prefix: &str, now_ms: i64, life_ms: i64) -> String {
-        self.accesses.retain(|_, until_ms| *until_ms > now_ms);
-        let access = format!("{prefix}{:04}", self.number());
+        let access = format!("{prefix}{:06}", self.number());
         let until_ms = now_ms.saturating_add(life_ms);
         self.accesses.insert(access.clone(), until_ms);
         access
     }
 
-    /// Whether it gave this access, and its time is not over.
-    pub(super) fn has_access(&self, access: &str, now_ms: i64) -> bool {
-        let until_ms = self.accesses.get(access);
-        until_ms.is_some_and(|until_ms| *until_ms > now_ms)
+    /// What an access is worth.
+    pub(super) fn worth(&self, access: &str, now_ms: i64) -> Worth {
+        match self.accesses.get(access) {
+            Some(until_ms) if now_ms < *until_ms => Worth::Good,
+            Some(_) => Worth::Expired,
+            None => Worth::None,
+        }
     }
 
     /// Every access ends.
     pub(super) fn expire(&mut self) {
-        self.accesses.clear();
+        let ends = self.accesses.values_mut();
+        ends.for_each(|until_ms| *until_ms = i64::MIN);
+    }
+
+    /// Whether one of these asks for this fate, which is met once, for the first time; then all of them that ask have
+    /// had it.
+    pub(super) fn strikes(&mut self, tokens: &[String], fate: Fate) -> bool {
+        let asking = tokens.iter().filter(|token| Fate::of(token) == fate);
+        let struck = asking.filter(|token| self.refused.insert((*token).clone()));
+        struck.count() > 0
     }
 
     /// What this token meets now: what is met the first time only is ordinary afterwards.
@@ -57,17 +77,26 @@ mod tests {
     #[test]
     fn an_access_ends_by_time_or_by_command() {
         let mut memory = Memory::default();
-        let access = memory.give_access("a-", 1000, 500);
-        assert!(memory.has_access(&access, 1499));
-        assert!(!memory.has_access(&access, 1500));
-        let (one, other) = (
-            memory.give_access("a-", 2000, 500),
-            memory.give_access("a-", 2000, 500),
-        );
-        assert_ne!(one, other);
-        assert!(memory.has_access(&one, 2000) && memory.has_access(&other, 2000));
+        let first = memory.give_access("a-", 1000, 500);
+        let second = memory.give_access("a-", 2000, 500);
+        assert_ne!(first, second);
+        assert_eq!(memory.worth(&first, 1499), Worth::Good);
+        assert_eq!(memory.worth(&first, 1500), Worth::Expired);
+        assert_eq!(memory.worth(&second, 2000), Worth::Good);
+        assert_eq!(memory.worth("a-", 0), Worth::None);
         memory.expire();
-        assert!(!memory.has_access(&one, 2000));
+        assert_eq!(memory.worth(&second, 2000), Worth::Expired);
+    }
+
+    #[test]
+    fn trouble_comes_once_for_all_that_ask() {
+        let tokens = ["rate-1", "a", "rate-2", "fail-1"].map(str::to_owned);
+        let mut memory = Memory::default();
+        assert!(!memory.strikes(&tokens[1..2], Fate::Rate));
+        assert!(memory.strikes(&tokens, Fate::Rate));
+        assert!(!memory.strikes(&tokens, Fate::Rate));
+        assert!(memory.strikes(&tokens, Fate::Fail));
+        assert!(!memory.strikes(&tokens[3..], Fate::Fail));
     }
 
     #[test]

@@ -7,14 +7,14 @@ mod notice;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::memory::Memory;
-use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken};
+use super::memory::{Memory, Worth};
+use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken, hex};
 use notice::{Notice, Refusal, whole_number};
 
 /// How long an access lives.
@@ -44,7 +44,7 @@ struct State {
 }
 
 /// The fields of a form.
-type Form = HashMap<String, String>;
+type Form = BTreeMap<String, String>;
 /// The `data` of an answer and what was taken, or why the call is refused.
 type Outcome = Result<(Value, Vec<Taken>), Refusal>;
 
@@ -114,24 +114,21 @@ fn signature(parts: &[&str]) -> String {
     for part in parts {
         hasher.update(part);
     }
-    let digest = hasher.finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hasher.finalize())
 }
 
 /// A body of another type has no fields, as for any server that reads forms.
 fn form(received: &Received) -> Result<Form, Refusal> {
-    let content_type = received.header("content-type").to_ascii_lowercase();
-    let (kind, parameters) = content_type.split_once(';').unwrap_or((&content_type, ""));
-    if kind.trim() != "application/x-www-form-urlencoded" {
+    let Some(form) = received.form() else {
         return Ok(Form::new());
-    }
+    };
+    let content_type = received.header("content-type").to_ascii_lowercase();
+    let (_, parameters) = content_type.split_once(';').unwrap_or_default();
     let charset = parameters.trim().strip_prefix("charset=");
     if charset.is_some_and(|charset| charset != "utf-8") || !received.body.is_ascii() {
         return Err(Refusal(25));
     }
-    Ok(form_urlencoded::parse(&received.body)
-        .into_owned()
-        .collect())
+    Ok(form)
 }
 
 /// A field that is there and says something; else the code that says it is missing.
@@ -149,7 +146,7 @@ fn check_access(memory: &Memory, form: &Form, received: &Received) -> Result<(),
     } else {
         Ok(header)
     })?;
-    if memory.has_access(access, received.now_ms) {
+    if memory.worth(access, received.now_ms) == Worth::Good {
         Ok(())
     } else {
         Err(Refusal(11))
@@ -293,12 +290,7 @@ impl Counter for OppoCounter {
                 (body, Vec::new())
             }
             None => {
-                let nothing = Answered {
-                    status: 404,
-                    headers: Vec::new(),
-                    body: Vec::new(),
-                };
-                return (nothing, Vec::new());
+                return (Answered::empty(404), Vec::new());
             }
         };
         (Answered::json(200, &body), taken)

@@ -14,8 +14,8 @@ use md5::{Digest, Md5};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use super::memory::Memory;
-use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken};
+use super::memory::{Memory, Worth};
+use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken, hex};
 use notice::{Notice, OTHER_RULE, Refusal, as_text};
 
 /// How long an access lives.
@@ -83,9 +83,7 @@ impl VivoCounter {
         if received.method != "POST" {
             return Err(Refusal::Http(405));
         }
-        let content_type = received.header("content-type").to_ascii_lowercase();
-        let kind = content_type.split(';').next().unwrap_or_default();
-        if kind.trim() != "application/json" {
+        if !received.is_of_type("application/json") {
             return Err(Refusal::Http(415));
         }
         let body: Body = serde_json::from_slice(&received.body).map_err(|_| Refusal::Http(400))?;
@@ -94,7 +92,7 @@ impl VivoCounter {
             return self.auth(&mut state, &body, received.now_ms);
         };
         let access = received.header("authtoken");
-        if !state.memory.has_access(access, received.now_ms) {
+        if state.memory.worth(access, received.now_ms) != Worth::Good {
             return Err(Refusal::result(10000, "权限认证失败"));
         }
         if as_text(body.get("appId")) != self.app_id {
@@ -143,8 +141,7 @@ impl VivoCounter {
             hasher.update(part);
         }
         hasher.update(self.app_secret.trim());
-        let digest = hasher.finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hasher.finalize())
     }
 }
 

@@ -8,11 +8,10 @@ mod receipts;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use super::memory::Memory;
 use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken};
 use form::{Message, Refusal};
 
@@ -36,8 +35,7 @@ pub struct XiaomiCounter {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Tokens that were refused once.
-    refused: HashSet<String>,
+    memory: Memory,
     messages: u64,
     sent: u64,
 }
@@ -92,14 +90,14 @@ impl State {
     /// Why the whole call is refused: Xiaomi knows no haste, quota or failure of one token, so a token that asks for it
     /// gets it for all.
     fn refusal(&mut self, tokens: &[String]) -> Option<Answered> {
-        if self.is_first(tokens, Fate::Fail) {
+        if self.memory.strikes(tokens, Fate::Fail) {
             return Some(Answered {
                 status: 500,
                 headers: vec![("content-type", "text/plain".to_owned())],
                 body: b"Internal Server Error".to_vec(),
             });
         }
-        let refusal = if self.is_first(tokens, Fate::Rate) {
+        let refusal = if self.memory.strikes(tokens, Fate::Rate) {
             Refusal::new(10_027, "Too frequent")
         } else if tokens.iter().any(|token| Fate::of(token) == Fate::Quota) {
             Refusal::new(200_001, "Over quota: quota 100000, used 100000")
@@ -108,15 +106,6 @@ impl State {
         };
         self.messages += 1;
         Some(refused(&refusal, &format!("Xcm{:08}", self.messages)))
-    }
-
-    /// Whether any token of that fate is here for the first time; none of them is afterwards.
-    fn is_first(&mut self, tokens: &[String], fate: Fate) -> bool {
-        let mut is_first = false;
-        for token in tokens.iter().filter(|token| Fate::of(token) == fate) {
-            is_first |= self.refused.insert(token.clone());
-        }
-        is_first
     }
 }
 

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const PRIVATE_KEY: &str = include_str!("../../../tests/keys/apns-p256.pem");
-const PUBLIC_KEY: &str = include_str!("../../../tests/keys/apns-p256.pub.pem");
+const PRIVATE_KEY: &str = include_str!("../../../tests/keys/ec.pem");
+const PUBLIC_KEY: &str = include_str!("../../../tests/keys/ec.pub.pem");
 
 const NOW_MS: i64 = 1_795_313_700_000;
 const MINUTE_MS: i64 = 60_000;

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const PRIVATE_KEY: &str = include_str!("../../../tests/keys/fcm-rsa.pem");
-const PUBLIC_KEY: &str = include_str!("../../../tests/keys/fcm-rsa.pub.pem");
+const PRIVATE_KEY: &str = include_str!("../../../tests/keys/rsa.pem");
+const PUBLIC_KEY: &str = include_str!("../../../tests/keys/rsa.pub.pem");
 
 const NOW_MS: i64 = 1_795_313_700_123;
 const NOW_S: i64 = 1_795_313_700;

@@ -156,7 +156,7 @@ pub(in crate::vendor) mod tests {
         HuaweiServiceAccount {
             key_id: "key-1".to_owned(),
             sub_account: "100".to_owned(),
-            public_key: include_str!("../../../tests/keys/huawei.pub.pem").to_owned(),
+            public_key: include_str!("../../../tests/keys/rsa.pub.pem").to_owned(),
         }
     }
 
@@ -176,7 +176,7 @@ pub(in crate::vendor) mod tests {
         signed(
             &header(),
             claims,
-            include_bytes!("../../../tests/keys/huawei.pem"),
+            include_bytes!("../../../tests/keys/rsa.pem"),
         )
     }
 
@@ -217,7 +217,7 @@ pub(in crate::vendor) mod tests {
             code(&signed(&header(), &claims(), stranger)),
             Some(Code::Auth)
         );
-        let ours = include_bytes!("../../../tests/keys/huawei.pem");
+        let ours = include_bytes!("../../../tests/keys/rsa.pem");
         let mut other = header();
         other.alg = Algorithm::RS256;
         assert_eq!(code(&signed(&other, &claims(), ours)), Some(Code::Auth));

@@ -6,6 +6,7 @@ use md5::{Digest, Md5};
 use serde_json::Value;
 
 use super::{MeizuApp, Received, Taken};
+use crate::vendor::hex;
 
 /// What Meizu refuses a call with.
 #[derive(Debug)]
@@ -60,20 +61,15 @@ pub(super) fn sign(fields: &BTreeMap<String, String>, app_secret: &str) -> Strin
         hasher.update(value);
     }
     hasher.update(app_secret);
-    let digits = hasher.finalize();
-    digits.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hasher.finalize())
 }
 
 impl Message {
     /// Reads a request as Meizu does: whose it is, then what it says.
     pub(super) fn read(app: &MeizuApp, received: &Received) -> Result<Self, Refusal> {
-        let content_type = received.header("content-type").to_ascii_lowercase();
-        if !content_type.starts_with("application/x-www-form-urlencoded") {
+        let Some(fields) = received.form() else {
             return refused("not a form");
-        }
-        let fields: BTreeMap<String, String> = form_urlencoded::parse(&received.body)
-            .into_owned()
-            .collect();
+        };
         let field = |name: &str| match fields.get(name) {
             Some(value) => Ok(value.as_str()),
             None => refused(format!("{name} is missing")),

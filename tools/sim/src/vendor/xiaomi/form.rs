@@ -1,6 +1,6 @@
 //! The form of a message by regid, and what Xiaomi finds wrong with one.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{Received, Taken, XiaomiApp};
 
@@ -69,7 +69,7 @@ pub(super) struct Message {
     callback_kinds: String,
 }
 
-struct Fields(HashMap<String, String>);
+struct Fields(BTreeMap<String, String>);
 
 impl Fields {
     /// A field; empty is as good as absent.
@@ -106,18 +106,13 @@ fn units(text: &str) -> usize {
 impl Message {
     /// Reads a request as Xiaomi does: whose it is, then what it says.
     pub(super) fn read(app: &XiaomiApp, received: &Received) -> Result<Self, Refusal> {
-        let content_type = received.header("content-type").to_ascii_lowercase();
-        if !content_type.starts_with("application/x-www-form-urlencoded") {
+        let Some(fields) = received.form() else {
             return Err(Refusal::new(PARAMETER, "not a form"));
-        }
+        };
         if received.header("authorization") != format!("key={}", app.app_secret) {
             return Err(Refusal::new(UNAUTHORIZED, "auth failed"));
         }
-        let fields = Fields(
-            form_urlencoded::parse(&received.body)
-                .into_owned()
-                .collect(),
-        );
+        let fields = Fields(fields);
         if fields.required("restricted_package_name")? != app.package {
             return Err(Refusal::new(PACKAGE, "package name mismatch"));
         }
