@@ -1,7 +1,7 @@
 //! A push as Xiaomi takes it: the form of `/v2/message/regid`.
 
 use form_urlencoded::Serializer;
-use pushtally_model::Number;
+use pushtally_model::{Notification, Number};
 
 use super::Credentials;
 use crate::contract::{Call, Failure, Post, Said, To};
