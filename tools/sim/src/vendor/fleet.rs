@@ -38,27 +38,26 @@ impl Fleet {
         let (ec, ec_public) = key(&PKCS_ECDSA_P256_SHA256)?;
         let (rsa, rsa_public) = key(&PKCS_RSA_SHA256)?;
         let mut vendors = BTreeMap::new();
-        let mut add = async |name: &'static str,
-                             make: &dyn Fn(&str) -> io::Result<(Arc<dyn Counter>, Value)>|
-               -> io::Result<()> {
-            let mut settings = settings(name);
-            settings.tls = name == "apns";
-            let mut credentials = Value::Null;
-            let service = Service::start_with(settings, |url| {
-                let (counter, given) = make(url)?;
-                credentials = given;
-                Ok(counter)
-            });
-            let service = service.await?;
-            vendors.insert(
-                name,
-                Vendor {
-                    service,
-                    credentials,
-                },
-            );
-            Ok(())
-        };
+        let mut add =
+            async |name: &'static str, make: &dyn Fn(&str) -> io::Result<Made>| -> io::Result<()> {
+                let mut settings = settings(name);
+                settings.tls = name == "apns";
+                let mut credentials = Value::Null;
+                let service = Service::start_with(settings, |url| {
+                    let (counter, given) = make(url)?;
+                    credentials = given;
+                    Ok(counter)
+                });
+                let service = service.await?;
+                vendors.insert(
+                    name,
+                    Vendor {
+                        service,
+                        credentials,
+                    },
+                );
+                Ok(())
+            };
         add("apns", &|url| {
             let counter = ApnsCounter::new(ApnsSettings {
                 team_id: "TEAM123456".to_owned(),
@@ -197,6 +196,9 @@ impl Fleet {
         Ok(Self { vendors })
     }
 }
+
+/// A counter, and the credentials that it accepts.
+type Made = (Arc<dyn Counter>, Value);
 
 /// A new key in PEM, and its public part.
 fn key(algorithm: &'static SignatureAlgorithm) -> io::Result<(String, String)> {
