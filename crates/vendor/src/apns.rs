@@ -11,6 +11,8 @@ mod response;
 
 pub use credentials::{Credentials, Environments};
 
+use std::time::Duration;
+
 use jsonwebtoken::EncodingKey;
 
 use crate::{Access, Call, Failure, Post, Read, Reply, Said, SignIn, To, Vendor};
@@ -40,6 +42,10 @@ impl Vendor for Apns {
         let key = self.key.as_ref();
         let key = key.map_err(|said| Failure::Misconfigured(said.clone()))?;
         auth::sign(&self.credentials, key, now_ms).map(SignIn::Ours)
+    }
+
+    fn access_for_min(&self) -> Duration {
+        auth::SIGNED_FOR_MIN
     }
 
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
