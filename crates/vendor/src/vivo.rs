@@ -15,8 +15,11 @@ pub use credentials::Credentials;
 pub use receipt::{answer, receipts};
 
 use http::HeaderMap;
+use pushtally_model::Notification;
 
-use crate::{Access, Call, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor};
+use crate::{
+    Access, Call, Class, Failure, Post, Read, ReceiptError, Receipts, Reply, SignIn, To, Vendor,
+};
 
 /// The most targets of a list.
 const TARGETS_MAX: usize = 1_000;
@@ -38,6 +41,15 @@ impl Vivo {
 impl Vendor for Vivo {
     fn targets_max(&self) -> usize {
         TARGETS_MAX
+    }
+
+    /// Operation messages have a quota of their own.
+    fn class(&self, notification: &Notification) -> Class {
+        if request::is_system(notification) {
+            Class::Common
+        } else {
+            Class::Marketing
+        }
     }
 
     fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use pushtally_model::{Secret, VivoAlert, VivoContent};
+use pushtally_model::{Notification, Secret, VivoAlert, VivoContent};
 use serde::Serialize;
 
 use super::credentials::Credentials;
@@ -158,7 +158,7 @@ impl<'a> Message<'a> {
             time_to_live: post.left_s.clamp(TTL_S_MIN, TTL_S_MAX),
             skip_type: 1,
             network_type: -1,
-            classification: u8::from(is_system(vivo)),
+            classification: u8::from(is_system(post.notification)),
             category: vivo.map_or("", |vivo| &vivo.category),
             request_id,
             push_mode: 0,
@@ -172,7 +172,9 @@ impl<'a> Message<'a> {
 
 /// vivo refuses a class that is not the category's. What the sender says goes as it is; otherwise the category decides,
 /// and without one that is known it is of the system's kind, the default of the push API.
-fn is_system(vivo: Option<&VivoContent>) -> bool {
+pub(super) fn is_system(notification: &Notification) -> bool {
+    let vivo = notification.android.as_deref();
+    let vivo: Option<&VivoContent> = vivo.map(|android| &android.vivo);
     let said = vivo.and_then(|vivo| vivo.is_system);
     let category = vivo.map_or("", |vivo| vivo.category.as_str());
     said.unwrap_or(!matches!(
