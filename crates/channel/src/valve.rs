@@ -112,10 +112,14 @@ impl Valve {
     /// The vendor failed, did not answer, or said that it is overloaded, perhaps with a time. Answers for how long to leave
     /// it alone. `roll` spreads those who failed together.
     pub fn failed(&mut self, after: Option<Duration>, now_ms: i64, roll: u16) -> Duration {
+        // A call that was under way when it closed says nothing new.
+        let is_news = self.closed_until_ms.is_none() || self.probing;
         self.probing = false;
-        self.failures = self.failures.saturating_add(1);
+        if is_news {
+            self.failures = self.failures.saturating_add(1);
+        }
         let wait = self.backoff(roll).max(after.unwrap_or_default());
-        if self.failures >= self.limits.failures_max {
+        if is_news && self.failures >= self.limits.failures_max {
             let until_ms = now_ms.saturating_add(as_ms(wait));
             self.closed_until_ms = Some(until_ms.max(self.closed_until_ms.unwrap_or(i64::MIN)));
         }
@@ -230,15 +234,35 @@ mod tests {
         assert_eq!(valve.enter(1, Bulk, 6_000), Leave::Go, "open again");
     }
 
+    /// Many calls are under way when a vendor fails: they count as one trouble, not as many in a row.
+    #[test]
+    fn calls_that_were_under_way_when_it_closed_close_it_no_longer() {
+        let mut valve = Valve::new(ValveLimits::default());
+        for _ in 0..300 {
+            assert_eq!(valve.enter(1, Bulk, 0), Leave::Go);
+        }
+        for _ in 0..300 {
+            valve.failed(None, 0, u16::MAX);
+        }
+        assert_eq!(valve.shut_until_ms(0), Some(2_000));
+        assert_eq!(valve.enter(1, Bulk, 2_000), Leave::Go, "the probe");
+        assert_eq!(valve.failed(None, 2_000, u16::MAX), ms(4_000));
+    }
+
     #[test]
     fn waits_are_spread_and_bounded() {
         let mut valve = Valve::new(ValveLimits::default());
         assert_eq!(valve.failed(None, 0, 0), ms(50));
+        let mut now_ms = 0;
         for _ in 0..40 {
-            valve.failed(None, 0, 0);
+            valve.failed(None, now_ms, 0);
+            now_ms += 60_000;
+            let _ = valve.enter(1, Bulk, now_ms);
         }
-        assert_eq!(valve.failed(None, 0, 0), ms(6_000));
-        assert_eq!(valve.failed(None, 0, u16::MAX), ms(60_000));
+        assert_eq!(valve.failed(None, now_ms, 0), ms(6_000));
+        now_ms += 60_000;
+        assert_eq!(valve.enter(1, Bulk, now_ms), Leave::Go);
+        assert_eq!(valve.failed(None, now_ms, u16::MAX), ms(60_000));
     }
 
     #[test]

@@ -1,21 +1,18 @@
 //! Leave to call, got once for all who call, kept while it is good.
 
+use std::time::Duration;
+
 use pushtally_model::Secret;
 use tokio::sync::Mutex;
 
 use crate::client::{CallError, Client};
 use crate::contract::{Access, Failure, SignIn, Vendor};
 
-/// What we sign ourselves is not signed anew sooner than this, whatever the vendor says of it: APNs refuses those who
-/// sign more often, for a while and for all their senders.
-const SIGNED_FOR_MIN_MS: i64 = 20 * 60 * 1000;
-
 #[derive(Debug)]
 struct Kept {
     value: Secret,
     got_ms: i64,
     until_ms: i64,
-    ours: bool,
 }
 
 /// The access of one account.
@@ -45,13 +42,12 @@ impl AccessKeeper {
         {
             return Ok(kept.value.clone());
         }
-        let (access, ours) = match vendor.sign_in(now_ms).map_err(NoAccess::Refused)? {
+        let access = match vendor.sign_in(now_ms).map_err(NoAccess::Refused)? {
             SignIn::Nothing => return Ok(Secret::new("")),
-            SignIn::Ours(access) => (access, true),
+            SignIn::Ours(access) => access,
             SignIn::Ask(call) => {
                 let reply = client.call(call).await.map_err(NoAccess::Unreached)?;
-                let access = vendor.signed_in(&reply).map_err(NoAccess::Refused)?;
-                (access, false)
+                vendor.signed_in(&reply).map_err(NoAccess::Refused)?
             }
         };
         let Access { value, good_for_s } = access;
@@ -59,21 +55,28 @@ impl AccessKeeper {
             value: value.clone(),
             got_ms: now_ms,
             until_ms: now_ms.saturating_add(i64::from(good_for_s) * 1000),
-            ours,
         });
         Ok(value)
     }
 
-    /// The vendor says that this one is not valid any more. Answers whether it may be got anew now.
-    pub(crate) async fn refused(&self, value: &Secret, now_ms: i64) -> bool {
+    /// The vendor says that this one is not valid any more. Answers how long it must be kept all the same; `None` is that
+    /// the next caller gets another.
+    pub(crate) async fn refused(
+        &self,
+        vendor: &dyn Vendor,
+        value: &Secret,
+        now_ms: i64,
+    ) -> Option<Duration> {
         let mut kept = self.0.lock().await;
-        match kept.as_ref() {
-            // Another caller was told before, and has a newer one.
-            Some(kept) if kept.value != *value => true,
-            Some(kept) if kept.ours && now_ms - kept.got_ms < SIGNED_FOR_MIN_MS => false,
-            Some(_) | None => {
+        // Another caller was told before, and there is a newer one or none.
+        let refused = kept.as_ref().filter(|kept| kept.value == *value)?;
+        let age_ms = now_ms.saturating_sub(refused.got_ms);
+        let age = Duration::from_millis(u64::try_from(age_ms).unwrap_or(0));
+        match vendor.access_for_min().checked_sub(age) {
+            Some(left) if !left.is_zero() => Some(left),
+            _ => {
                 *kept = None;
-                true
+                None
             }
         }
     }

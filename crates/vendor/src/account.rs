@@ -241,11 +241,23 @@ impl Account {
             };
             let tried = self.try_once(letter, targets, access.expose()).await;
             match tried {
-                Tried::All(Failure::Access(said)) if again => {
-                    again = false;
-                    if !self.access.refused(&access, now_ms).await {
-                        return Tried::All(Failure::Misconfigured(said));
+                Tried::All(Failure::Access(said)) => {
+                    let refused = self.access.refused(&*self.vendor, &access, now_ms);
+                    if let Some(after) = refused.await {
+                        let (code, text) = (said.code, &said.text);
+                        tracing::error!(
+                            code,
+                            text,
+                            ?after,
+                            "the vendor refuses a new access, and another must not be had yet: is the clock right?"
+                        );
+                        let after = Some(after);
+                        return Tried::All(Failure::Busy { said, after });
                     }
+                    if !again {
+                        return Tried::All(Failure::Access(said));
+                    }
+                    again = false;
                 }
                 tried => return tried,
             }

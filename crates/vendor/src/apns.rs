@@ -11,6 +11,8 @@ mod response;
 
 pub use credentials::{Credentials, Environments};
 
+use std::time::Duration;
+
 use crate::call::not_asked;
 use crate::contract::{Access, Call, Failure, Post, Read, Reply, SignIn, To, Vendor};
 
@@ -35,6 +37,10 @@ impl Vendor for Apns {
 
     fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure> {
         auth::sign_in(&self.credentials, now_ms)
+    }
+
+    fn access_for_min(&self) -> Duration {
+        auth::SIGNED_FOR_MIN
     }
 
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {

@@ -206,6 +206,12 @@ pub trait Vendor: Send + Sync + std::fmt::Debug {
     /// How to get leave to call, at this Unix millisecond. An error is a key that cannot sign.
     fn sign_in(&self, now_ms: i64) -> Result<SignIn, Failure>;
 
+    /// For how long at least an access is used, even when the vendor refuses it: not at all, unless asking for another so
+    /// soon is refused, too.
+    fn access_for_min(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// What the reply to [`SignIn::Ask`] gives. Vendors that are not asked answer [`Failure::Unknown`].
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure>;
 

@@ -13,7 +13,6 @@ pub use credentials::Credentials;
 pub use receipt::{answer, receipts};
 
 use http::HeaderMap;
-
 use pushtally_model::Notification;
 
 use crate::contract::{

@@ -1,5 +1,7 @@
 //! Access to APNs: a JWT that every call carries, ES256, one for all connections of a key.
 
+use std::time::Duration;
+
 use jsonwebtoken::{Algorithm, Header};
 use pushtally_model::Secret;
 use serde::Serialize;
@@ -8,8 +10,10 @@ use super::Credentials;
 use crate::contract::{Access, Failure, SignIn};
 use crate::jwt;
 
-/// Apple refuses one that is older than an hour, and a signer that makes them faster than every 20 minutes.
+/// Apple refuses one that is older than an hour.
 const GOOD_FOR_S: u32 = 50 * 60;
+/// Apple refuses whoever signs more often, for a while and for all senders of the team.
+pub(super) const SIGNED_FOR_MIN: Duration = Duration::from_secs(20 * 60);
 
 #[derive(Serialize)]
 struct Claims<'a> {
