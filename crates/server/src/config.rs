@@ -327,11 +327,14 @@ fn read_listen(section: Reader<'_>, storage: &Storage) -> Listen {
                 }
             }
         });
-        let (public_url, origin) = listen.text("public_url");
-        let is_url = public_url.starts_with("https://") || public_url.starts_with("http://");
-        if !public_url.is_empty() && (!is_url || public_url.contains(['?', '#'])) {
-            let allowed = "empty, or a URL such as `https://push.example.com`";
-            listen.refuse(&origin, "public_url", &public_url, allowed);
+        let mut public_url = String::new();
+        if let Some((url, origin)) = listen.text_if_any("public_url") {
+            let is_url = url.starts_with("https://") || url.starts_with("http://");
+            if !is_url || url.contains(['?', '#']) {
+                let allowed = "empty, or a URL such as `https://push.example.com`";
+                listen.refuse(&origin, "public_url", &url, allowed);
+            }
+            public_url = url;
         }
         let trusted_proxies = listen.texts_if_any("trusted_proxies");
         let trusted_proxies = trusted_proxies.map(|(texts, origin)| {
