@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use parking_lot::Mutex;
 use pushtally_channel::{Leave, Message, Outcome, Target, Valve, ValveLimits};
-use pushtally_model::{Clock, Entropy, Environment, OwnLoss, Token};
+use pushtally_model::{Clock, Entropy, Environment, OwnLoss, Secret, Token};
 use tokio::sync::Semaphore;
 
 use crate::access::{AccessKeeper, NoAccess};
@@ -34,7 +34,7 @@ pub struct AccountSettings {
     /// Calls at once.
     pub calls_max: usize,
     /// Where its receipts go, if it is told with each push; empty when they must not come.
-    pub receipts_url: String,
+    pub receipts_url: Secret,
 }
 
 /// An account.
@@ -46,7 +46,7 @@ pub struct Account {
     valves: Mutex<BTreeMap<Class, Valve>>,
     limits: ValveLimits,
     calls: Semaphore,
-    receipts_url: String,
+    receipts_url: Secret,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -280,7 +280,7 @@ impl Account {
             title: letter.title,
             text: letter.text,
             mark: letter.mark,
-            receipts_url: &self.receipts_url,
+            receipts_url: self.receipts_url.expose(),
             left_s: u32::try_from(left_s.max(1)).unwrap_or(u32::MAX),
             now_ms,
             access,
@@ -442,6 +442,39 @@ fn next_day_ms(now_ms: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn debug_shows_neither_addresses_with_keys_nor_access() {
+        let settings = AccountSettings {
+            client: ClientSettings {
+                timeout: Duration::from_secs(1),
+                authorities: Vec::new(),
+                http2_only: false,
+            },
+            limits: ValveLimits::default(),
+            calls_max: 1,
+            receipts_url: Secret::new("https://example.com/s3cr3t"),
+        };
+        assert!(!format!("{settings:?}").contains("s3cr3t"));
+        let (task, notification) = (
+            pushtally_model::TaskId::new("t1").unwrap(),
+            Default::default(),
+        );
+        let post = Post {
+            app: pushtally_model::AppId(7),
+            task: &task,
+            notification: &notification,
+            title: "",
+            text: "",
+            mark: "",
+            receipts_url: "https://example.com/s3cr3t",
+            left_s: 1,
+            now_ms: 0,
+            access: "s3cr3t",
+        };
+        let shown = format!("{post:?}");
+        assert!(shown.contains("t1") && !shown.contains("s3cr3t"), "{shown}");
+    }
 
     #[test]
     fn the_vendors_day_ends_at_midnight_of_utc_plus_8() {

@@ -97,7 +97,9 @@ mod tests {
     fn this_process_can_be_asked() {
         let own = Process::own();
         assert!(own.cpu_s().is_some());
-        assert!(own.peak_bytes() >= own.resident_bytes());
+        // Looked at first, since other threads take memory meanwhile; the kernel's counts may lag behind by some pages.
+        let resident = own.resident_bytes();
+        assert!(own.peak_bytes() + (1 << 20) >= resident);
         assert_eq!(Process::of(u32::MAX).cpu_s(), None);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use pushtally_channel::{Channel as Carrier, Presence, Redeliver, ValveLimits};
 use pushtally_dispatch::{self as dispatch, Dispatch};
-use pushtally_model::{AppId, Channel, Clock, Entropy};
+use pushtally_model::{AppId, Channel, Clock, Entropy, Secret};
 use pushtally_online::{self as online, Online};
 use pushtally_receipt::Marks;
 use pushtally_stats::Stats;
@@ -87,14 +87,15 @@ pub(super) async fn start(config: &Config, parts: Parts<'_>) -> anyhow::Result<S
 }
 
 /// Where a vendor that is told with each push sends receipts; empty without an address of ours or a key of the app's.
-fn receipts_url(config: &Config, directory: &Directory, app: AppId, channel: Channel) -> String {
+fn receipts_url(config: &Config, directory: &Directory, app: AppId, channel: Channel) -> Secret {
     let known = directory.get(app);
     let key = known.as_ref().and_then(|app| app.receipts_key.as_ref());
     match (&*config.listen.public_url, key) {
-        ("", _) | (_, None) => String::new(),
+        ("", _) | (_, None) => Secret::new(""),
         (url, Some(key)) => {
             let (url, name) = (url.trim_end_matches('/'), channel.name());
-            format!("{url}/v3/offline_push_report/{name}/{app}/{}", key.expose())
+            let key = key.expose();
+            Secret::new(format!("{url}/v3/offline_push_report/{name}/{app}/{key}"))
         }
     }
 }

@@ -191,7 +191,7 @@ impl Bench {
                 closed_max: CLOSED * 4,
             },
             calls_max: 32,
-            receipts_url: urls.receipts,
+            receipts_url: Secret::new(urls.receipts),
         };
         // Nothing is left to chance: who waits waits for the longest.
         let entropy = Arc::new(FixedEntropy(0xFF));
