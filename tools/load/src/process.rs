@@ -98,8 +98,8 @@ mod tests {
         let own = Process::own();
         assert!(own.cpu_s().is_some());
         // Looked at first, since other threads take memory meanwhile; the kernel's counts may lag behind by some pages.
-        let resident = own.resident_bytes();
-        assert!(own.peak_bytes() + (1 << 20) >= resident);
+        let resident = own.resident_bytes().unwrap();
+        assert!(own.peak_bytes().unwrap() + (1 << 20) >= resident);
         assert_eq!(Process::of(u32::MAX).cpu_s(), None);
     }
 }
