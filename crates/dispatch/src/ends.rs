@@ -121,12 +121,13 @@ pub(crate) fn kinds(channel: Channel, notification: &Notification) -> &'static [
 
 /// A device as a target of a channel; `None` when it has no token of that channel. The socket needs none.
 pub(crate) fn target(channel: Channel, kinds: &[TokenKind], device: Device) -> Option<Target> {
-    let tokens = device.facts.tokens;
+    let mut tokens = device.facts.tokens;
     let of_kind = |kind: &TokenKind| {
         let is_wanted = |token: &&Token| token.channel == channel && token.kind == *kind;
-        tokens.iter().find(is_wanted).cloned()
+        tokens.iter().position(|token| is_wanted(&token))
     };
-    let token = kinds.iter().find_map(of_kind);
+    let at = kinds.iter().find_map(of_kind);
+    let token = at.map(|at| tokens.swap_remove(at));
     let reachable = channel == Channel::Online || token.is_some();
     reachable.then_some(Target {
         number: device.number,

@@ -11,8 +11,7 @@ pub(crate) const SMALL_BODY_LEN_MAX: usize = 64 * 1024;
 /// Chinese and triples emoji of four bytes.
 pub(crate) const LABELS_BODY_LEN_MAX: usize = 1536 * 1024;
 
-/// Longest body of a vendor's receipt: a thousand tokens of the longest kind, as Huawei may send at once, would not fit, and
-/// none sends such.
+/// Longest body of a vendor's receipt: a thousand statuses with tokens of 1,000 bytes, and half as much room again.
 pub(crate) const RECEIPTS_BODY_LEN_MAX: usize = 2 * 1024 * 1024;
 
 /// Longest body of a push: documented as 10 K.

@@ -1,10 +1,8 @@
 //! Imported webhooks and vendors' receipts become events: names are resolved, stages are read as evidence, one report is
 //! made.
 //!
-//! Webhooks:
-//!
-//! Neutral types only: whoever parses a webhook (`http`, through `wire`) hands in what it says. The importer knows
-//! neither JSON nor the ledger; it calls the `Identities` and `Report` ports.
+//! Of webhooks neutral types only: whoever parses one (`http`, through `wire`) hands in what it says. The importer knows
+//! neither JSON nor the ledger; it calls the `Identities` and `Report` ports. Receipts are parsed by their vendor's folder.
 
 mod import;
 mod inbox;

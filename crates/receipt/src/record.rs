@@ -9,7 +9,7 @@ use pushtally_model::{
     TokenKind, What,
 };
 use pushtally_store::{
-    DeadToken, Devices, Identities, LossText, Names, Report, StoreError, TaskSeq, Tasks,
+    DeadToken, Devices, Engine, Identities, LossText, Names, Report, StoreError, TaskSeq, Tasks,
 };
 use pushtally_vendor::{Arrival, Receipt, Said};
 
@@ -34,15 +34,15 @@ pub struct Recorded {
 #[derive(Clone)]
 pub struct Recorder {
     /// Tasks, by what marks say.
-    pub tasks: Arc<dyn Tasks>,
+    tasks: Arc<dyn Tasks>,
     /// Devices, by their tokens.
-    pub devices: Arc<dyn Devices>,
+    devices: Arc<dyn Devices>,
     /// Numbers of tasks and of reasons.
-    pub identities: Arc<dyn Identities>,
+    identities: Arc<dyn Identities>,
     /// Where events go.
-    pub report: Arc<dyn Report>,
+    report: Arc<dyn Report>,
     /// The time of arrival.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl fmt::Debug for Recorder {
@@ -59,6 +59,18 @@ struct Known {
 }
 
 impl Recorder {
+    /// A recorder over an engine.
+    #[must_use]
+    pub fn new(engine: &Engine, report: Arc<dyn Report>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            tasks: Arc::clone(&engine.tasks),
+            devices: Arc::clone(&engine.devices),
+            identities: Arc::clone(&engine.identities),
+            report,
+            clock,
+        }
+    }
+
     /// Records receipts of a channel: answers when all that counts is durable. On an error some of it may be; repeating
     /// them all is harmless.
     pub async fn record(

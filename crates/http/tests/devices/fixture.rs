@@ -102,13 +102,7 @@ impl Server {
             importer: Importer::new(engine.identities.clone(), stats.clone()),
             receipts: Inbox::new(
                 std::collections::BTreeMap::new(),
-                receipt::Recorder {
-                    tasks: engine.tasks.clone(),
-                    devices: engine.devices.clone(),
-                    identities: engine.identities.clone(),
-                    report: stats.clone(),
-                    clock: clock.clone(),
-                },
+                receipt::Recorder::new(&engine, stats.clone(), clock.clone()),
             ),
             stats,
             registrar: Registrar::new(engine.devices.clone(), clock.clone(), entropy),

@@ -142,13 +142,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         importer: Importer::new(Arc::clone(&engine.identities), Arc::clone(&report)),
         receipts: Inbox::new(
             vendors,
-            receipt::Recorder {
-                tasks: Arc::clone(&engine.tasks),
-                devices: Arc::clone(&engine.devices),
-                identities: Arc::clone(&engine.identities),
-                report,
-                clock: Arc::clone(&clock),
-            },
+            receipt::Recorder::new(&engine, report, Arc::clone(&clock)),
         ),
         identities: engine.identities,
         stats,
