@@ -32,9 +32,14 @@ pub enum Outcome {
         /// For how long.
         after: Duration,
     },
-    /// The channel could not be reached, or did not say what it did: nothing has ended.
+    /// The channel could not be reached, or takes nothing now: nothing was sent, nothing has ended.
     Unavailable {
         /// When to try again.
+        after: Duration,
+    },
+    /// The channel may have taken it: no answer came, or one that says nothing. The task decides whether it is sent again.
+    Unknown {
+        /// When to try again, if it is.
         after: Duration,
     },
 }

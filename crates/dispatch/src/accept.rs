@@ -1,7 +1,8 @@
 //! Accepting a push: it is named, given its deadline, checked against its quotas and stored with its jobs, in one act.
 
 use pushtally_model::{
-    App, Audience as Addressed, Notification, Second, TaskDraft, TaskId, TaskKind, Urgency,
+    App, Audience as Addressed, Notification, OnUnknown, Second, TaskDraft, TaskId, TaskKind,
+    Urgency,
 };
 use pushtally_store::{AcceptLimits, Accepted, StoredTask};
 
@@ -29,6 +30,8 @@ pub struct Push {
     pub notification: Notification,
     /// How long it may take, in seconds; `None` is the app's setting.
     pub life_time_s: Option<u32>,
+    /// What becomes of those of whom nobody knows whether they were sent to; `None` is the app's setting.
+    pub on_unknown: Option<OnUnknown>,
 }
 
 impl Fanout {
@@ -88,6 +91,7 @@ impl Fanout {
             notification: push.notification,
             accepted_at,
             deadline: Second(accepted_at.0.saturating_add(life_s)),
+            on_unknown: push.on_unknown.unwrap_or(app.on_unknown),
         })
     }
 

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use pushtally_channel::{Outcome, Target};
-use pushtally_model::{Channel, Device, Notification, Number, OwnLoss, Token, TokenKind};
+use pushtally_model::{
+    Channel, Device, Notification, Number, OnUnknown, OwnLoss, Token, TokenKind,
+};
 use pushtally_store::{DeadToken, LossText};
 
 use crate::plan::Reach;
@@ -38,6 +40,7 @@ impl Loss {
             Self::Own(OwnLoss::Slow) => "slow",
             Self::Own(OwnLoss::Gone) => "gone",
             Self::Own(OwnLoss::Revoked) => "revoked",
+            Self::Own(OwnLoss::UnknownOutcome) => "unknown_outcome",
             Self::TokenGone(_) => "token_gone",
             Self::Rejected(_) => "rejected",
         }
@@ -156,6 +159,7 @@ pub(crate) fn judge(
     outcomes: Vec<Outcome>,
     began_ms: i64,
     default_wait: Duration,
+    on_unknown: OnUnknown,
 ) -> Judged {
     let mut judged = Judged::default();
     if outcomes.len() < targets.len() {
@@ -183,11 +187,14 @@ pub(crate) fn judge(
                 End::Lost(Loss::Rejected(LossText::new(code, &text)))
             }
             Outcome::Lost(loss) => End::own(loss),
+            Outcome::Unknown { .. } if on_unknown == OnUnknown::Skip => {
+                End::own(OwnLoss::UnknownOutcome)
+            }
             Outcome::Throttled { after } => {
                 judged.again = sooner(judged.again, after);
                 continue;
             }
-            Outcome::Unavailable { after } => {
+            Outcome::Unknown { after } | Outcome::Unavailable { after } => {
                 judged.wait = sooner(judged.wait, after);
                 continue;
             }
@@ -243,6 +250,8 @@ mod tests {
             dropped: Vec::new(),
         }
     }
+
+    const REPEAT: OnUnknown = OnUnknown::Repeat;
 
     fn target(number: u32) -> Target {
         Target {
@@ -375,7 +384,7 @@ mod tests {
                 token: token(Channel::Apns, TokenKind::Alert),
                 since_ms: Some(5),
             });
-            let judged = judge(&[addressed], vec![outcome.clone()], 3, short);
+            let judged = judge(&[addressed], vec![outcome.clone()], 3, short, REPEAT);
             let expected = Judged {
                 ends: end.into_iter().map(|end| (Number(7), end)).collect(),
                 wait,
@@ -389,12 +398,26 @@ mod tests {
             Outcome::Accepted,
             Outcome::Unavailable { after: long },
         ];
-        let judged = judge(&[1, 2, 3].map(target), mixed, 3, short);
+        let judged = judge(&[1, 2, 3].map(target), mixed, 3, short, REPEAT);
         assert_eq!(judged.ends, [(Number(2), End::Sent)]);
         assert_eq!((judged.wait, judged.again), (None, Some(short)));
         let none = [long, short].map(|after| Outcome::Unavailable { after });
-        let judged = judge(&[1, 2].map(target), none.to_vec(), 3, long);
+        let judged = judge(&[1, 2].map(target), none.to_vec(), 3, long, REPEAT);
         assert_eq!((judged.wait, judged.again), (Some(short), None));
+    }
+
+    #[test]
+    fn what_may_have_been_taken_is_repeated_or_ends() {
+        let after = Duration::from_secs(2);
+        let unknown = || vec![Outcome::Unknown { after }];
+        let repeated = judge(&[target(1)], unknown(), 3, after, REPEAT);
+        assert_eq!((repeated.ends, repeated.wait), (Vec::new(), Some(after)));
+        let skipped = judge(&[target(1)], unknown(), 3, after, OnUnknown::Skip);
+        let lost = End::own(OwnLoss::UnknownOutcome);
+        assert_eq!(
+            (skipped.ends, skipped.wait),
+            (vec![(Number(1), lost)], None)
+        );
     }
 
     #[test]
@@ -440,6 +463,7 @@ mod tests {
             vec![Outcome::Accepted],
             3,
             Duration::from_secs(5),
+            REPEAT,
         );
         assert_eq!(judged.ends, [(Number(1), End::Sent)]);
         assert_eq!(judged.again, Some(Duration::from_secs(5)));

@@ -8,7 +8,9 @@ use std::sync::{Arc, OnceLock};
 
 use pushtally_audience::Audience;
 use pushtally_channel::{Channel as Carrier, Message, Presence};
-use pushtally_model::{AppId, Channel, Clock, Entropy, Kind, Origin, Second, TaskKey, TaskKind};
+use pushtally_model::{
+    AppId, Channel, Clock, Entropy, Kind, OnUnknown, Origin, Second, TaskKey, TaskKind,
+};
 use pushtally_stats::Stats;
 use pushtally_store::{
     Accounts, Claim, Devices, Identities, Job, Names, Part, StoreError, StoredTask, TaskName,
@@ -62,6 +64,11 @@ pub(crate) struct Loaded {
 impl Loaded {
     pub(crate) fn app(&self) -> AppId {
         self.stored.draft.app
+    }
+
+    /// What becomes of those of whom nobody knows whether they were sent to.
+    pub(crate) const fn on_unknown(&self) -> OnUnknown {
+        self.stored.draft.on_unknown
     }
 
     /// What channels send.

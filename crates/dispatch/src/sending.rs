@@ -1,5 +1,9 @@
 //! A send job: what is pending on one channel is sent in chunks, and each chunk's ends are recorded before the next.
+//!
+//! A task that repeats nothing has one chunk under way at a time, noted durably before it is called: whoever finds the note
+//! after a crash ends what is pending of it as unknown.
 
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
@@ -7,7 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use pushtally_channel::{Channel as Carrier, Message, Target};
-use pushtally_model::{Cell, Channel, Lane, Number, OwnLoss, Route, TokenKind};
+use pushtally_model::{Cell, Channel, Lane, Number, OnUnknown, OwnLoss, Route, TokenKind};
 use pushtally_store::{Job, StoreError};
 
 use crate::ends::{End, Judged, Loss, is_missed, judge, kinds, sort};
@@ -39,14 +43,22 @@ impl Fanout {
         let chunk_max =
             carrier.map_or(ENDS_MAX, |carrier| carrier.targets_max().clamp(1, ENDS_MAX));
         let message = task.message();
+        let chunks_at_once = match task.on_unknown() {
+            OnUnknown::Repeat => self.settings.chunks_at_once.max(1),
+            OnUnknown::Skip => 1,
+        };
         let to = Chunk {
+            job,
             task: &task,
             channel,
             carrier,
             message: &message,
             kinds: kinds(channel, &message.notification),
         };
-        let pending = self.pending_on(job, &task, channel).await?;
+        let mut pending = self.pending_on(job, &task, channel).await?;
+        if task.on_unknown() == OnUnknown::Skip {
+            self.end_noted(job, &task, channel, &mut pending).await?;
+        }
         let mut left = pending.as_slice();
         let mut next: Result<Next, Fault> = Ok(Next::Go);
         let mut again = None;
@@ -54,7 +66,7 @@ impl Fanout {
         loop {
             while let Ok(Next::Go) = next
                 && !left.is_empty()
-                && sending.len() < self.settings.chunks_at_once.max(1)
+                && sending.len() < chunks_at_once
             {
                 next = self.next(&task, began_ms).await.map_err(Fault::from);
                 if let Ok(Next::Go) = next {
@@ -71,7 +83,12 @@ impl Fanout {
             }
             next = worse(next, sent.map(|sent| sent.next));
         }
-        match next? {
+        let next = next?;
+        if task.on_unknown() == OnUnknown::Skip {
+            // All calls have come back, and what they ended is recorded.
+            self.parts.tasks.note_calls(job, &[]).await?;
+        }
+        match next {
             Next::Later(not_before_ms) => return Ok(Worked::Later(not_before_ms)),
             Next::Lose(loss) => self.lose(&task, channel, left, loss).await?,
             Next::Go => {}
@@ -105,6 +122,32 @@ impl Fanout {
         let pending = self.parts.stats.pending(task.key, job.shard).await?;
         let on_channel = pending.into_iter().filter(|(_, at, _)| *at == channel);
         Ok(on_channel.map(|(_, _, number)| number).collect())
+    }
+
+    /// Ends what was being called when the process that claimed the job before was stopped: it may have been sent.
+    async fn end_noted(
+        &self,
+        job: &Job,
+        task: &Loaded,
+        channel: Channel,
+        pending: &mut Vec<Number>,
+    ) -> Result<(), StoreError> {
+        let noted: HashSet<Number> = self
+            .parts
+            .tasks
+            .noted_calls(job)
+            .await?
+            .into_iter()
+            .collect();
+        if noted.is_empty() {
+            return Ok(());
+        }
+        let (unknown, left): (Vec<Number>, Vec<Number>) =
+            pending.iter().partition(|number| noted.contains(*number));
+        self.lose(task, channel, &unknown, OwnLoss::UnknownOutcome)
+            .await?;
+        *pending = left;
+        self.parts.tasks.note_calls(job, &[]).await
     }
 
     /// Ends all of these for one reason.
@@ -189,6 +232,11 @@ impl Fanout {
                 });
             }
         }
+        let on_unknown = to.task.on_unknown();
+        if on_unknown == OnUnknown::Skip {
+            let numbers: Vec<Number> = targets.iter().map(|target| target.number).collect();
+            self.parts.tasks.note_calls(to.job, &numbers).await?;
+        }
         let began_ms = self.parts.clock.now_ms();
         let mut call = carrier.send(to.message, targets);
         // Polled once it has begun, and whoever stops the task need not wait for its end.
@@ -198,7 +246,7 @@ impl Fanout {
             Poll::Ready(outcomes) => outcomes,
             Poll::Pending => call.await,
         };
-        Ok(judge(targets, outcomes, began_ms, RETRY_WAIT))
+        Ok(judge(targets, outcomes, began_ms, RETRY_WAIT, on_unknown))
     }
 
     /// Devices that were missed on the socket and are not planned offline yet: they are planned so, once, in the same
@@ -255,6 +303,7 @@ fn worse(next: Result<Next, Fault>, sent: Result<Next, Fault>) -> Result<Next, F
 
 /// What a chunk is sent with.
 struct Chunk<'a> {
+    job: &'a Job,
     task: &'a Loaded,
     channel: Channel,
     carrier: Option<&'a dyn Carrier>,

@@ -8,7 +8,7 @@ mod task_report;
 mod task_row;
 
 pub use audit_row::{AuditPage, AuditRow, audit_page};
-pub use order::{Order, OrderError, Ordered, order};
+pub use order::{Order, OrderError, Ordered, UnknownRule, order};
 pub use task_report::{Counts, LossRow, RouteRow, TaskReport, task_report};
 pub use task_row::{TaskPage, TaskRow, TaskStatus, is_as_wanted, task_page};
 

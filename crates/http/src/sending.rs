@@ -34,6 +34,7 @@ pub(crate) async fn send(
         audience,
         notification,
         life_time_s,
+        on_unknown: None,
     };
     let accepted = call.state.dispatch.accept(&call.caller.app, push).await;
     let task = accepted.map_err(|error| Refusal::of_push(call.app(), error))?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{AppId, Secret};
+use crate::{AppId, OnUnknown, Secret};
 
 /// How often a command may be called, for one app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub struct App {
     pub devices_max: u64,
     /// How long a push is tried when it does not say, in seconds.
     pub task_life_s: u32,
+    /// What becomes of devices of whom nobody knows whether they were sent to, when a push does not say.
+    pub on_unknown: OnUnknown,
     /// Pushes to everyone or to a condition that are accepted on one quota day; 0 means no limit.
     pub broadcasts_per_day: u32,
     /// Registrations a second, of all its phones together; 0 means no limit.
@@ -101,6 +103,7 @@ impl App {
             receipts_key: None,
             devices_max: Self::DEVICES_MAX,
             task_life_s: Self::TASK_LIFE_S,
+            on_unknown: OnUnknown::default(),
             broadcasts_per_day: Self::BROADCASTS_PER_DAY,
             registrations_per_second: Self::REGISTRATIONS_PER_SECOND,
         }

@@ -33,6 +33,18 @@ pub enum Urgency {
     Bulk = 1,
 }
 
+/// What becomes of a device when nobody knows whether the channel took its message: no answer came, or we stopped before
+/// it was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[repr(u8)]
+pub enum OnUnknown {
+    /// It is sent to again, with the same ids: at least once.
+    #[default]
+    Repeat = 0,
+    /// It ends as [`OwnLoss::UnknownOutcome`]: at most once.
+    Skip = 1,
+}
+
 /// What is known of a push when it is accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskDraft {
@@ -60,6 +72,8 @@ pub struct TaskDraft {
     pub accepted_at: Second,
     /// From this second on nothing more is sent; what has not ended then ends as `expired`.
     pub deadline: Second,
+    /// What becomes of those of whom nobody knows whether they were sent to.
+    pub on_unknown: OnUnknown,
 }
 
 /// What an operator wants of a task. Its jobs decide when it is done.
@@ -118,11 +132,13 @@ pub enum OwnLoss {
     Gone,
     /// The sender took the push back.
     Revoked,
+    /// Nobody knows whether the channel took it, and the push must not be repeated.
+    UnknownOutcome,
 }
 
 impl OwnLoss {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NoCredentials,
         Self::NoToken,
         Self::Expired,
@@ -132,6 +148,7 @@ impl OwnLoss {
         Self::Slow,
         Self::Gone,
         Self::Revoked,
+        Self::UnknownOutcome,
     ];
 
     /// The code, as loss queries show it. Never changes.
@@ -147,6 +164,7 @@ impl OwnLoss {
             Self::Slow => -7,
             Self::Gone => -8,
             Self::Revoked => -9,
+            Self::UnknownOutcome => -10,
         }
     }
 
@@ -163,6 +181,7 @@ impl OwnLoss {
             Self::Slow => "slow",
             Self::Gone => "gone",
             Self::Revoked => "revoked",
+            Self::UnknownOutcome => "unknown_outcome",
         }
     }
 }

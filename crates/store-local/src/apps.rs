@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use async_trait::async_trait;
-use pushtally_model::{App, AppId, Quota, Retention, Secret};
+use pushtally_model::{App, AppId, OnUnknown, Quota, Retention, Secret};
 use pushtally_store::{Apps, StoreError};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,9 @@ struct StoredApp {
     devices_max: u64,
     #[serde(default = "task_life_s")]
     task_life_s: u32,
+    /// Whether `on_unknown` is `skip`.
+    #[serde(default)]
+    skip_unknown: bool,
     #[serde(default = "broadcasts_per_day")]
     broadcasts_per_day: u32,
     #[serde(default = "registrations_per_second")]
@@ -154,6 +157,7 @@ impl StoredApp {
             receipts_key: app.receipts_key.as_ref().map(|key| key.expose().to_owned()),
             devices_max: app.devices_max,
             task_life_s: app.task_life_s,
+            skip_unknown: app.on_unknown == OnUnknown::Skip,
             broadcasts_per_day: app.broadcasts_per_day,
             registrations_per_second: app.registrations_per_second,
         }
@@ -180,6 +184,10 @@ impl StoredApp {
             receipts_key: self.receipts_key.map(Secret::new),
             devices_max: self.devices_max,
             task_life_s: self.task_life_s,
+            on_unknown: match self.skip_unknown {
+                true => OnUnknown::Skip,
+                false => OnUnknown::Repeat,
+            },
             broadcasts_per_day: self.broadcasts_per_day,
             registrations_per_second: self.registrations_per_second,
         }

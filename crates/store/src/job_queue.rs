@@ -116,6 +116,13 @@ impl JobQueue {
         self.tasks.insert(task.seq, known);
     }
 
+    /// Whether a job has not ended.
+    #[must_use]
+    pub fn is_open(&self, job: &Job) -> bool {
+        let task = self.tasks.get(&job.task);
+        task.is_some_and(|task| task.task.app == job.app && task.jobs.contains_key(&place(job)))
+    }
+
     /// Ends a job, claimed or not. Answers whether it was there.
     pub fn finish(&mut self, job: &Job) -> bool {
         let place = place(job);

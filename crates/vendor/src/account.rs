@@ -64,8 +64,10 @@ pub(crate) struct Letter<'a> {
 enum Tried {
     Each(Vec<Verdict>),
     All(Failure),
-    /// No reply.
-    None(CallError),
+    /// No reply, and nothing was sent.
+    NotSent(String),
+    /// It may have been sent.
+    Unclear(Said, Option<Duration>),
 }
 
 impl Account {
@@ -184,11 +186,12 @@ impl Account {
                 self.with_valve(class, |valve, _| valve.answered());
                 if verdicts.len() != targets.len() {
                     let said = Said::new(0, "the reply is of another number of targets");
-                    return all(self.fail(class, &said, None));
+                    return all(unknown(self.fail(class, &said, None)));
                 }
                 Sent::Ended(verdicts.into_iter().map(step).collect())
             }
-            Tried::None(error) => all(self.fail(class, &Said::new(0, error.text()), None)),
+            Tried::NotSent(text) => all(unavailable(self.fail(class, &Said::new(0, text), None))),
+            Tried::Unclear(said, after) => all(unknown(self.fail(class, &said, after))),
             Tried::All(failure) => match failure {
                 Failure::Targets(_) if targets.len() > 1 => {
                     self.with_valve(class, |valve, _| valve.answered());
@@ -198,8 +201,8 @@ impl Account {
                     self.with_valve(class, |valve, _| valve.answered());
                     all(gone(said))
                 }
-                Failure::Busy { said, after } => all(self.fail(class, &said, after)),
-                Failure::Unknown(said) => all(self.fail(class, &said, None)),
+                Failure::Busy { said, after } => all(unavailable(self.fail(class, &said, after))),
+                Failure::Unknown(said) => all(unknown(self.fail(class, &said, None))),
                 Failure::Spent(said) => {
                     let after = self.with_valve(class, |valve, now_ms| {
                         valve.answered();
@@ -236,8 +239,12 @@ impl Account {
             let access = self.access.get(&*self.vendor, &self.client, now_ms).await;
             let access = match access {
                 Ok(access) => access,
+                // Whatever became of the sign-in, nothing was sent.
+                Err(NoAccess::Refused(Failure::Unknown(said))) => {
+                    return Tried::All(Failure::Busy { said, after: None });
+                }
                 Err(NoAccess::Refused(failure)) => return Tried::All(failure),
-                Err(NoAccess::Unreached(error)) => return Tried::None(error),
+                Err(NoAccess::Unreached(error)) => return Tried::NotSent(error.into_text()),
             };
             let tried = self.try_once(letter, targets, access.expose()).await;
             match tried {
@@ -290,14 +297,26 @@ impl Account {
             Ok(call) => call,
             Err(failure) => return Tried::All(failure),
         };
+        let before = self.vendor.calls_before(to.len());
         for step in 0..STEPS_MAX {
             let reply: Reply = match self.client.call(call).await {
                 Ok(reply) => reply,
-                Err(error) => return Tried::None(error),
+                Err(CallError::Unclear(text)) if step >= before => {
+                    return Tried::Unclear(Said::new(0, text), None);
+                }
+                Err(error) => return Tried::NotSent(error.into_text()),
             };
             match self.vendor.read(&post, &to, step, &reply) {
                 Read::Next(next) => call = next,
                 Read::Each { verdicts, .. } => return Tried::Each(verdicts),
+                Read::All(Failure::Unknown(said)) if step < before => {
+                    return Tried::All(Failure::Busy { said, after: None });
+                }
+                Read::All(Failure::Busy { said, after })
+                    if step >= before && reply.may_have_done() =>
+                {
+                    return Tried::Unclear(said, after);
+                }
                 Read::All(failure) => return Tried::All(failure),
             }
         }
@@ -307,12 +326,12 @@ impl Account {
         )))
     }
 
-    /// The vendor is in trouble: it is left alone for a while.
-    fn fail(&self, class: Class, said: &Said, after: Option<Duration>) -> Outcome {
+    /// The vendor is in trouble: it is left alone for so long.
+    fn fail(&self, class: Class, said: &Said, after: Option<Duration>) -> Duration {
         let roll = self.roll();
         let after = self.with_valve(class, |valve, now_ms| valve.failed(after, now_ms, roll));
         tracing::debug!(code = said.code, text = said.text, ?after, "a call failed");
-        Outcome::Unavailable { after }
+        after
     }
 
     fn roll(&self) -> u16 {
@@ -424,6 +443,14 @@ fn gone(said: Said) -> Outcome {
         text: said.text,
         since_ms: None,
     }
+}
+
+const fn unavailable(after: Duration) -> Outcome {
+    Outcome::Unavailable { after }
+}
+
+const fn unknown(after: Duration) -> Outcome {
+    Outcome::Unknown { after }
 }
 
 fn rejected(said: Said) -> Outcome {

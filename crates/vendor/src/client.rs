@@ -44,7 +44,7 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
-    pub(crate) fn text(&self) -> &str {
+    pub(crate) fn into_text(self) -> String {
         match self {
             Self::NotSent(text) | Self::Unclear(text) => text,
         }

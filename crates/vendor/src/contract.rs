@@ -83,6 +83,12 @@ impl Reply {
         value.trim().parse().ok().map(Duration::from_secs)
     }
 
+    /// Whether it is the failure of a server that may have done before what it was asked: 5xx, but 503, which refuses.
+    #[must_use]
+    pub const fn may_have_done(&self) -> bool {
+        self.status >= 500 && self.status != 503
+    }
+
     /// Whether it says that the vendor itself has failed or is overloaded: 429 and 5xx.
     #[must_use]
     pub const fn is_trouble(&self) -> bool {
@@ -223,6 +229,12 @@ pub trait Vendor: Send + Sync + std::fmt::Debug {
 
     /// What the reply to [`SignIn::Ask`] gives. Vendors that are not asked answer [`Failure::Unknown`].
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure>;
+
+    /// How many calls of a post to so many targets come before the one that sends.
+    fn calls_before(&self, targets: usize) -> u8 {
+        let _ = targets;
+        0
+    }
 
     /// The first call of a post to 1 to [`Vendor::targets_max`] targets.
     fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure>;

@@ -59,6 +59,11 @@ impl Vendor for Vivo {
         auth::signed_in(reply)
     }
 
+    /// A message to several is saved first.
+    fn calls_before(&self, targets: usize) -> u8 {
+        u8::from(targets > 1)
+    }
+
     fn call(&self, post: &Post<'_>, targets: &[To<'_>]) -> Result<Call, Failure> {
         request::call(&self.credentials, post, targets)
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use pushtally_channel::{Attention, Missed, Redeliver};
 use pushtally_model::{
-    AppId, Audience, Cell, Channel, Clock, Device, Kind, Lane, LossId, Number, Scope, Source,
-    TaskId, TaskKey, Window,
+    AppId, Audience, Cell, Channel, Clock, Device, Kind, Lane, LossId, Number, OnUnknown, Scope,
+    Source, TaskId, TaskKey, Window,
 };
 use pushtally_store::StoredTask;
 
@@ -204,6 +204,7 @@ impl Model {
                     });
                     task.draft.notification.online_only || before || now
                 }
+                "unknown_outcome" => task.draft.on_unknown == OnUnknown::Skip,
                 "slow" | "gone" | "bad" | "gone for good" => true,
                 other => panic!("nobody says `{other}`"),
             };

@@ -514,6 +514,15 @@ impl Tasks for FusedTasks {
         released
     }
 
+    async fn note_calls(&self, job: &Job, numbers: &[Number]) -> Result<(), StoreError> {
+        self.hiccup()?;
+        self.fuse.pass(self.inner.note_calls(job, numbers)).await
+    }
+
+    async fn noted_calls(&self, job: &Job) -> Result<Vec<Number>, StoreError> {
+        self.fuse.pass(self.inner.noted_calls(job)).await
+    }
+
     async fn finish_job(&self, job: &Job, next: &[Job], at: Second) -> Result<(), StoreError> {
         self.hiccup()?;
         self.fuse.wait_if_held(Call::Finish(job.part)).await;

@@ -63,6 +63,8 @@ pub(crate) struct Memory {
     ended: Mutex<HashSet<Sent>>,
     /// Which it has ever taken, and how often.
     pub(crate) accepted: Mutex<HashMap<Sent, u32>>,
+    /// Tasks that repeat nothing.
+    pub(crate) once: Mutex<HashSet<TaskId>>,
     /// Tasks that were stopped, and whoever stopped them had the answer: no call may start.
     pub(crate) over: Mutex<HashSet<TaskId>>,
     /// Who was told that a task was taken back, and what to show instead.
@@ -114,7 +116,7 @@ impl Scripted {
 
     fn outcome(&self, script: Script, number: Number) -> Outcome {
         let script = match script {
-            Script::Random => self.rng.lock().random_range(0..14),
+            Script::Random => self.rng.lock().random_range(0..16),
             Script::Busy(s) => {
                 return Outcome::Unavailable {
                     after: Duration::from_secs(s),
@@ -147,6 +149,9 @@ impl Scripted {
             13 => Outcome::Unavailable {
                 after: Duration::from_millis(700),
             },
+            14 | 15 => Outcome::Unknown {
+                after: Duration::from_millis(500),
+            },
             _ => Outcome::Accepted,
         }
     }
@@ -159,13 +164,26 @@ impl Scripted {
             assert_eq!(target.token.is_some(), self.channel != Channel::Online);
             let sent = (message.id.clone(), self.channel, target.number);
             let outcome = self.outcome(script, target.number);
-            if outcome == Outcome::Accepted {
+            // Of two whom nobody knows to have been taken, one was.
+            let taken = match outcome {
+                Outcome::Accepted => true,
+                Outcome::Unknown { .. } => self.rng.lock().random_range(0..2) == 0,
+                _ => false,
+            };
+            if taken {
                 let mut accepted = self.memory.accepted.lock();
-                *accepted.entry(sent.clone()).or_default() += 1;
+                let times = accepted.entry(sent.clone()).or_default();
+                *times += 1;
+                let once = self.memory.once.lock().contains(&message.id);
+                assert!(
+                    !once || *times == 1,
+                    "taken twice: {} {target:?}",
+                    message.id
+                );
             }
             if !matches!(
                 outcome,
-                Outcome::Throttled { .. } | Outcome::Unavailable { .. }
+                Outcome::Throttled { .. } | Outcome::Unavailable { .. } | Outcome::Unknown { .. }
             ) {
                 let first = self.memory.ended.lock().insert(sent);
                 assert!(

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use pushtally_channel::Attention;
 use pushtally_dispatch::{Push, Settings, Turn};
 use pushtally_model::{
-    App, AppId, Channel, Clock, Event, Lane, LossId, Notification, Number, RegistrationId, Source,
-    TaskState,
+    App, AppId, Channel, Clock, Event, Lane, LossId, Notification, Number, OnUnknown,
+    RegistrationId, Source, TaskState,
 };
 use pushtally_store::{Claim, Report, Revoked, SecretHash, StoredTask};
 use rand::{RngExt, SeedableRng};
@@ -43,7 +43,7 @@ pub(crate) struct Model {
 type Met = BTreeMap<String, u64>;
 
 /// What the schedules of a run must meet.
-const MUST_MEET: [&str; 21] = [
+const MUST_MEET: [&str; 22] = [
     "sent",
     "expired",
     "cancelled",
@@ -65,6 +65,7 @@ const MUST_MEET: [&str; 21] = [
     "missed",
     "a second shard",
     "sent again after a crash",
+    "unknown_outcome",
 ];
 
 impl Model {
@@ -205,8 +206,17 @@ impl Model {
     async fn accept(&mut self, push: &mut Push) {
         push.notification.online_only = self.chance(4);
         push.life_time_s = (!self.chance(3)).then(|| self.any(12));
+        push.on_unknown = match self.any(3) {
+            0 => None,
+            1 => Some(OnUnknown::Repeat),
+            _ => Some(OnUnknown::Skip),
+        };
         let app = self.app();
         let task = self.world.accept(&app, push.clone()).await.unwrap();
+        if push.on_unknown == Some(OnUnknown::Skip) {
+            let mut once = self.world.memory.once.lock();
+            once.insert(task.draft.id.clone());
+        }
         let again = self.world.accept(&app, push.clone()).await.unwrap();
         assert_eq!(
             task.seq, again.seq,

@@ -295,5 +295,6 @@ pub(crate) fn push(random: u32, names: Option<&[&str]>) -> Push {
             ..Notification::default()
         },
         life_time_s: None,
+        on_unknown: None,
     }
 }

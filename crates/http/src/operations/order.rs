@@ -2,7 +2,7 @@
 
 use pushtally_audience::Audience;
 use pushtally_dispatch::{AcceptError, Dispatch, Push};
-use pushtally_model::{App, Audience as Addressed, Entropy, Notification, TaskKind};
+use pushtally_model::{App, Audience as Addressed, Entropy, Notification, OnUnknown, TaskKind};
 use pushtally_store::StoreError;
 use pushtally_wire::{ACCOUNTS_MAX, LIFE_TIME_S_MAX, NOTIFICATION_LEN_MAX};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,28 @@ pub struct Order {
     /// How long it may take, in seconds, 1 to [`LIFE_TIME_S_MAX`]; `None` is the app's setting.
     #[serde(default)]
     pub life_time_s: Option<u32>,
+    /// What becomes of devices of whom nobody knows whether they were sent to; `None` is the app's setting.
+    #[serde(default)]
+    pub on_unknown: Option<UnknownRule>,
+}
+
+/// [`OnUnknown`] as operators write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownRule {
+    /// `repeat`
+    Repeat,
+    /// `skip`
+    Skip,
+}
+
+impl From<UnknownRule> for OnUnknown {
+    fn from(rule: UnknownRule) -> Self {
+        match rule {
+            UnknownRule::Repeat => Self::Repeat,
+            UnknownRule::Skip => Self::Skip,
+        }
+    }
 }
 
 /// What an order did.
@@ -162,6 +184,7 @@ pub async fn order(
         audience: addressed,
         notification,
         life_time_s: order.life_time_s,
+        on_unknown: order.on_unknown.map(OnUnknown::from),
     };
     let task = dispatch
         .accept(app, push)

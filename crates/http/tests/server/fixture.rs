@@ -14,8 +14,9 @@ use pushtally_http::{
     Limits, Metrics, Quotas, Recorder, State, Throttles, operator_router, public_router, serve,
 };
 use pushtally_model::{
-    App, AppId, Clock as _, DeviceFacts, Kind, ManualClock, Notification, Number, Origin, Quota,
-    RegistrationId, Second, Secret, SystemEntropy, TaskDraft, TaskId, TaskKey, TaskKind, Urgency,
+    App, AppId, Clock as _, DeviceFacts, Kind, ManualClock, Notification, Number, OnUnknown,
+    Origin, Quota, RegistrationId, Second, Secret, SystemEntropy, TaskDraft, TaskId, TaskKey,
+    TaskKind, Urgency,
 };
 use pushtally_online::{Online, Parts, Settings, secret_hash};
 use pushtally_receipt::{self as receipt, Importer, Inbox};
@@ -268,6 +269,7 @@ pub(crate) async fn task(engine: &Engine, id: &str) -> TaskKey {
         notification: Notification::default(),
         accepted_at: Second(NOW_S as u32),
         deadline: Second(NOW_S as u32 + 3600),
+        on_unknown: OnUnknown::default(),
     };
     let limits = AcceptLimits {
         broadcasts_per_day: None,

@@ -1,7 +1,7 @@
 //! `pushtally push`.
 
 use clap::Args;
-use pushtally_http::operations::Order;
+use pushtally_http::operations::{Order, UnknownRule};
 
 use crate::acts::{Act, Done};
 use crate::terminal::sayln;
@@ -28,9 +28,21 @@ pub(super) struct PushArgs {
     /// How long it may take, in seconds, 1 to 604800; default: the app's setting.
     #[arg(long, value_name = "S")]
     life_time: Option<u32>,
+    /// When nobody knows whether a device was sent to: repeat (at least once) or skip (at most once); default: the app's
+    /// setting.
+    #[arg(long, value_name = "repeat|skip", value_parser = unknown_rule)]
+    on_unknown: Option<UnknownRule>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+fn unknown_rule(text: &str) -> Result<UnknownRule, String> {
+    match text {
+        "repeat" => Ok(UnknownRule::Repeat),
+        "skip" => Ok(UnknownRule::Skip),
+        _ => Err("it must be repeat or skip".to_owned()),
+    }
 }
 
 pub(super) fn run(
@@ -45,6 +57,7 @@ pub(super) fn run(
         to,
         online_only,
         life_time,
+        on_unknown,
         json,
     } = arguments;
     let order = Order {
@@ -54,6 +67,7 @@ pub(super) fn run(
         to: (!to.is_empty()).then_some(to),
         online_only,
         life_time_s: life_time,
+        on_unknown,
     };
     if let Done::Pushed { ordered, waits } = perform(Act::Push { sdkappid, order })? {
         if json {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pushtally_model::{App, AppId, Quota, Retention, Secret};
+use pushtally_model::{App, AppId, OnUnknown, Quota, Retention, Secret};
 use pushtally_webhook::Target;
 
 use super::channels::{self, DeclaredChannel};
@@ -158,6 +158,13 @@ fn read_sending(reader: &mut Reader<'_>, app: &mut App) {
     }
     if let Some(life_s) = reader.integer_if_any("task_life_s", 1..=TASK_LIFE_S_MAX, "seconds") {
         app.task_life_s = life_s;
+    }
+    if let Some((rule, origin)) = reader.text_if_any("on_unknown") {
+        match rule.as_str() {
+            "repeat" => app.on_unknown = OnUnknown::Repeat,
+            "skip" => app.on_unknown = OnUnknown::Skip,
+            _ => reader.refuse(&origin, "on_unknown", &rule, "`repeat` or `skip`"),
+        }
     }
     if let Some(per_day) = reader.integer_if_any("broadcasts_per_day", 0..=1_000_000, "pushes") {
         app.broadcasts_per_day = per_day;

@@ -22,9 +22,10 @@ use pushtally_store::{
 };
 use redb::{ReadOnlyTable, ReadTransaction};
 
+use super::rows::Called;
 use super::tables::{
-    ACCOUNTS, APP_TASKS, APPS, ActError, Bytes, DEVICES, KNOWN, PHONES, REVOCATIONS, TASK_IDS,
-    TASKS, TOKENS, TokenKey, account_key, decode, row, token_key_of,
+    ACCOUNTS, APP_TASKS, APPS, ActError, Bytes, CALLS, DEVICES, KNOWN, PHONES, REVOCATIONS,
+    TASK_IDS, TASKS, TOKENS, TokenKey, account_key, decode, job_key, row, token_key_of,
 };
 use super::writer::Class;
 use super::{DIRECT_LEN_MAX, State, VISIT_LEN, audit, devices, tasks, until_full};
@@ -418,6 +419,22 @@ impl Tasks for State {
     async fn release_job(&self, job: &Job, not_before_ms: i64) -> Result<(), StoreError> {
         self.jobs.lock().release(job, not_before_ms);
         Ok(())
+    }
+
+    async fn note_calls(&self, job: &Job, numbers: &[Number]) -> Result<(), StoreError> {
+        let (job, numbers) = (*job, numbers.to_vec());
+        self.act(of_tasks(job.app), move |tables, _| {
+            tasks::note_calls(tables, &job, &numbers)
+        })
+        .await
+    }
+
+    async fn noted_calls(&self, job: &Job) -> Result<Vec<Number>, StoreError> {
+        let key = job_key(job);
+        self.read(|read| {
+            let noted = row("calls", &read.open_table(CALLS)?, key.as_slice())?;
+            Ok(noted.map(|Called(numbers)| numbers).unwrap_or_default())
+        })
     }
 
     async fn finish_job(&self, job: &Job, next: &[Job], at: Second) -> Result<(), StoreError> {

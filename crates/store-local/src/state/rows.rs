@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 const V1: u8 = 1;
 /// The second one, of the kinds that have it.
 const V2: u8 = 2;
+/// The third one.
+const V3: u8 = 3;
 
 /// Why a row is not what was written. Says nothing of its contents: they may be secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -313,6 +315,24 @@ fn channel(value: u8) -> Result<Channel, RowError> {
 
 const fn unknown(field: &'static str, value: u8) -> RowError {
     RowError::Value { field, value }
+}
+
+/// Devices, ascending.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Called(pub(super) Vec<Number>);
+
+#[derive(Serialize, Deserialize)]
+struct CalledV1(Vec<u32>);
+
+impl Row for Called {
+    fn encode(&self) -> Result<Vec<u8>, RowError> {
+        write(&CalledV1(self.0.iter().map(|number| number.0).collect()))
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RowError> {
+        let CalledV1(numbers) = read(bytes)?;
+        Ok(Self(numbers.into_iter().map(Number).collect()))
+    }
 }
 
 #[derive(Serialize, Deserialize)]

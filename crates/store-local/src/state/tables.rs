@@ -115,6 +115,8 @@ tables! {
     15 tags, TAGS, Bytes, Bytes;
     /// How revoked tasks were, by place.
     16 revocations, REVOCATIONS, u64, Bytes;
+    /// Devices that may be under way to a channel, of open jobs whose tasks repeat nothing, by the job's key.
+    18 calls, CALLS, Bytes, Bytes;
 }
 
 /// The numbers of the tables that the index follows.

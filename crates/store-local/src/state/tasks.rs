@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pushtally_model::{AppId, Revocation, Second, TaskDraft, TaskId, TaskKind, TaskState};
+use pushtally_model::{AppId, Number, Revocation, Second, TaskDraft, TaskId, TaskKind, TaskState};
 use pushtally_store::accepting::{
     self, Standing, accepted, refusal, repeats, state_after, unrevoked,
 };
@@ -11,6 +11,7 @@ use pushtally_store::{AcceptLimits, Accepted, Job, Revoked, StoreError, StoredTa
 use redb::ReadableTable;
 
 use super::devices::app_row;
+use super::rows::Called;
 use super::tables::{
     ActError, Bytes, SecondKey, Tables, broadcasts, encode, job_key, job_of, jobs_of, row,
     second_key, task_id_key,
@@ -213,6 +214,33 @@ pub(super) fn set_app_paused(
     ))
 }
 
+/// Notes who may be under way for a job, if it is open.
+pub(super) fn note_calls(
+    tables: &mut Tables<'_>,
+    job: &Job,
+    numbers: &[Number],
+) -> Result<Outcome<()>, ActError> {
+    let key = job_key(job);
+    if numbers.is_empty() {
+        forget_calls(tables, job)?;
+    } else if tables.jobs.get(key.as_slice())?.is_some() {
+        let mut numbers = numbers.to_vec();
+        numbers.sort_unstable();
+        let row = encode("calls", &Called(numbers))?;
+        tables.calls.insert(key.as_slice(), row.as_slice())?;
+    }
+    Ok(Outcome::of(()))
+}
+
+/// Only what is there is removed: removing it is written into the log.
+fn forget_calls(tables: &mut Tables<'_>, job: &Job) -> Result<(), ActError> {
+    let key = job_key(job);
+    if tables.calls.get(key.as_slice())?.is_some() {
+        tables.calls.remove(key.as_slice())?;
+    }
+    Ok(())
+}
+
 /// Ends `ended`, if it is open, and adds `next`.
 pub(super) fn move_jobs(
     tables: &mut Tables<'_>,
@@ -249,6 +277,7 @@ pub(super) fn move_jobs(
     let mut effects = Vec::new();
     if let Some((job, _)) = ended.filter(|_| ends) {
         tables.jobs.remove(job_key(job).as_slice())?;
+        forget_calls(tables, job)?;
         effects.push(Effect::Finish(*job));
     }
     for job in next {

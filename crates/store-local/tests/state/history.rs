@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use proptest::prelude::*;
 use pushtally_model::{
     Account, AppId, AttributeNames, Audience, Channel, Device, DeviceFacts, Environment,
-    FixedEntropy, Notification, Number, RegistrationId, Revocation, Second, Secret, TaskDraft,
-    TaskId, TaskKind, TaskState, Token, TokenKind, Urgency,
+    FixedEntropy, Notification, Number, OnUnknown, RegistrationId, Revocation, Second, Secret,
+    TaskDraft, TaskId, TaskKind, TaskState, Token, TokenKind, Urgency,
 };
 use pushtally_store::{
     AcceptLimits, AuditEntry, Claim, ClaimedJob, DeviceChange, Engine, Job, Labelled, Part,
@@ -83,6 +83,11 @@ pub(crate) fn draft(n: u32) -> TaskDraft {
         notification: Notification::default(),
         accepted_at: Second(START + n),
         deadline: Second(START + n + 1000),
+        on_unknown: if n % 2 == 0 {
+            OnUnknown::Repeat
+        } else {
+            OnUnknown::Skip
+        },
     }
 }
 
@@ -280,6 +285,10 @@ enum Step {
     ClaimAll {
         urgent: bool,
     },
+    Note {
+        pick: usize,
+        numbers: Vec<u32>,
+    },
     Finish {
         pick: usize,
         next: Vec<(Option<u16>, bool)>,
@@ -325,6 +334,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => any::<bool>().prop_map(|urgent| Step::ClaimAll { urgent }),
         4 => (any::<usize>(), prop::collection::vec((prop::option::of(0..4u16), any::<bool>()), 0..3))
             .prop_map(|(pick, next)| Step::Finish { pick, next }),
+        3 => (any::<usize>(), prop::collection::btree_set(0..9u32, 0..4))
+            .prop_map(|(pick, numbers)| Step::Note { pick, numbers: numbers.into_iter().collect() }),
         2 => (any::<usize>(), 0..5000i64).prop_map(|(pick, after_ms)| Step::Release { pick, after_ms }),
         1 => (1..9u64, prop::collection::vec(0..4u16, 0..3)).prop_map(|(task, shards)| Step::Reopen { task, shards }),
         10 => (0..2usize, labelled::step()).prop_map(|(app, step)| Step::Labels { app, step }),
@@ -470,6 +481,14 @@ impl Pair {
                 alike(local, memory);
             }
             Step::ClaimAll { urgent } => self.claim_all(urgent).await,
+            Step::Note { pick, numbers } => {
+                let Some(job) = self.known_job(pick) else {
+                    return;
+                };
+                let numbers: Vec<Number> = numbers.into_iter().map(Number).collect();
+                let (local, memory) = both!(self, tasks.note_calls(&job, &numbers));
+                alike(local, memory);
+            }
             Step::Finish { pick, next } => self.finish(pick, &next).await,
             Step::Release { pick, after_ms } => {
                 if !self.claimed.is_empty() {
@@ -561,13 +580,14 @@ impl Pair {
             .extend(local.iter().map(|claimed| claimed.job));
     }
 
+    fn known_job(&self, pick: usize) -> Option<Job> {
+        let at = pick % self.known_jobs.len().max(1);
+        self.known_jobs.get(at).copied()
+    }
+
     /// Ends a claimed job, or one that may have ended long ago.
     async fn finish(&mut self, pick: usize, next: &[(Option<u16>, bool)]) {
-        let Some(job) = self
-            .known_jobs
-            .get(pick % self.known_jobs.len().max(1))
-            .copied()
-        else {
+        let Some(job) = self.known_job(pick) else {
             return;
         };
         let next: Vec<Job> = next
@@ -614,6 +634,10 @@ impl Pair {
             first.seen(look(&self.ports).await),
             second.seen(look(&self.memory).await)
         );
+        for job in &self.known_jobs {
+            let (local, memory) = both!(self, tasks.noted_calls(job));
+            assert_eq!(local.unwrap(), memory.unwrap());
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Jobs: claiming, giving back, ending, pausing.
 
-use pushtally_model::{Channel, Second, TaskDraft, TaskState, Urgency};
+use pushtally_model::{Channel, Number, Second, TaskDraft, TaskState, Urgency};
 
 use super::APP;
 use super::tasks::{NOW, OTHER, accept, batch, draft};
@@ -13,6 +13,7 @@ pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     every_shard_has_one_plan_job(fresh().await).await;
     a_job_is_claimed_by_one_at_a_time(fresh().await).await;
     a_task_is_done_when_its_last_job_ends(fresh().await).await;
+    calls_under_way_are_noted_until_the_job_ends(fresh().await).await;
     jobs_of_unknown_tasks_change_nothing(fresh().await).await;
     a_paused_task_waits_until_it_must_end(fresh().await).await;
     a_paused_app_pauses_present_and_future_tasks(fresh().await).await;
@@ -107,6 +108,31 @@ async fn a_job_is_claimed_by_one_at_a_time(engine: Engine) {
     };
     engine.tasks.release_job(&unknown, 0).await.unwrap();
     assert_eq!(claim(&engine, NOW_MS + 700).await, None);
+}
+
+/// The last note counts; a job that is not open has none.
+async fn calls_under_way_are_noted_until_the_job_ends(engine: Engine) {
+    let task = accept(&engine, &draft(1), Some(&[1, 2])).await;
+    let (one, two) = (plan(&task, Some(1)), plan(&task, Some(2)));
+    let tasks = &engine.tasks;
+    let noted = async |job| tasks.noted_calls(&job).await.unwrap();
+    assert_eq!(noted(one).await, []);
+    tasks.note_calls(&one, &[9, 3].map(Number)).await.unwrap();
+    assert_eq!(noted(one).await, [3, 9].map(Number));
+    assert_eq!(noted(two).await, []);
+    tasks.note_calls(&one, &[Number(4)]).await.unwrap();
+    assert_eq!(noted(one).await, [Number(4)]);
+    tasks.note_calls(&one, &[]).await.unwrap();
+    assert_eq!(noted(one).await, []);
+    tasks.note_calls(&one, &[Number(5)]).await.unwrap();
+    tasks.note_calls(&two, &[Number(6)]).await.unwrap();
+    tasks.finish_job(&one, &[], NOW).await.unwrap();
+    assert_eq!(
+        (noted(one).await, noted(two).await),
+        (vec![], vec![Number(6)])
+    );
+    tasks.note_calls(&one, &[Number(5)]).await.unwrap();
+    assert_eq!(noted(one).await, [], "it has ended");
 }
 
 /// What follows is added with the end; ending twice adds and does nothing else; reopening undoes `done_at`.

@@ -1,8 +1,8 @@
 //! Tasks: accepting, quotas, finding, what the operator wants.
 
 use pushtally_model::{
-    Account, ApnsContent, AppId, Audience, Badge, Notification, Revocation, Second, TaskDraft,
-    TaskId, TaskKind, TaskState, Translation, Urgency,
+    Account, ApnsContent, AppId, Audience, Badge, Notification, OnUnknown, Revocation, Second,
+    TaskDraft, TaskId, TaskKind, TaskState, Translation, Urgency,
 };
 
 use super::APP;
@@ -43,6 +43,7 @@ pub(super) fn draft(n: u32) -> TaskDraft {
         notification: Notification::default(),
         accepted_at: NOW,
         deadline: Second(NOW.0 + 100),
+        on_unknown: OnUnknown::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use pushtally_model::{AppId, Revocation, Second, TaskDraft, TaskId, TaskKind, TaskState};
+use pushtally_model::{AppId, Number, Revocation, Second, TaskDraft, TaskId, TaskKind, TaskState};
 
 use crate::StoreError;
 use crate::accepting::{self, Standing, accepted, refusal, repeats, state_after, unrevoked};
@@ -19,6 +19,7 @@ struct Accepting {
     queue: JobQueue,
     last_broadcast_ms: BTreeMap<AppId, i64>,
     revocations: BTreeMap<TaskSeq, Revocation>,
+    calls: BTreeMap<Job, Vec<Number>>,
 }
 
 #[derive(Debug, Default)]
@@ -188,10 +189,26 @@ impl Tasks for MemoryTasks {
         Ok(())
     }
 
+    async fn note_calls(&self, job: &Job, numbers: &[Number]) -> Result<(), StoreError> {
+        let inner = &mut *self.0.lock();
+        inner.calls.remove(job);
+        if !numbers.is_empty() && inner.queue.is_open(job) {
+            let mut numbers = numbers.to_vec();
+            numbers.sort_unstable();
+            inner.calls.insert(*job, numbers);
+        }
+        Ok(())
+    }
+
+    async fn noted_calls(&self, job: &Job) -> Result<Vec<Number>, StoreError> {
+        Ok(self.0.lock().calls.get(job).cloned().unwrap_or_default())
+    }
+
     async fn finish_job(&self, job: &Job, next: &[Job], at: Second) -> Result<(), StoreError> {
         let inner = &mut *self.0.lock();
         inner.check(next)?;
         let ended = inner.queue.finish(job);
+        inner.calls.remove(job);
         inner.add(next);
         if ended
             && inner.queue.jobs_left(job.task) == 0

@@ -1,7 +1,9 @@
 //! Tasks and their jobs as an engine keeps them: acts, each atomic.
 
 use async_trait::async_trait;
-use pushtally_model::{AppId, Channel, Revocation, Second, TaskDraft, TaskId, TaskState, Urgency};
+use pushtally_model::{
+    AppId, Channel, Number, Revocation, Second, TaskDraft, TaskId, TaskState, Urgency,
+};
 
 use crate::StoreError;
 
@@ -174,6 +176,13 @@ pub trait Tasks: Send + Sync {
     /// Gives a claimed job back, to run no earlier than this millisecond, whatever becomes of its task. A job that is not
     /// claimed stays as it is. Not durable: a restart runs it at once.
     async fn release_job(&self, job: &Job, not_before_ms: i64) -> Result<(), StoreError>;
+
+    /// Notes that calls for these devices, and no others, may be under way for a job: durable, so that whoever claims it after a
+    /// crash knows. None removes the note, and so does ending the job. A job that is not open keeps none.
+    async fn note_calls(&self, job: &Job, numbers: &[Number]) -> Result<(), StoreError>;
+
+    /// The devices last noted of a job, ascending.
+    async fn noted_calls(&self, job: &Job) -> Result<Vec<Number>, StoreError>;
 
     /// Ends a claimed job and adds the ones that follow it (those that exist already stay as they are). Ending a
     /// task's last job sets its `done_at`. Ending a job that has ended changes nothing but adds. `Missing`, and nothing

@@ -18,7 +18,9 @@ fn gone_code(channel: Channel, outcome: &Outcome) -> i64 {
 /// How long an outcome asks to wait, of one that ends nothing.
 fn wait(outcome: &Outcome) -> Option<Duration> {
     match outcome {
-        Outcome::Throttled { after } | Outcome::Unavailable { after } => Some(*after),
+        Outcome::Throttled { after }
+        | Outcome::Unavailable { after }
+        | Outcome::Unknown { after } => Some(*after),
         _ => None,
     }
 }

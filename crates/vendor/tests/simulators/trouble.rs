@@ -3,8 +3,11 @@
 use pushtally_channel::Outcome;
 use pushtally_model::Channel;
 
-use crate::bench::{Bench, CLOSED};
-use crate::given::VENDORS;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
+
+use crate::bench::{Bench, CLOSED, Urls};
+use crate::given::{Given, VENDORS};
 
 fn is_unavailable(outcomes: &[Outcome]) -> bool {
     let mut outcomes = outcomes.iter();
@@ -58,13 +61,61 @@ async fn a_vendor_that_is_down_is_left_alone_and_tried_again() {
     }
 }
 
+/// Before or after the call was heard: a connection that is kept does not say.
 #[tokio::test]
-async fn a_vendor_that_is_not_there_ends_nothing() {
+async fn a_vendor_that_is_not_there_any_more_ends_nothing() {
     for channel in VENDORS {
         let mut bench = Bench::of(channel).await;
         assert_eq!(bench.send("t1", &["one"]).await, [Outcome::Accepted]);
         bench.stop().await;
         let outcomes = bench.send("t2", &["one", "two"]).await;
+        let open = |outcome: &Outcome| {
+            matches!(
+                outcome,
+                Outcome::Unavailable { .. } | Outcome::Unknown { .. }
+            )
+        };
+        assert!(outcomes.iter().all(open), "{channel:?}: {outcomes:?}");
+    }
+}
+
+/// A vendor that hears a call and hangs up may have done it; one that hangs up when asked for an access, or that nobody
+/// reached, has not.
+#[tokio::test]
+async fn what_may_have_been_heard_is_told_from_what_was_not() {
+    for (channel, signs_in) in [
+        (Channel::Xiaomi, false),
+        (Channel::Meizu, false),
+        (Channel::Oppo, true),
+        (Channel::Vivo, true),
+        (Channel::Honor, true),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let urls = Urls {
+            vendor: format!("http://{}", listener.local_addr().unwrap()),
+            receipts: String::new(),
+        };
+        let hangs_up = tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                // Some of it is enough.
+                stream.read_exact(&mut [0; 64]).await.unwrap();
+            }
+        });
+        let bench = Bench::with(channel, |given| {
+            *given = (Given::of(channel).credentials)(&urls);
+        });
+        let bench = bench.await;
+        let outcomes = bench.send("t1", &["one"]).await;
+        let unknown = matches!(outcomes[..], [Outcome::Unknown { .. }]);
+        assert_eq!(unknown, !signs_in, "{channel:?}: {outcomes:?}");
+        assert!(
+            unknown || is_unavailable(&outcomes),
+            "{channel:?}: {outcomes:?}"
+        );
+        hangs_up.abort();
+        let _ = hangs_up.await;
+        let outcomes = bench.send("t2", &["one"]).await;
         assert!(is_unavailable(&outcomes), "{channel:?}: {outcomes:?}");
     }
 }

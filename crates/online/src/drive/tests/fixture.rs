@@ -72,6 +72,7 @@ pub(super) fn message(id: &str) -> Message {
         },
         accepted_at: ACCEPTED_AT,
         deadline: Second(NOW_S as u32 + 3600),
+        on_unknown: OnUnknown::default(),
     }
 }
 

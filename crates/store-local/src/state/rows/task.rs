@@ -1,14 +1,14 @@
 //! A task as it was accepted, and how it stands.
 
 use pushtally_model::{
-    Account, AppId, Audience, Second, TaskDraft, TaskId, TaskKind, TaskState, Urgency,
+    Account, AppId, Audience, OnUnknown, Second, TaskDraft, TaskId, TaskKind, TaskState, Urgency,
 };
 use pushtally_store::{StoredTask, TaskSeq};
 use serde::{Deserialize, Serialize};
 
 use super::content::ContentV1;
 use super::labels::ConditionV1;
-use super::{Row, RowError, V1, V2, parse, split, unknown, write_as};
+use super::{Row, RowError, V1, V2, V3, parse, split, unknown, write_as};
 
 #[derive(Serialize, Deserialize)]
 enum AudienceV1<'a> {
@@ -51,6 +51,23 @@ struct TaskV2<'a> {
     content: ContentV1<'a>,
 }
 
+/// The second version, and what may be repeated.
+#[derive(Serialize, Deserialize)]
+struct TaskV3<'a> {
+    #[serde(borrow)]
+    second: TaskV2<'a>,
+    on_unknown: u8,
+}
+
+impl<'a> From<TaskV2<'a>> for TaskV3<'a> {
+    fn from(second: TaskV2<'a>) -> Self {
+        Self {
+            second,
+            on_unknown: OnUnknown::Repeat as u8,
+        }
+    }
+}
+
 impl<'a> From<TaskV1<'a>> for TaskV2<'a> {
     fn from(first: TaskV1<'a>) -> Self {
         let content = ContentV1::default();
@@ -59,6 +76,7 @@ impl<'a> From<TaskV1<'a>> for TaskV2<'a> {
 }
 
 impl Row for StoredTask {
+    /// In the second version while it says all.
     fn encode(&self) -> Result<Vec<u8>, RowError> {
         let draft = &self.draft;
         let first = TaskV1 {
@@ -88,19 +106,26 @@ impl Row for StoredTask {
             done_at: self.done_at.map(|at| at.0),
         };
         let content = ContentV1::of(&draft.notification);
-        write_as(V2, &TaskV2 { first, content })
+        let second = TaskV2 { first, content };
+        if draft.on_unknown == OnUnknown::default() {
+            return write_as(V2, &second);
+        }
+        let on_unknown = draft.on_unknown as u8;
+        write_as(V3, &TaskV3 { second, on_unknown })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RowError> {
-        let row: TaskV2<'_> = match split(bytes)? {
-            (V1, row) => parse::<TaskV1<'_>>(row)?.into(),
-            (V2, row) => parse(row)?,
+        let row: TaskV3<'_> = match split(bytes)? {
+            (V1, row) => TaskV2::from(parse::<TaskV1<'_>>(row)?).into(),
+            (V2, row) => parse::<TaskV2<'_>>(row)?.into(),
+            (V3, row) => parse(row)?,
             (version, _) => return Err(RowError::Version(version)),
         };
+        let TaskV3 { second, on_unknown } = row;
         let TaskV2 {
             first: row,
             content,
-        } = row;
+        } = second;
         Ok(Self {
             seq: TaskSeq(row.seq),
             draft: TaskDraft {
@@ -132,6 +157,11 @@ impl Row for StoredTask {
                 notification: content.read(row.title, row.desc, row.ext, row.online_only)?,
                 accepted_at: Second(row.accepted_at),
                 deadline: Second(row.deadline),
+                on_unknown: match on_unknown {
+                    0 => OnUnknown::Repeat,
+                    1 => OnUnknown::Skip,
+                    value => return Err(unknown("on_unknown", value)),
+                },
             },
             state: match row.state {
                 0 => TaskState::Running,

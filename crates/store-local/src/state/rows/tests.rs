@@ -2,8 +2,9 @@
 
 use pushtally_model::{
     AndroidContent, ApnsContent, Audience, Badge, GoogleContent, HarmonyContent, HonorContent,
-    HuaweiContent, Importance, Interruption, LiveActivity, Loudness, Notification, OppoContent,
-    TaskDraft, TaskId, TaskKind, TaskState, Translation, Urgency, VivoAlert, VivoContent,
+    HuaweiContent, Importance, Interruption, LiveActivity, Loudness, Notification, OnUnknown,
+    OppoContent, TaskDraft, TaskId, TaskKind, TaskState, Translation, Urgency, VivoAlert,
+    VivoContent,
 };
 
 use pushtally_store::{StoredTask, TaskSeq};
@@ -47,6 +48,7 @@ fn task(notification: Notification) -> StoredTask {
             notification,
             accepted_at: Second(100),
             deadline: Second(300),
+            on_unknown: OnUnknown::default(),
         },
         state: TaskState::Paused,
         done_at: Some(Second(200)),
@@ -75,9 +77,9 @@ fn a_task_of_the_first_version_is_read_and_written_in_the_second() {
     second[0] = V2;
     second.extend([0, 0, 0, 0, 0]);
     assert_eq!(task(common()).encode(), Ok(second));
-    let mut third = first;
-    third[0] = 3;
-    assert_eq!(StoredTask::decode(&third), Err(RowError::Version(3)));
+    let mut fourth = first;
+    fourth[0] = 4;
+    assert_eq!(StoredTask::decode(&fourth), Err(RowError::Version(4)));
 }
 
 #[test]
@@ -162,4 +164,22 @@ fn all_that_a_task_shows_comes_back() {
         let stored = task(shown);
         assert_eq!(StoredTask::decode(&stored.encode().unwrap()), Ok(stored));
     }
+}
+
+#[test]
+fn a_task_that_is_not_repeated_needs_the_third_version_and_others_the_second() {
+    let repeated = task(common());
+    assert_eq!(repeated.encode().unwrap()[0], V2);
+    let mut once = repeated;
+    once.draft.on_unknown = OnUnknown::Skip;
+    let bytes = once.encode().unwrap();
+    assert_eq!((bytes[0], bytes.last()), (V3, Some(&1)));
+    assert_eq!(StoredTask::decode(&bytes), Ok(once));
+    let mut newer = bytes;
+    *newer.last_mut().unwrap() = 2;
+    let refused = RowError::Value {
+        field: "on_unknown",
+        value: 2,
+    };
+    assert_eq!(StoredTask::decode(&newer), Err(refused));
 }
