@@ -45,6 +45,8 @@ pub enum Command {
     Revoke,
     /// `/v4/timpush/all_member_push_statistics`.
     AllMemberPushStatistics,
+    /// `/v4/timpush/all_member_push_loss`.
+    AllMemberPushLoss,
     /// `/v1/events`.
     Events,
     /// Anything else.
@@ -73,6 +75,7 @@ impl Command {
             Self::AccountDelete => "account_delete",
             Self::Revoke => "revoke",
             Self::AllMemberPushStatistics => "all_member_push_statistics",
+            Self::AllMemberPushLoss => "all_member_push_loss",
             Self::Events => "events",
             Self::Unknown => "unknown",
         }
@@ -107,7 +110,9 @@ impl Command {
             | Self::MultiaccountImport
             | Self::AccountCheck
             | Self::AccountDelete => Quota { per_second: 100 },
-            Self::Revoke | Self::AllMemberPushStatistics => Quota { per_second: 1 },
+            Self::Revoke | Self::AllMemberPushStatistics | Self::AllMemberPushLoss => {
+                Quota { per_second: 1 }
+            }
             // The sender's own cap is 1,000 calls a second, and refusing an import only delays it.
             Self::Events | Self::Unknown => Quota { per_second: 0 },
         }
@@ -137,6 +142,7 @@ impl Command {
             | Self::AccountCheck
             | Self::AccountDelete
             | Self::AllMemberPushStatistics
+            | Self::AllMemberPushLoss
             | Self::Unknown => SMALL_BODY_LEN_MAX,
             Self::MultiaccountImport => BATCH_BODY_LEN_MAX,
             Self::Events => EVENTS_BODY_LEN_MAX,

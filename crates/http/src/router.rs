@@ -8,8 +8,8 @@ use axum::Router;
 use axum::routing::any;
 
 use crate::{
-    State, accounts, batch, devices, events, health, labels, metrics, operator, push, receipts,
-    reports, revoke, socket, statistics, unknown,
+    State, accounts, batch, devices, events, health, labels, losses, metrics, operator, push,
+    receipts, reports, revoke, socket, statistics, unknown,
 };
 
 /// The public listener: backends, devices, and health without reasons.
@@ -26,6 +26,7 @@ pub fn public_router(state: Arc<State>) -> Router {
             "/v4/timpush/all_member_push_statistics",
             any(statistics::handle),
         )
+        .route("/v4/timpush/all_member_push_loss", any(losses::handle))
         .route(receipts::PATH, any(receipts::handle))
         .route("/v1/events", any(events::handle))
         .route("/v1/devices", any(devices::handle_all))

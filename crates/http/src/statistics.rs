@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract;
 use axum::response::Response;
-use pushtally_model::{AppId, Kind, Scope, Window};
+use pushtally_model::{AppId, Kind, Scope};
 use pushtally_wire::statistics::{Asked, StatisticsQuery, StatisticsReply, StatisticsResult};
 
 use crate::call::{Call, look};
@@ -28,48 +28,34 @@ async fn statistics(call: Call) -> Result<Vec<u8>, Refusal> {
     let (state, app) = (&*call.state, &*call.caller.app);
     let StatisticsQuery { window, asked } =
         StatisticsQuery::parse(&call.body, app.statistics_span_s_max)?;
-    let results = match &asked {
-        Asked::Overall => vec![
-            tally(
-                state,
-                app.id,
-                "",
-                Scope::Overall(app.id, Kind::Push),
-                window,
-            )
-            .await?,
-        ],
-        Asked::Tasks(ids) => {
-            let mut results = Vec::with_capacity(ids.len());
-            for id in ids {
-                results.push(task(state, app.id, id, window).await?);
+    let mut results = Vec::new();
+    for (id, scope) in scopes(state, app.id, &asked).await? {
+        results.push(match scope {
+            Some(scope) => {
+                let tally = state.stats.tally(app.id, scope, window).await?;
+                StatisticsResult::new(id, tally.cells())
             }
-            results
-        }
-    };
+            None => StatisticsResult::new(id, []),
+        });
+    }
     Ok(StatisticsReply::new(results).to_json())
 }
 
-/// A task that the app does not know has no counts, which is not an error.
-async fn task<'a>(
+/// What is asked for, by the id that its result has. A task that the app does not know has no scope and no counts, which is
+/// not an error.
+pub(crate) async fn scopes<'a>(
     state: &State,
     app: AppId,
-    id: &'a str,
-    window: Window,
-) -> Result<StatisticsResult<'a>, Refusal> {
-    match state.identities.find_task(app, Kind::Push, id).await? {
-        Some(task) => tally(state, app, id, Scope::Task(task.number), window).await,
-        None => Ok(StatisticsResult::new(id, [])),
+    asked: &'a Asked,
+) -> Result<Vec<(&'a str, Option<Scope>)>, Refusal> {
+    let ids = match asked {
+        Asked::Overall => return Ok(vec![("", Some(Scope::Overall(app, Kind::Push)))]),
+        Asked::Tasks(ids) => ids,
+    };
+    let mut scopes = Vec::with_capacity(ids.len());
+    for id in ids {
+        let task = state.identities.find_task(app, Kind::Push, id).await?;
+        scopes.push((id.as_str(), task.map(|task| Scope::Task(task.number))));
     }
-}
-
-async fn tally<'a>(
-    state: &State,
-    app: AppId,
-    id: &'a str,
-    scope: Scope,
-    window: Window,
-) -> Result<StatisticsResult<'a>, Refusal> {
-    let tally = state.stats.tally(app, scope, window).await?;
-    Ok(StatisticsResult::new(id, tally.cells()))
+    Ok(scopes)
 }

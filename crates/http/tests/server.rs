@@ -28,6 +28,8 @@ mod events;
 mod histories;
 #[path = "server/labels.rs"]
 mod labels;
+#[path = "server/losses.rs"]
+mod losses;
 #[path = "server/naive.rs"]
 mod naive;
 #[path = "server/online.rs"]

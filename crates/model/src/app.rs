@@ -50,6 +50,8 @@ pub struct App {
     pub quotas: BTreeMap<String, Quota>,
     /// Longest window of a statistics query, in seconds.
     pub statistics_span_s_max: u32,
+    /// Longest window of a query for losses, in seconds.
+    pub losses_span_s_max: u32,
     /// How long data is kept.
     pub retention: Retention,
     /// Where every accepted webhook call is passed on to, byte for byte.
@@ -73,6 +75,8 @@ pub struct App {
 impl App {
     /// Documented: "up to 30 days".
     pub const STATISTICS_SPAN_S_MAX: u32 = 30 * 86_400;
+    /// Documented: "up to 7 days".
+    pub const LOSSES_SPAN_S_MAX: u32 = 7 * 86_400;
     /// Our default for webhook signatures.
     pub const CALLBACK_TOLERANCE_S: u32 = 300;
     /// Our default: what the embedded engine is measured with.
@@ -97,6 +101,7 @@ impl App {
             hosts: Vec::new(),
             quotas: BTreeMap::new(),
             statistics_span_s_max: Self::STATISTICS_SPAN_S_MAX,
+            losses_span_s_max: Self::LOSSES_SPAN_S_MAX,
             retention: Retention::default(),
             relay_to: None,
             client_key: None,

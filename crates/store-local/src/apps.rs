@@ -27,6 +27,8 @@ struct StoredApp {
     #[serde(default)]
     quotas: BTreeMap<String, u32>,
     statistics_span_s_max: u32,
+    #[serde(default = "losses_span_s_max")]
+    losses_span_s_max: u32,
     #[serde(default)]
     counts_days: Option<u32>,
     traces_days: u32,
@@ -47,6 +49,10 @@ struct StoredApp {
     broadcasts_per_day: u32,
     #[serde(default = "registrations_per_second")]
     registrations_per_second: u32,
+}
+
+const fn losses_span_s_max() -> u32 {
+    App::LOSSES_SPAN_S_MAX
 }
 
 const fn devices_max() -> u64 {
@@ -150,6 +156,7 @@ impl StoredApp {
                 .map(|(command, quota)| (command.clone(), quota.per_second))
                 .collect(),
             statistics_span_s_max: app.statistics_span_s_max,
+            losses_span_s_max: app.losses_span_s_max,
             counts_days: app.retention.counts_days,
             traces_days: app.retention.traces_days,
             relay_to: app.relay_to.clone(),
@@ -175,6 +182,7 @@ impl StoredApp {
             hosts: self.hosts,
             quotas: self.quotas.into_iter().map(quota).collect(),
             statistics_span_s_max: self.statistics_span_s_max,
+            losses_span_s_max: self.losses_span_s_max,
             retention: Retention {
                 counts_days: self.counts_days,
                 traces_days: self.traces_days,

@@ -1,7 +1,9 @@
-//! `all_member_push_statistics`: what is asked and how it is answered.
+//! `all_member_push_statistics` and `all_member_push_loss`: what is asked and how it is answered.
 
+mod losses;
 mod reply;
 mod request;
 
+pub use losses::{LossReply, LossResult, Lost};
 pub use reply::{StatisticsReply, StatisticsResult};
 pub use request::{Asked, StatisticsQuery};

@@ -5,14 +5,13 @@
 use std::collections::BTreeMap;
 
 use pushtally_ledger::Tally;
-use pushtally_model::{
-    AppId, Cell, Channel, Kind, Lane, LossId, Route, Scope, Stage, TaskId, Window,
-};
+use pushtally_model::{AppId, Cell, Channel, Kind, Lane, Route, Scope, Stage, TaskId, Window};
 use pushtally_stats::Stats;
 use pushtally_store::{Identities, LossText, StoreError, StoredTask, Tasks};
 use serde::{Deserialize, Serialize};
 
 use super::TaskRow;
+use crate::reasons::Reasons;
 
 /// A task and how it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +86,7 @@ pub async fn task_report(
         return Ok(None);
     };
     let tally = tally(identities, stats, &task).await?;
-    let reasons = reasons(identities, app, &tally).await?;
+    let reasons = Reasons::of_tally(identities, app, &tally).await?;
     let routes = routes(&tally, &reasons);
     Ok(Some(TaskReport {
         task: TaskRow::from(&task),
@@ -117,21 +116,7 @@ async fn tally(
     }
 }
 
-async fn reasons(
-    identities: &dyn Identities,
-    app: AppId,
-    tally: &Tally,
-) -> Result<BTreeMap<LossId, LossText>, StoreError> {
-    let mut reasons = BTreeMap::new();
-    for (_, loss, _) in tally.losses() {
-        if let Some(text) = identities.find_loss(app, loss).await? {
-            reasons.insert(loss, text);
-        }
-    }
-    Ok(reasons)
-}
-
-fn routes(tally: &Tally, reasons: &BTreeMap<LossId, LossText>) -> Vec<RouteRow> {
+fn routes(tally: &Tally, reasons: &Reasons) -> Vec<RouteRow> {
     let mut rows: BTreeMap<(Route, Channel), RouteRow> = BTreeMap::new();
     for (cell, _) in tally.cells() {
         let (route, channel) = (cell.route(), cell.channel());
@@ -145,11 +130,11 @@ fn routes(tally: &Tally, reasons: &BTreeMap<LossId, LossText>) -> Vec<RouteRow> 
     for (cell, loss, count) in tally.losses() {
         let row = rows.get_mut(&(cell.route(), cell.channel()));
         if let (Some(row), Some(before)) = (row, before(cell.lane())) {
-            let reason = reasons.get(&loss);
+            let LossText { code, text } = reasons.of(loss);
             row.losses.push(LossRow {
                 before: before.to_owned(),
-                code: reason.map_or(0, |reason| reason.code),
-                text: reason.map_or_else(|| "other".to_owned(), |reason| reason.text.clone()),
+                code,
+                text,
                 count,
             });
         }
@@ -207,6 +192,8 @@ const fn before(lane: Lane) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use pushtally_model::LossId;
+
     use super::*;
 
     #[test]
@@ -220,7 +207,7 @@ mod tests {
         tally.add(online(Lane::LostBeforeSent), LossId(3), 2);
         let apns = Cell::new(Route::Offline, Channel::Apns, Lane::Planned);
         tally.add(apns, LossId::NONE, 3);
-        let reasons = BTreeMap::from([(LossId(3), LossText::new(-7, "slow"))]);
+        let reasons = Reasons(BTreeMap::from([(LossId(3), LossText::new(-7, "slow"))]));
         let rows = routes(&tally, &reasons);
         let counts = |row: &RouteRow| {
             let counts = row.counts;

@@ -40,6 +40,7 @@ pub(crate) const APP: AppId = AppId(1_400_000_000);
 pub(crate) const KEY: &str = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e";
 pub(crate) const TOKEN: &str = "xxxxyyyy";
 pub(crate) const NOW_S: i64 = 1_741_200_000;
+pub(crate) const LOSSES: &str = "/v4/timpush/all_member_push_loss";
 pub(crate) const STATISTICS: &str = "/v4/timpush/all_member_push_statistics";
 
 /// What may differ from test to test.
@@ -203,6 +204,12 @@ impl Server {
     /// A statistics call by the administrator.
     pub(crate) async fn statistics(&self, body: &str) -> Value {
         self.post(&format!("{STATISTICS}?{}", credentials()), body)
+            .await
+    }
+
+    /// A call for losses by the administrator.
+    pub(crate) async fn losses(&self, body: &str) -> Value {
+        self.post(&format!("{LOSSES}?{}", credentials()), body)
             .await
     }
 

@@ -8,8 +8,8 @@ use crate::envelope::to_json;
 /// Platforms 0 (unknown, online) to 8 (HONOR).
 const PLATFORMS: usize = 9;
 
-/// What the documented sample says on success, spelling included.
-const SUCCESS: &str = "sucess";
+/// What the documented sample of this family says on success, spelling included.
+pub(super) const SUCCESS: &str = "sucess";
 
 /// The whole reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,4 +1,4 @@
-//! The request of `all_member_push_statistics`: a window and at most five tasks.
+//! The request of `all_member_push_statistics` and `all_member_push_loss`: a window and at most five tasks.
 
 use pushtally_model::Window;
 use serde::Deserialize;
