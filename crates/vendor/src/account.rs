@@ -477,6 +477,7 @@ mod tests {
                 timeout: Duration::from_secs(1),
                 authorities: Vec::new(),
                 http2_only: false,
+                proxy: crate::Proxy::parse("http://us3r:s3cr3t@p.example:3128").ok(),
             },
             limits: ValveLimits::default(),
             calls_max: 1,

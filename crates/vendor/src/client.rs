@@ -6,7 +6,6 @@ use std::time::Duration;
 use http::{Method, Request, Version};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
@@ -15,13 +14,12 @@ use rustls::{ClientConfig, RootCertStore};
 use bytes::Bytes;
 
 use crate::contract::{Call, Reply};
+use crate::proxy::{Proxy, Way, way};
 
 /// The most of a reply that is read: a thousand targets, each refused with a text.
 const REPLY_LEN_MAX: usize = 2 << 20;
 /// Connections that nobody uses are closed after so long; vendors close them sooner or later.
 const IDLE_MAX: Duration = Duration::from_secs(55);
-/// Opening a connection takes no longer.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// How an account's vendor is reached.
 #[derive(Debug, Clone)]
@@ -32,6 +30,8 @@ pub struct ClientSettings {
     pub authorities: Vec<CertificateDer<'static>>,
     /// Whether the vendor speaks HTTP/2 only.
     pub http2_only: bool,
+    /// What all calls go through, those for access included.
+    pub proxy: Option<Proxy>,
 }
 
 /// Why there is no reply.
@@ -54,7 +54,7 @@ impl CallError {
 /// The client. Its connections are kept and shared.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pool: Pool<HttpsConnector<Way>, Full<Bytes>>,
     timeout: Duration,
 }
 
@@ -71,17 +71,14 @@ impl Client {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_MAX));
+        let way = way(settings.proxy.as_ref());
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http();
         let connector = if settings.http2_only {
-            connector.enable_http2().wrap_connector(tcp)
+            connector.enable_http2().wrap_connector(way)
         } else {
-            connector.enable_all_versions().wrap_connector(tcp)
+            connector.enable_all_versions().wrap_connector(way)
         };
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

@@ -27,6 +27,7 @@ mod jwt;
 pub mod meizu;
 mod oauth;
 pub mod oppo;
+mod proxy;
 mod text;
 pub mod vivo;
 pub mod xiaomi;
@@ -39,4 +40,5 @@ pub use contract::{
     Said, SignIn, To, Vendor, Verdict,
 };
 pub use factory::{CredentialsError, vendor};
+pub use proxy::{Proxy, ProxyError};
 pub use text::cut;

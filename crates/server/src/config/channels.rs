@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pushtally_model::{AppId, Channel, Secret};
+use pushtally_vendor::Proxy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
@@ -32,6 +33,7 @@ pub(crate) struct DeclaredChannel {
     pub(crate) calls_max: u32,
     pub(crate) timeout: Duration,
     pub(crate) authorities: Vec<CertificateDer<'static>>,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) origin: Origin,
 }
 
@@ -125,6 +127,7 @@ fn read_one(
         },
         Some(_) | None => Vec::new(),
     };
+    let proxy = read_proxy(reader, origin);
     let Some((path, at)) = reader.text_if_any("credentials_file") else {
         reader.refuse(origin, "credentials_file", "", "a file of JSON");
         return None;
@@ -155,8 +158,23 @@ fn read_one(
         calls_max: calls_max.unwrap_or(CALLS_MAX_DEFAULT),
         timeout: Duration::from_secs(timeout_s.unwrap_or(TIMEOUT_S_DEFAULT).into()),
         authorities,
+        proxy,
         origin: origin.clone(),
     })
+}
+
+/// The proxy in place or in a file of its own, since it may hold a password.
+fn read_proxy(reader: &mut Reader<'_>, origin: &Origin) -> Option<Proxy> {
+    let found = secret::take(reader, "proxy", "proxy_file")?;
+    let allowed = match found.as_slice() {
+        [one] => match Proxy::parse(one.expose()) {
+            Ok(proxy) => return Some(proxy),
+            Err(reason) => format!("the URL of a proxy: {reason}"),
+        },
+        _ => "the URL of one proxy".to_owned(),
+    };
+    reader.refuse(origin, "proxy", "(hidden)", &allowed);
+    None
 }
 
 fn read_credentials(path: &Path) -> Result<Secret, String> {

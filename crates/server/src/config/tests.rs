@@ -320,3 +320,38 @@ fn the_file_is_found_in_order() {
     let missing = Config::load(Some(Path::new("/no/such.toml")), Vec::new()).unwrap_err();
     assert!(matches!(missing, ConfigError::Unreadable { .. }));
 }
+
+#[test]
+fn a_proxy_is_read_in_place_or_from_a_file_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        path.display().to_string()
+    };
+    let credentials = write("xiaomi.json", r#"{"app_secret":"s","package":"p"}"#);
+    let with = |line: &str| {
+        format!(
+            "{APP}[[app.channel]]\nname = 'xiaomi'\ncredentials_file = '{credentials}'\n{line}\n"
+        )
+    };
+    let url = "http://u:s3cr3t@proxy.example:3128";
+    let file = write("proxy", url);
+    for line in [format!("proxy = '{url}'"), format!("proxy_file = '{file}'")] {
+        let config = load(&with(&line), &[]).unwrap();
+        let proxy = config.channels[0].proxy.clone();
+        assert_eq!(proxy, pushtally_vendor::Proxy::parse(url).ok());
+        assert!(!format!("{config:?}").contains("s3cr3t"));
+    }
+    for line in [
+        "proxy = 'ftp://u:s3cr3t@proxy.example:3128'".to_owned(),
+        "proxy = 'http://u:s3cr3t@proxy.example'".to_owned(),
+        format!("proxy = ['{url}', '{url}']"),
+        format!("proxy = '{url}'\nproxy_file = '{file}'"),
+    ] {
+        let told = problem(&with(&line), &[]);
+        assert!(told.contains("`app.channel.proxy"), "{told}");
+        assert!(!told.contains("s3cr3t"), "{told}");
+    }
+}

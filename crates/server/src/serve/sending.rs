@@ -124,6 +124,7 @@ fn vendors(
                 timeout: declared.timeout,
                 authorities: declared.authorities.clone(),
                 http2_only: channel == Channel::Apns,
+                proxy: declared.proxy.clone(),
             },
             limits: ValveLimits {
                 rate: declared.rate,

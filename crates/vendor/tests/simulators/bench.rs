@@ -14,7 +14,7 @@ use pushtally_sim::vendor::{
     Answered, Counter, Happened, ReceiptCall, Received, Service, ServiceSettings, Taken,
 };
 use pushtally_vendor::{
-    Account, AccountSettings, Carrier, ClientSettings, Marker, Receipts, Vendor, vendor,
+    Account, AccountSettings, Carrier, ClientSettings, Marker, Proxy, Receipts, Vendor, vendor,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -131,7 +131,27 @@ impl Bench {
 
     /// With other credentials than the simulator knows.
     pub(crate) async fn with(channel: Channel, change: impl FnOnce(&mut Value)) -> Self {
+        Self::made(Given::of(channel), channel, None, change).await
+    }
+
+    /// Behind a proxy; with TLS, or as the vendor has it.
+    pub(crate) async fn behind(
+        proxy: Proxy,
+        channel: Channel,
+        tls: bool,
+        change: impl FnOnce(&mut Value),
+    ) -> Self {
         let given = Given::of(channel);
+        let tls = tls || given.tls;
+        Self::made(Given { tls, ..given }, channel, Some(proxy), change).await
+    }
+
+    async fn made(
+        given: Given,
+        channel: Channel,
+        proxy: Option<Proxy>,
+        change: impl FnOnce(&mut Value),
+    ) -> Self {
         let quiet = ServiceSettings {
             delay: Duration::from_millis(5),
             ..ServiceSettings::default()
@@ -182,7 +202,8 @@ impl Bench {
             client: ClientSettings {
                 timeout: Duration::from_secs(10),
                 authorities: authority.into_iter().collect(),
-                http2_only: given.tls,
+                http2_only: channel == Channel::Apns,
+                proxy,
             },
             limits: ValveLimits {
                 rate: 0,
