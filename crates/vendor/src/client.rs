@@ -21,6 +21,9 @@ const REPLY_LEN_MAX: usize = 2 << 20;
 /// Connections that nobody uses are closed after so long; vendors close them sooner or later.
 const IDLE_MAX: Duration = Duration::from_secs(55);
 
+/// Tries of a call that the vendor has certainly not looked at: each on another connection than the one before.
+const UNHEARD_MAX: usize = 3;
+
 /// How an account's vendor is reached.
 #[derive(Debug, Clone)]
 pub struct ClientSettings {
@@ -39,6 +42,8 @@ pub struct ClientSettings {
 pub(crate) enum CallError {
     /// The vendor was not reached: it cannot have heard the call.
     NotSent(String),
+    /// It has not looked at the call, and says so.
+    Unheard(String),
     /// It may have heard it.
     Unclear(String),
 }
@@ -46,7 +51,7 @@ pub(crate) enum CallError {
 impl CallError {
     pub(crate) fn into_text(self) -> String {
         match self {
-            Self::NotSent(text) | Self::Unclear(text) => text,
+            Self::NotSent(text) | Self::Unheard(text) | Self::Unclear(text) => text,
         }
     }
 }
@@ -55,6 +60,8 @@ impl CallError {
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     pool: Pool<HttpsConnector<Way>, Full<Bytes>>,
+    /// For what a connection of the other one has refused: a pool has one connection of HTTP/2 to a vendor.
+    spare: Pool<HttpsConnector<Way>, Full<Bytes>>,
     timeout: Duration,
 }
 
@@ -80,46 +87,40 @@ impl Client {
         } else {
             connector.enable_all_versions().wrap_connector(way)
         };
-        let pool = Pool::builder(TokioExecutor::new())
+        let mut pools = Pool::builder(TokioExecutor::new());
+        pools
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_MAX)
             .http2_only(settings.http2_only)
-            .http2_adaptive_window(true)
-            .build(connector);
+            .http2_adaptive_window(true);
         Ok(Self {
-            pool,
+            pool: pools.build(connector.clone()),
+            spare: pools.build(connector),
             timeout: settings.timeout,
         })
     }
 
-    /// Calls, once.
+    /// Calls, once: again only while the vendor says that it has not looked at it.
     pub(crate) async fn call(&self, call: Call) -> Result<Reply, CallError> {
+        let body = Bytes::from(call.body);
         let mut request = Request::builder().method(Method::POST).uri(&call.url);
         for (name, value) in &call.headers {
             request = request.header(*name, value.expose());
         }
         let request = request
             .version(Version::HTTP_11)
-            .body(Full::new(Bytes::from(call.body)))
+            .body(Full::new(body))
             .map_err(|error| CallError::NotSent(error.to_string()))?;
         let exchange = async {
-            let response = self.pool.request(request).await.map_err(|error| {
-                let text = reason(&error);
-                if error.is_connect() {
-                    CallError::NotSent(text)
-                } else {
-                    CallError::Unclear(text)
+            let mut error = None;
+            for (_, pool) in (0..UNHEARD_MAX).zip([&self.pool, &self.spare].into_iter().cycle()) {
+                match exchange(pool, request.clone()).await {
+                    Err(unheard @ CallError::Unheard(_)) => error = Some(unheard),
+                    ended => return ended,
                 }
-            })?;
-            let (parts, body) = response.into_parts();
-            let body = Limited::new(body, REPLY_LEN_MAX).collect().await;
-            let body = body.map_err(|error| CallError::Unclear(error.to_string()))?;
-            Ok(Reply {
-                status: parts.status.as_u16(),
-                headers: parts.headers,
-                body: body.to_bytes(),
-            })
+            }
+            Err(error.unwrap_or_else(|| CallError::NotSent("it was not tried".to_owned())))
         };
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(reply) => reply,
@@ -129,6 +130,41 @@ impl Client {
             ))),
         }
     }
+}
+
+async fn exchange(
+    pool: &Pool<HttpsConnector<Way>, Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<Reply, CallError> {
+    let response = pool.request(request).await.map_err(|error| {
+        let text = reason(&error);
+        if error.is_connect() {
+            CallError::NotSent(text)
+        } else if is_unheard(&error) {
+            CallError::Unheard(text)
+        } else {
+            CallError::Unclear(text)
+        }
+    })?;
+    let (parts, body) = response.into_parts();
+    let body = Limited::new(body, REPLY_LEN_MAX).collect().await;
+    let body = body.map_err(|error| CallError::Unclear(error.to_string()))?;
+    Ok(Reply {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: body.to_bytes(),
+    })
+}
+
+/// Whether the vendor says that it has not looked at the call (RFC 9113, 8.7): its stream was refused, or is beyond the last
+/// one before the vendor goes away.
+fn is_unheard(error: &PoolError) -> bool {
+    let mut sources = std::iter::successors(error.source(), |error| (*error).source());
+    let error = sources.find_map(<dyn std::error::Error>::downcast_ref::<h2::Error>);
+    error.is_some_and(|error| {
+        let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        error.is_remote() && (error.is_go_away() || (error.is_reset() && refused))
+    })
 }
 
 /// The innermost cause: the layers above it only say that something failed.

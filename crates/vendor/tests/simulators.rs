@@ -20,5 +20,7 @@ mod receipts;
 mod refusing;
 #[path = "simulators/sending.rs"]
 mod sending;
+#[path = "simulators/streams.rs"]
+mod streams;
 #[path = "simulators/trouble.rs"]
 mod trouble;

@@ -16,6 +16,7 @@ mod memory;
 mod oauth;
 mod oppo;
 mod service;
+mod streams;
 mod vivo;
 mod xiaomi;
 

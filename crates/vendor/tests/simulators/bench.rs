@@ -131,7 +131,7 @@ impl Bench {
 
     /// With other credentials than the simulator knows.
     pub(crate) async fn with(channel: Channel, change: impl FnOnce(&mut Value)) -> Self {
-        Self::made(Given::of(channel), channel, None, change).await
+        Self::made(Given::of(channel), channel, None, |_| {}, change).await
     }
 
     /// Behind a proxy; with TLS, or as the vendor has it.
@@ -143,7 +143,15 @@ impl Bench {
     ) -> Self {
         let given = Given::of(channel);
         let tls = tls || given.tls;
-        Self::made(Given { tls, ..given }, channel, Some(proxy), change).await
+        Self::made(Given { tls, ..given }, channel, Some(proxy), |_| {}, change).await
+    }
+
+    /// With a service that is set up otherwise.
+    pub(crate) async fn served(
+        channel: Channel,
+        set_up: impl FnOnce(&mut ServiceSettings),
+    ) -> Self {
+        Self::made(Given::of(channel), channel, None, set_up, |_| {}).await
     }
 
     async fn made(
@@ -154,6 +162,7 @@ impl Bench {
     ) -> Self {
         let quiet = ServiceSettings {
             delay: Duration::from_millis(5),
+        set_up: impl FnOnce(&mut ServiceSettings),
             ..ServiceSettings::default()
         };
         // What is answered to receipts does not depend on credentials, but only a vendor can say it.
@@ -177,7 +186,7 @@ impl Bench {
             calls: Mutex::default(),
             taken: Mutex::default(),
         });
-        let settings = ServiceSettings {
+        let mut settings = ServiceSettings {
             tls: given.tls,
             click_one_in: 3,
             repeat_one_in: 2,
@@ -188,6 +197,7 @@ impl Bench {
         let service = service.await.unwrap();
         let urls = Urls {
             vendor: service.url(),
+        set_up(&mut settings);
             receipts,
         };
         recorder.counter.set((given.counter)(&urls)).unwrap();

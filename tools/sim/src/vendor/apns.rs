@@ -1,6 +1,7 @@
 //! Apple's push service, one app on one of its two servers.
 //!
-//! What is left to the server around it: TLS, the limit of one stream until a JWT is good, GOAWAY.
+//! What is left to the server around it: TLS, the limit of streams, GOAWAY. That Apple allows one stream until a JWT is good
+//! is not played.
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use parking_lot::Mutex;

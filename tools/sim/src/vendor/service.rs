@@ -19,12 +19,17 @@ use parking_lot::Mutex;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use super::streams::{Script, Tally, relay};
 use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken};
+
+/// Bytes that a connection holds between its frames and the server.
+const RELAYED_LEN_MAX: usize = 64 * 1024;
 
 /// What the phones behind a vendor do, and how it reports that.
 #[derive(Debug, Clone)]
@@ -41,6 +46,13 @@ pub struct ServiceSettings {
     pub answer_after: Duration,
     /// Where the app's console sends receipts that no push names an address for.
     pub receipts_url: String,
+    /// Requests at once on a connection of HTTP/2; more are refused. `None` is the library's bound.
+    pub streams_max: Option<u32>,
+    /// Requests that the first connection of HTTP/2 over TLS has sent before it is told the limits; 0 is at once.
+    pub limits_late: u32,
+    /// Requests after which a connection of HTTP/2 over TLS is told to go away: what it sends beyond is not looked at. 0 is
+    /// never.
+    pub goaway_after: u32,
 }
 
 impl Default for ServiceSettings {
@@ -52,6 +64,9 @@ impl Default for ServiceSettings {
             repeat_one_in: 20,
             answer_after: Duration::ZERO,
             receipts_url: String::new(),
+            streams_max: None,
+            limits_late: 0,
+            goaway_after: 0,
         }
     }
 }
@@ -71,6 +86,14 @@ pub struct ServiceCounts {
     pub clicked: u64,
     /// Receipts whose receiver did not answer 200.
     pub refused_receipts: u64,
+    /// Connections.
+    pub connections: u64,
+    /// The most requests at once on one connection.
+    pub at_once: u64,
+    /// Requests that were refused for being too many at once.
+    pub refused: u64,
+    /// Requests that came after the last one that was looked at.
+    pub unseen: u64,
 }
 
 #[derive(Debug)]
@@ -80,6 +103,9 @@ struct Shared {
     down: AtomicBool,
     requests: AtomicU64,
     refused_receipts: AtomicU64,
+    connections: AtomicU64,
+    at_once: AtomicU64,
+    streams: Tally,
     /// How often each token was sent to, by mark.
     taken: Mutex<HashMap<(String, String), u64>>,
     delivered: AtomicU64,
@@ -126,6 +152,9 @@ impl Service {
             down: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             refused_receipts: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            at_once: AtomicU64::new(0),
+            streams: Tally::default(),
             taken: Mutex::default(),
             delivered: AtomicU64::new(0),
             clicked: AtomicU64::new(0),
@@ -177,6 +206,10 @@ impl Service {
             delivered: shared.delivered.load(Ordering::Acquire),
             clicked: shared.clicked.load(Ordering::Acquire),
             refused_receipts: shared.refused_receipts.load(Ordering::Acquire),
+            connections: shared.connections.load(Ordering::Acquire),
+            at_once: shared.at_once.load(Ordering::Acquire),
+            refused: shared.streams.refused.load(Ordering::Acquire),
+            unseen: shared.streams.unseen.load(Ordering::Acquire),
         }
     }
 }
@@ -213,7 +246,7 @@ async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Sha
             match tls {
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
-                        serve(stream, shared).await;
+                        serve_tls(stream, shared).await;
                     }
                 }
                 None => serve(stream, shared).await,
@@ -222,12 +255,43 @@ async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Sha
     }
 }
 
+/// The same, with what is done to connections of HTTP/2.
+async fn serve_tls(stream: TlsStream<TcpStream>, shared: Arc<Shared>) {
+    let settings = &shared.settings;
+    let is_first = shared.connections.load(Ordering::Acquire) == 0;
+    let script = Script {
+        silent_until: if is_first { settings.limits_late } else { 0 },
+        goaway_after: settings.goaway_after,
+    };
+    let is_scripted = script.silent_until > 0 || script.goaway_after > 0;
+    if !is_scripted || stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+        return serve(stream, shared).await;
+    }
+    let (ours, theirs) = tokio::io::duplex(RELAYED_LEN_MAX);
+    let relayed = Arc::clone(&shared);
+    tokio::join!(
+        serve(theirs, shared),
+        relay(stream, ours, script, &relayed.streams)
+    );
+}
+
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: Arc<Shared>) {
+    shared.connections.fetch_add(1, Ordering::AcqRel);
+    let mut server = Builder::new(TokioExecutor::new());
+    if let Some(streams_max) = shared.settings.streams_max {
+        server.http2().max_concurrent_streams(streams_max);
+    }
+    let under_way = Arc::new(AtomicU64::new(0));
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+        let (shared, under_way) = (Arc::clone(&shared), Arc::clone(&under_way));
+        async move {
+            let at_once = under_way.fetch_add(1, Ordering::AcqRel) + 1;
+            shared.at_once.fetch_max(at_once, Ordering::AcqRel);
+            let answer = answer(&shared, request).await;
+            under_way.fetch_sub(1, Ordering::AcqRel);
+            Ok::<_, Infallible>(answer)
+        }
     });
-    let server = Builder::new(TokioExecutor::new());
     // A caller that goes away is none of ours.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,0 +1,97 @@
+//! HTTP/2 as Apple speaks it: limits of streams, refused ones, GOAWAY.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pushtally_channel::Outcome;
+use pushtally_model::Channel;
+
+use crate::bench::Bench;
+
+fn tokens(count: usize) -> Vec<String> {
+    (0..count).map(|at| format!("token{at}")).collect()
+}
+
+async fn send(bench: &Bench, id: &str, count: usize) -> Vec<Outcome> {
+    let tokens = tokens(count);
+    let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
+    bench.send(id, &tokens).await
+}
+
+/// The `apns-id` of each token; one that was taken twice fails the test.
+fn ids(bench: &Bench) -> BTreeMap<String, String> {
+    let mut ids = BTreeMap::new();
+    for taken in bench.take_taken() {
+        let before = ids.insert(taken.token.clone(), taken.request_id);
+        assert_eq!(before, None, "{} was taken twice", taken.token);
+    }
+    ids
+}
+
+fn accepted(count: usize) -> Vec<Outcome> {
+    vec![Outcome::Accepted; count]
+}
+
+#[tokio::test]
+async fn no_more_are_under_way_on_a_connection_than_the_vendor_allows() {
+    let bench = Bench::served(Channel::Apns, |settings| {
+        settings.streams_max = Some(4);
+        settings.answer_after = Duration::from_millis(2);
+    });
+    let bench = bench.await;
+    // The first answer has told the limit.
+    assert_eq!(send(&bench, "t0", 1).await, accepted(1));
+    assert_eq!(send(&bench, "t1", 100).await, accepted(100));
+    let counts = bench.service.counts();
+    assert_eq!((counts.at_once, counts.refused), (4, 0), "{counts:?}");
+    assert_eq!(counts.connections, 1, "{counts:?}");
+}
+
+#[tokio::test]
+async fn streams_that_are_refused_go_by_another_connection() {
+    let bench = Bench::served(Channel::Apns, |settings| {
+        settings.streams_max = Some(4);
+        // The client cannot know before.
+        settings.limits_late = 16;
+    });
+    let bench = bench.await;
+    assert_eq!(send(&bench, "t1", 32).await, accepted(32));
+    let counts = bench.service.counts();
+    assert!(counts.refused >= 13, "{counts:?}");
+    assert_eq!(counts.connections, 2, "{counts:?}");
+    assert!(counts.at_once <= 4, "{counts:?}");
+    assert_eq!(ids(&bench).len(), 32);
+}
+
+#[tokio::test]
+async fn what_is_beyond_the_last_stream_is_repeated_under_the_same_id() {
+    let bench = Bench::served(Channel::Apns, |settings| {
+        settings.goaway_after = 20;
+        settings.answer_after = Duration::from_millis(2);
+    });
+    let bench = bench.await;
+    assert_eq!(send(&bench, "t1", 32).await, accepted(32));
+    let counts = bench.service.counts();
+    assert!(counts.unseen >= 1 && counts.connections >= 2, "{counts:?}");
+    assert_eq!(counts.requests, 32, "none was looked at twice");
+    let first = ids(&bench);
+    assert_eq!(first.len(), 32);
+    assert_eq!(send(&bench, "t1", 32).await, accepted(32));
+    assert_eq!(ids(&bench), first);
+}
+
+/// It is not hurried for ever: what is left waits, as with any vendor in trouble.
+#[tokio::test]
+async fn a_vendor_that_always_goes_away_loses_nothing() {
+    let bench = Bench::served(Channel::Apns, |settings| settings.goaway_after = 1);
+    let bench = bench.await;
+    let outcomes = send(&bench, "t1", 32).await;
+    let taken = ids(&bench).len();
+    assert!((1..32).contains(&taken), "{taken}");
+    for outcome in &outcomes {
+        let is_fair = matches!(outcome, Outcome::Accepted | Outcome::Unavailable { .. });
+        assert!(is_fair, "{outcome:?}");
+    }
+    let accepted = outcomes.iter().filter(|one| **one == Outcome::Accepted);
+    assert_eq!(accepted.count(), taken);
+}
