@@ -1,5 +1,7 @@
 //! Leave to call, got once for all who call, kept while it is good.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pushtally_model::Secret;
@@ -15,9 +17,26 @@ struct Kept {
     until_ms: i64,
 }
 
-/// The access of one account.
+/// The access of one account, or of all that have it in common.
 #[derive(Debug, Default)]
 pub(crate) struct AccessKeeper(Mutex<Option<Kept>>);
+
+/// What accounts have in common: one process has one of these, and gives it to every account that it makes.
+#[derive(Debug, Clone, Default)]
+pub struct SharedAccess(Arc<parking_lot::Mutex<HashMap<[u8; 32], Arc<AccessKeeper>>>>);
+
+impl SharedAccess {
+    /// The keeper of a vendor's access. One that nobody uses any more stays while its access is good: an account that is
+    /// made anew must not sign again so soon. So there are as many as accounts, and as those that were removed in an hour.
+    pub(crate) fn keeper(&self, vendor: &dyn Vendor, now_ms: i64) -> Arc<AccessKeeper> {
+        let Some(name) = vendor.access_in_common() else {
+            return Arc::default();
+        };
+        let mut keepers = self.0.lock();
+        keepers.retain(|_, keeper| Arc::strong_count(keeper) > 1 || keeper.is_good(now_ms));
+        Arc::clone(keepers.entry(name).or_default())
+    }
+}
 
 /// Why there is none.
 #[derive(Debug)]
@@ -29,6 +48,13 @@ pub(crate) enum NoAccess {
 }
 
 impl AccessKeeper {
+    /// Whether there is one now, as far as is known: who is getting one has it in use.
+    fn is_good(&self, now_ms: i64) -> bool {
+        self.0.try_lock().map_or(true, |kept| {
+            kept.as_ref().is_some_and(|kept| now_ms < kept.until_ms)
+        })
+    }
+
     /// What calls carry now. Whoever comes while it is being got waits for it, and nobody asks twice.
     pub(crate) async fn get(
         &self,

@@ -10,7 +10,7 @@ use pushtally_channel::{Leave, Message, Outcome, Target, Valve, ValveLimits};
 use pushtally_model::{Clock, Entropy, Environment, OwnLoss, Secret, Token};
 use tokio::sync::Semaphore;
 
-use crate::access::{AccessKeeper, NoAccess};
+use crate::access::{AccessKeeper, NoAccess, SharedAccess};
 use crate::client::{CallError, Client, ClientSettings};
 use crate::contract::{
     Class, Failure, Post, Read, ReceiptError, Receipts, Reply, Said, To, Vendor, Verdict,
@@ -36,13 +36,15 @@ pub struct AccountSettings {
     /// Where its receipts go, if it is told with each push; empty when they must not come.
     pub receipts_url: Secret,
 }
+    /// What it may have in common with other accounts: the same for all of a process.
+    pub shared_access: SharedAccess,
 
 /// An account.
 #[derive(Debug)]
 pub struct Account {
     vendor: Box<dyn Vendor>,
     client: Client,
-    access: AccessKeeper,
+    access: Arc<AccessKeeper>,
     valves: Mutex<BTreeMap<Class, Valve>>,
     limits: ValveLimits,
     calls: Semaphore,
@@ -79,9 +81,10 @@ impl Account {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, rustls::Error> {
         Ok(Self {
+        let access = settings.shared_access.keeper(&*vendor, clock.now_ms());
             vendor,
             client: Client::new(&settings.client)?,
-            access: AccessKeeper::default(),
+            access,
             valves: Mutex::default(),
             limits: settings.limits,
             calls: Semaphore::new(settings.calls_max.max(1)),
@@ -503,6 +506,7 @@ mod tests {
         let shown = format!("{post:?}");
         assert!(shown.contains("t1") && !shown.contains("s3cr3t"), "{shown}");
     }
+            shared_access: SharedAccess::default(),
 
     #[test]
     fn the_vendors_day_ends_at_midnight_of_utc_plus_8() {

@@ -43,6 +43,10 @@ impl Vendor for Apns {
         auth::SIGNED_FOR_MIN
     }
 
+    fn access_in_common(&self) -> Option<[u8; 32]> {
+        Some(auth::name(&self.credentials))
+    }
+
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure> {
         Err(not_asked(reply))
     }

@@ -227,6 +227,12 @@ pub trait Vendor: Send + Sync + std::fmt::Debug {
         Duration::ZERO
     }
 
+    /// What names the access, where several accounts may have it in common: a digest of all that it is made of, secrets
+    /// included, so that nobody gets another's by knowing its names. By default each account has its own.
+    fn access_in_common(&self) -> Option<[u8; 32]> {
+        None
+    }
+
     /// What the reply to [`SignIn::Ask`] gives. Vendors that are not asked answer [`Failure::Unknown`].
     fn signed_in(&self, reply: &Reply) -> Result<Access, Failure>;
 
@@ -252,6 +258,12 @@ pub trait Vendor: Send + Sync + std::fmt::Debug {
     ) -> Result<Receipts, ReceiptError> {
         let _ = (headers, body, now_ms);
         Err(ReceiptError::Form("this vendor sends none"))
+    }
+
+    /// The field of the credentials that would have receipts proven, where it is not filled: then they are taken from whoever
+    /// knows their address. By default the vendor has no such proof.
+    fn unproven_receipts(&self) -> Option<&'static str> {
+        None
     }
 
     /// The status and body that the vendor wants in answer to a receipt that was taken.

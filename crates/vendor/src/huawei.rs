@@ -92,6 +92,13 @@ impl Vendor for Huawei {
         )
     }
 
+    fn unproven_receipts(&self) -> Option<&'static str> {
+        self.credentials
+            .callback_key
+            .is_none()
+            .then_some("callback_key")
+    }
+
     fn receipt_answer(&self) -> (u16, &'static str) {
         answer()
     }

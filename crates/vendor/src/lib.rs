@@ -32,6 +32,7 @@ mod text;
 pub mod vivo;
 pub mod xiaomi;
 
+pub use access::SharedAccess;
 pub use account::{Account, AccountSettings};
 pub use carrier::{Accounts, Carrier, Marker};
 pub use client::ClientSettings;

@@ -78,6 +78,13 @@ impl Vendor for Meizu {
         receipts(self.credentials.receipt_token.as_ref(), body)
     }
 
+    fn unproven_receipts(&self) -> Option<&'static str> {
+        self.credentials
+            .receipt_token
+            .is_none()
+            .then_some("receipt_token")
+    }
+
     fn receipt_answer(&self) -> (u16, &'static str) {
         answer()
     }

@@ -12,7 +12,8 @@ use pushtally_receipt::Marks;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, Engine, Report};
 use pushtally_vendor::{
-    Account, AccountSettings, Accounts, Carrier as VendorCarrier, ClientSettings, Marker, vendor,
+    Account, AccountSettings, Accounts, Carrier as VendorCarrier, ClientSettings, Marker,
+    SharedAccess, vendor,
 };
 
 use crate::config::{Config, DeclaredChannel};
@@ -107,6 +108,7 @@ fn vendors(
     parts: &Parts<'_>,
 ) -> anyhow::Result<BTreeMap<Channel, Arc<VendorCarrier>>> {
     let mut accounts: BTreeMap<Channel, Accounts> = BTreeMap::new();
+    let shared_access = SharedAccess::default();
     for declared in &config.channels {
         let DeclaredChannel {
             app,
@@ -119,6 +121,20 @@ fn vendors(
             format!("{}: channel `{name}` of app `{app}`", declared.origin)
         };
         let vendor = vendor(channel, declared.credentials.expose()).with_context(told)?;
+        let receipts_url = receipts_url(config, parts.directory, app, channel);
+        let takes_receipts = parts
+            .directory
+            .get(app)
+            .is_some_and(|app| app.receipts_key.is_some());
+        if let Some(field) = vendor.unproven_receipts().filter(|_| takes_receipts) {
+            tracing::warn!(
+                app = app.0,
+                channel = channel.name(),
+                cert_id,
+                field,
+                "receipts are taken from whoever knows their address: nothing in the credentials has them proven"
+            );
+        }
         let settings = AccountSettings {
             client: ClientSettings {
                 timeout: declared.timeout,
@@ -131,7 +147,8 @@ fn vendors(
                 ..ValveLimits::default()
             },
             calls_max: declared.calls_max as usize,
-            receipts_url: receipts_url(config, parts.directory, app, channel),
+            receipts_url,
+            shared_access: shared_access.clone(),
         };
         let (clock, entropy) = (Arc::clone(parts.clock), Arc::clone(parts.entropy));
         let account = Account::new(vendor, &settings, clock, entropy).with_context(told)?;

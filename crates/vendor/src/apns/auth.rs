@@ -5,6 +5,7 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, Header};
 use pushtally_model::Secret;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use super::Credentials;
 use crate::contract::{Access, Failure, SignIn};
@@ -40,6 +41,17 @@ pub(super) fn sign_in(credentials: &Credentials, now_ms: i64) -> Result<SignIn, 
     }))
 }
 
+/// Apple counts a team's key over all apps that it signs for: so they sign once.
+pub(super) fn name(credentials: &Credentials) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    let key = credentials.private_key.expose();
+    for part in [&*credentials.team_id, &*credentials.key_id, key] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
 #[cfg(test)]
 mod tests {
     use jsonwebtoken::{DecodingKey, Validation};
@@ -69,6 +81,32 @@ mod tests {
         assert_eq!(read.header.typ, None);
         let expected = serde_json::json!({"iss": "TEAM123456", "iat": 1_795_313_600});
         assert_eq!(read.claims, expected);
+    }
+
+    #[test]
+    fn apps_of_one_key_have_their_signature_in_common_and_others_have_not() {
+        let named = |change: fn(&mut Credentials)| {
+            let mut credentials = sample();
+            change(&mut credentials);
+            name(&credentials)
+        };
+        let common = named(|_| {});
+        let other_app = named(|it| {
+            it.bundle_id = "com.example.other".to_owned();
+            it.environments = Environments::Sandbox;
+        });
+        assert_eq!(other_app, common);
+        for other in [
+            named(|it| it.team_id = "TEAM123457".to_owned()),
+            named(|it| it.key_id = "ABC123DEFH".to_owned()),
+            named(|it| it.private_key = Secret::new(RSA_PRIVATE)),
+            named(|it| {
+                it.team_id = "TEAM12345".to_owned();
+                it.key_id = "6ABC123DEFG".to_owned();
+            }),
+        ] {
+            assert_ne!(other, common);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use pushtally_channel::Outcome;
 use pushtally_model::Channel;
 use serde_json::{Value, json};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, plain};
 use crate::given::{VENDORS, huawei_by_jwt};
 
 #[tokio::test]
@@ -97,6 +97,38 @@ async fn apns_is_not_signed_for_anew_within_20_minutes() {
     assert_eq!(bench.take_calls().len(), 1);
     bench.advance(after);
     assert_eq!(bench.send("t2", &["one"]).await, [Outcome::Accepted]);
+}
+
+/// Apple counts a key's signatures, not an app's.
+#[tokio::test]
+async fn apps_of_one_key_are_signed_for_once() {
+    let mut bench = Bench::of(Channel::Apns).await;
+    bench.set_account(8, |credentials| {
+        credentials["bundle_id"] = json!("com.example.second");
+    });
+    let message = bench.message("t1", &plain());
+    let send = async |bench: &Bench, cert_id| {
+        let mut target = bench.target(1, "one");
+        target.token.as_mut().unwrap().cert_id = cert_id;
+        bench.send_message(&message, &[target]).await
+    };
+    assert_eq!(send(&bench, 7).await, [Outcome::Accepted]);
+    // Another second, and so another signature, had by an account that is made anew, too.
+    bench.advance(Duration::from_secs(60));
+    bench.set_account(7, |_| {});
+    assert_eq!(send(&bench, 7).await, [Outcome::Accepted]);
+    assert_eq!(send(&bench, 8).await, [Outcome::Accepted]);
+    bench.set_account(7, |credentials| {
+        // Whoever knows a key's names, but not the key, has no part in it.
+        credentials["private_key"] = json!(include_str!("../keys/rsa.pem"));
+    });
+    let refused = send(&bench, 7).await;
+    assert!(
+        matches!(&refused[..], [Outcome::Rejected { .. }]),
+        "{refused:?}"
+    );
+    bench.advance(Duration::from_secs(60 * 60));
+    assert_eq!(send(&bench, 8).await, [Outcome::Accepted]);
 }
 
 #[tokio::test]

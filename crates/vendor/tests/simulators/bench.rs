@@ -14,7 +14,8 @@ use pushtally_sim::vendor::{
     Answered, Counter, Happened, ReceiptCall, Received, Service, ServiceSettings, Taken,
 };
 use pushtally_vendor::{
-    Account, AccountSettings, Carrier, ClientSettings, Marker, Proxy, Receipts, Vendor, vendor,
+    Account, AccountSettings, Accounts, Carrier, ClientSettings, Marker, Proxy, Receipts,
+    SharedAccess, Vendor, vendor,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -118,6 +119,9 @@ pub(crate) struct Bench {
     clock: Arc<ManualClock>,
     recorder: Arc<Recorder>,
     carrier: Carrier,
+    accounts: Accounts,
+    credentials: Value,
+    settings: AccountSettings,
     /// The same as the carrier's.
     vendor: Box<dyn Vendor>,
     sink: Arc<Sink>,
@@ -158,11 +162,11 @@ impl Bench {
         given: Given,
         channel: Channel,
         proxy: Option<Proxy>,
+        set_up: impl FnOnce(&mut ServiceSettings),
         change: impl FnOnce(&mut Value),
     ) -> Self {
         let quiet = ServiceSettings {
             delay: Duration::from_millis(5),
-        set_up: impl FnOnce(&mut ServiceSettings),
             ..ServiceSettings::default()
         };
         // What is answered to receipts does not depend on credentials, but only a vendor can say it.
@@ -193,17 +197,16 @@ impl Bench {
             receipts_url: receipts.clone(),
             ..quiet
         };
+        set_up(&mut settings);
         let service = Service::start(Arc::clone(&recorder) as _, settings);
         let service = service.await.unwrap();
         let urls = Urls {
             vendor: service.url(),
-        set_up(&mut settings);
             receipts,
         };
         recorder.counter.set((given.counter)(&urls)).unwrap();
         let mut credentials = (given.credentials)(&urls);
         change(&mut credentials);
-        let made = || vendor(channel, &credentials.to_string()).unwrap();
         let authority = service.certificate().map(|pem| {
             let certificate = CertificateDer::from_pem_slice(pem.as_bytes());
             certificate.unwrap()
@@ -223,22 +226,40 @@ impl Bench {
             },
             calls_max: 32,
             receipts_url: Secret::new(urls.receipts),
+            shared_access: SharedAccess::default(),
         };
-        // Nothing is left to chance: who waits waits for the longest.
-        let entropy = Arc::new(FixedEntropy(0xFF));
-        let account = Account::new(made(), &settings, Arc::clone(&clock) as _, entropy).unwrap();
-        let accounts = BTreeMap::from([((APP, 7), Arc::new(account))]);
-        let carrier = Carrier::new(accounts, Arc::new(SameMark), Arc::clone(&clock) as _);
-        Self {
+        let carrier = Carrier::new(BTreeMap::new(), Arc::new(SameMark), Arc::clone(&clock) as _);
+        let mut bench = Self {
             channel,
             service,
             clock,
             recorder,
             carrier,
-            vendor: made(),
+            accounts: BTreeMap::new(),
+            vendor: vendor(channel, &credentials.to_string()).unwrap(),
+            credentials,
+            settings,
             sink,
             _sink_service: sink_service,
-        }
+        };
+        bench.set_account(7, |_| {});
+        bench
+    }
+
+    /// Another account of the app, or this one anew.
+    pub(crate) fn set_account(&mut self, cert_id: u32, change: impl FnOnce(&mut Value)) {
+        let mut credentials = self.credentials.clone();
+        change(&mut credentials);
+        let vendor = vendor(self.channel, &credentials.to_string()).unwrap();
+        // Nothing is left to chance: who waits waits for the longest.
+        let entropy = Arc::new(FixedEntropy(0xFF));
+        let clock = Arc::clone(&self.clock) as _;
+        // The one before is gone before there is another.
+        self.accounts.remove(&(APP, cert_id));
+        self.carrier.set_accounts(self.accounts.clone());
+        let account = Account::new(vendor, &self.settings, clock, entropy).unwrap();
+        self.accounts.insert((APP, cert_id), Arc::new(account));
+        self.carrier.set_accounts(self.accounts.clone());
     }
 
     pub(crate) fn message(&self, id: &str, notification: &Notification) -> Message {

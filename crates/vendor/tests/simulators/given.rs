@@ -79,7 +79,7 @@ fn apns_counter(_: &Urls) -> Box<dyn Counter> {
         bundle_id: "com.example.acme".to_owned(),
         is_production: true,
     });
-    Box::new(counter.unwrap())
+    Box::new(counter.unwrap().with_bundle("com.example.second"))
 }
 
 fn xiaomi(urls: &Urls) -> Value {

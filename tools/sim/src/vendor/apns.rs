@@ -62,6 +62,8 @@ pub struct ApnsSettings {
 #[derive(Debug)]
 pub struct ApnsCounter {
     settings: ApnsSettings,
+    /// Further bundles of the team.
+    bundle_ids: Vec<String>,
     key: DecodingKey,
     state: Mutex<State>,
 }
@@ -102,9 +104,17 @@ impl ApnsCounter {
         let key = DecodingKey::from_ec_pem(settings.public_key.as_bytes())?;
         Ok(Self {
             settings,
+            bundle_ids: Vec::new(),
             key,
             state: Mutex::default(),
         })
+    }
+
+    /// The same for another app of the team, too.
+    #[must_use]
+    pub fn with_bundle(mut self, bundle_id: &str) -> Self {
+        self.bundle_ids.push(bundle_id.to_owned());
+        self
     }
 
     /// What it makes of a push whose `apns-id` is good.
@@ -198,10 +208,15 @@ impl ApnsCounter {
         if topic.is_empty() {
             return Err(Refusal(400, "MissingTopic"));
         }
-        match topic.strip_prefix(self.settings.bundle_id.as_str()) {
+        let mut bundle_ids = self.bundle_ids.iter().chain([&self.settings.bundle_id]);
+        let of_team = bundle_ids.find_map(|id| {
+            let rest = topic.strip_prefix(id.as_str())?;
+            (rest.is_empty() || rest.starts_with('.')).then_some(rest)
+        });
+        match of_team {
             Some(rest) if rest == suffix => Ok(()),
-            Some(rest) if rest.is_empty() || rest.starts_with('.') => Err(Refusal(400, "BadTopic")),
-            _ => Err(Refusal(400, "TopicDisallowed")),
+            Some(_) => Err(Refusal(400, "BadTopic")),
+            None => Err(Refusal(400, "TopicDisallowed")),
         }
     }
 
