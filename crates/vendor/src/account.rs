@@ -15,6 +15,7 @@ use crate::client::{CallError, Client, ClientSettings};
 use crate::contract::{
     Class, Failure, Post, Read, ReceiptError, Receipts, Reply, Said, To, Vendor, Verdict,
 };
+use crate::text::without;
 
 /// Calls that one push may need before it is sent: more is a vendor that leads in circles.
 const STEPS_MAX: u8 = 3;
@@ -35,9 +36,9 @@ pub struct AccountSettings {
     pub calls_max: usize,
     /// Where its receipts go, if it is told with each push; empty when they must not come.
     pub receipts_url: Secret,
-}
     /// What it may have in common with other accounts: the same for all of a process.
     pub shared_access: SharedAccess,
+}
 
 /// An account.
 #[derive(Debug)]
@@ -80,8 +81,8 @@ impl Account {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, rustls::Error> {
-        Ok(Self {
         let access = settings.shared_access.keeper(&*vendor, clock.now_ms());
+        Ok(Self {
             vendor,
             client: Client::new(&settings.client)?,
             access,
@@ -311,7 +312,13 @@ impl Account {
             };
             match self.vendor.read(&post, &to, step, &reply) {
                 Read::Next(next) => call = next,
-                Read::Each { verdicts, .. } => return Tried::Each(verdicts),
+                Read::Each {
+                    verdicts,
+                    request_id,
+                } => {
+                    told(letter, targets, &request_id);
+                    return Tried::Each(verdicts);
+                }
                 Read::All(Failure::Unknown(said)) if step < before => {
                     return Tried::All(Failure::Busy { said, after: None });
                 }
@@ -463,6 +470,20 @@ fn rejected(said: Said) -> Outcome {
     }
 }
 
+/// What the vendor calls a call, for whoever must ask about it later. Costs nothing unless somebody listens.
+fn told(letter: &Letter<'_>, targets: &[Addressee<'_>], request_id: &str) {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    let tokens = targets.iter().map(|target| target.token.value.expose());
+    let id = without(request_id, tokens);
+    let (app, task) = (letter.message.app.0, letter.message.id.as_str());
+    let first = targets.first().map(|target| &target.token);
+    let channel = first.map_or("", |token| token.channel.name());
+    let targets = targets.len();
+    tracing::debug!(app, task, channel, targets, id, "a call was answered");
+}
+
 /// When the vendors' next day begins.
 fn next_day_ms(now_ms: i64) -> i64 {
     let day = (now_ms + DAY_OFFSET_MS).div_euclid(DAY_MS);
@@ -485,6 +506,7 @@ mod tests {
             limits: ValveLimits::default(),
             calls_max: 1,
             receipts_url: Secret::new("https://example.com/s3cr3t"),
+            shared_access: SharedAccess::default(),
         };
         assert!(!format!("{settings:?}").contains("s3cr3t"));
         let (task, notification) = (
@@ -506,7 +528,6 @@ mod tests {
         let shown = format!("{post:?}");
         assert!(shown.contains("t1") && !shown.contains("s3cr3t"), "{shown}");
     }
-            shared_access: SharedAccess::default(),
 
     #[test]
     fn the_vendors_day_ends_at_midnight_of_utc_plus_8() {

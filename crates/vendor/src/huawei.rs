@@ -14,7 +14,7 @@ pub(crate) use auth::Signer;
 pub(crate) use credentials::{public_base_url, public_token_url};
 pub(crate) use receipt::statuses;
 pub(crate) use request::{PAYLOAD_LEN_MAX, TTL_S_MAX, messages_url};
-pub(crate) use response::{Api, read};
+pub(crate) use response::{Api, by_code, read};
 
 use http::HeaderMap;
 

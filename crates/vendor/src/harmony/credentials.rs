@@ -2,6 +2,7 @@
 
 use pushtally_model::Secret;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::contract::Failure;
 use crate::credentials::{check_optional, check_urls, optional_secret, secret};
@@ -38,6 +39,13 @@ pub struct Credentials {
     /// The key that receipts are signed with, as the console shows it. Without it they are taken unsigned.
     #[serde(default, deserialize_with = "optional_secret")]
     pub callback_key: Option<Secret>,
+    // The rest of the key file, so that it can be pasted as it is.
+    #[serde(default, rename = "auth_uri")]
+    _auth_uri: IgnoredAny,
+    #[serde(default, rename = "auth_provider_cert_uri")]
+    _auth_provider_cert_uri: IgnoredAny,
+    #[serde(default, rename = "client_cert_uri")]
+    _client_cert_uri: IgnoredAny,
 }
 
 impl Credentials {
@@ -70,7 +78,10 @@ mod tests {
     #[test]
     fn a_key_file_is_enough_and_the_key_is_hidden() {
         let file = r#"{"project_id":"p1","key_id":"k1","private_key":"k3y","sub_account":"a1",
-            "token_uri":"https://oauth-login.cloud.huawei.com/oauth2/v3/token"}"#;
+            "auth_uri":"https://oauth-login.cloud.huawei.com/oauth2/v3/authorize",
+            "token_uri":"https://oauth-login.cloud.huawei.com/oauth2/v3/token",
+            "auth_provider_cert_uri":"https://oauth-login.cloud.huawei.com/oauth2/v3/certs",
+            "client_cert_uri":"https://oauth-login.cloud.huawei.com/oauth2/v3/x509?client_id="}"#;
         let credentials: Credentials = serde_json::from_str(file).unwrap();
         assert_eq!(credentials.base_url, "https://push-api.cloud.huawei.com");
         assert!(credentials.callback().is_none());

@@ -1,8 +1,10 @@
-//! What HONOR's answers mean. Its own table is short; the codes that look like Huawei's are taken to mean the same.
+//! What HONOR's answers mean. Its own table is short; codes that are Huawei's are taken to mean the same, so that a wrong
+//! configuration is an alert and not a push that waits until it expires.
 
 use std::collections::HashMap;
 
 use crate::contract::{Failure, Read, Reply, Said, To, Verdict};
+use crate::huawei::by_code;
 use crate::json;
 use crate::text::{tokens, without};
 
@@ -42,15 +44,12 @@ pub(super) fn read(targets: &[To<'_>], reply: &Reply) -> Read {
         200 | 80_000_000 if reply.status == 200 && data["sendResult"] != false => each(),
         PARTIAL if !reply.is_trouble() && targets.iter().any(|to| reason(to).is_some()) => each(),
         // Huawei's name for all tokens being bad. HONOR does not document it, so that nobody is dropped in a crowd for it.
+        ALL_ILLEGAL if reply.is_trouble() => Read::All(by_status(said, reply)),
         ALL_ILLEGAL if !targets.is_empty() && targets.iter().all(|to| reason(to).is_some()) => {
             each()
         }
         ALL_ILLEGAL => Read::All(Failure::Targets(said)),
-        80_200_001 | 80_200_003 => Read::All(Failure::Access(said)),
-        80_100_003 => Read::All(Failure::Rejected(said)),
-        // More tokens than one call takes, by Huawei's table: this call, not the tokens.
-        80_300_010 => Read::All(Failure::Rejected(said)),
-        _ => Read::All(by_status(said, reply)),
+        _ => Read::All(by_code(said, reply).unwrap_or_else(|said| by_status(said, reply))),
     }
 }
 
@@ -149,7 +148,14 @@ mod tests {
             (200, "80200003", "Access"),
             (200, "80100003", "Rejected"),
             (200, "80300010", "Rejected"),
+            (200, "80200005", "Access"),
+            (200, "80300002", "Misconfigured"),
+            (400, "80300011", "Misconfigured"),
+            (200, "80100016", "Rejected"),
+            (200, "80300029", "Spent"),
+            (200, "81000001", "Busy"),
             (200, "80300007", "Targets"),
+            (503, "80300007", "Busy"),
             (404, "1", "Misconfigured"),
             (503, "1", "Busy"),
             (429, "1", "Busy"),

@@ -2,6 +2,7 @@
 
 use pushtally_model::Secret;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::Callback;
 use super::auth::PUBLIC_TOKEN_URL;
@@ -61,6 +62,13 @@ pub struct Credentials {
     /// The key that receipts are signed with, as the console shows it. Without it they are taken unsigned.
     #[serde(default, deserialize_with = "optional_secret")]
     pub callback_key: Option<Secret>,
+    // The rest of the key file, so that it can be pasted as it is.
+    #[serde(default, rename = "auth_uri")]
+    _auth_uri: IgnoredAny,
+    #[serde(default, rename = "auth_provider_cert_uri")]
+    _auth_provider_cert_uri: IgnoredAny,
+    #[serde(default, rename = "client_cert_uri")]
+    _client_cert_uri: IgnoredAny,
 }
 
 impl Credentials {

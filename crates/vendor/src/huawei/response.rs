@@ -45,16 +45,17 @@ pub(crate) fn read(api: Api, targets: &[To<'_>], reply: &Reply) -> Read {
                 "which tokens is not said",
             ))),
         },
-        ALL_ILLEGAL => each(all_illegal(api, message, targets)),
+        ALL_ILLEGAL if !reply.is_trouble() => each(all_illegal(api, message, targets)),
         _ => {
             let said = Said::new(code, without(message, tokens(targets)));
-            Read::All(by_code(said, reply))
+            Read::All(by_code(said, reply).unwrap_or_else(|said| by_status(said, reply)))
         }
     }
 }
 
-fn by_code(said: Said, reply: &Reply) -> Failure {
-    match said.code {
+/// What a code of the whole call means, whatever the status is; what was said, when the code is in no table.
+pub(crate) fn by_code(said: Said, reply: &Reply) -> Result<Failure, Said> {
+    Ok(match said.code {
         80_000_001 | 81_000_001 | 80_100_017 => Failure::Busy {
             said,
             after: reply.retry_after(),
@@ -71,8 +72,8 @@ fn by_code(said: Said, reply: &Reply) -> Failure {
         80_300_002 | 80_300_011 | 80_300_013 | 80_300_017 | 80_300_028 | 80_300_030
         | 80_300_036 | 80_300_037 | 80_600_003 => Failure::Misconfigured(said),
         80_300_029 => Failure::Spent(said),
-        _ => by_status(said, reply),
-    }
+        _ => return Err(said),
+    })
 }
 
 fn by_status(said: Said, reply: &Reply) -> Failure {
