@@ -9,6 +9,7 @@ mod ledger;
 mod moment;
 mod perform;
 mod push;
+mod sim;
 mod task;
 mod usersig;
 
@@ -50,7 +51,7 @@ struct Cli {
 enum Command {
     /// Serve until SIGTERM or SIGINT.
     Serve,
-    /// Play the callbacks of a push to 200,000 devices and compare the counts.
+    /// Push to phones on all channels, play the callbacks of a push to 200,000 devices, and compare the counts.
     Demo(DemoArgs),
     /// Show or check the configuration.
     #[command(subcommand)]
@@ -88,6 +89,8 @@ enum Command {
     /// Make, list, pause or change apps that the configuration does not declare.
     #[command(subcommand)]
     App(app::AppCommand),
+    /// Run simulators of the nine vendors, to configure, to push against and to break.
+    Sim(sim::SimArgs),
     /// Print a completion script.
     Completions {
         /// The shell it is for.
@@ -160,6 +163,7 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
                 runtime(COMMAND_THREADS)?.block_on(async { engine::restore(&config, &from) })?;
             sayln!("restored and checked, {pages} pages");
         }
+        Command::Sim(arguments) => runtime(0)?.block_on(sim::run(arguments))?,
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

@@ -40,6 +40,25 @@ pub struct Identity {
     pub binding: Option<Box<Binding>>,
     /// How it opens its socket; `UserSig` needs a binding.
     pub proof: Proof,
+    /// What a vendor calls it by.
+    pub token: Option<Box<VendorToken>>,
+}
+
+/// A vendor's name, and the token that it gave to a phone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct VendorToken {
+    /// `apns`, `xiaomi` and so on.
+    pub channel: &'static str,
+    /// The token.
+    pub token: String,
+}
+
+impl std::fmt::Debug for VendorToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VendorToken")
+            .field("channel", &self.channel)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Identity {
@@ -52,7 +71,15 @@ impl Identity {
             secret: format!("{:016x}{:016x}", dice.next(), dice.next()).into(),
             binding: None,
             proof: Proof::Secret,
+            token: None,
         }
+    }
+
+    /// The same phone with a vendor's token.
+    #[must_use]
+    pub fn reached_by(mut self, token: VendorToken) -> Self {
+        self.token = Some(Box::new(token));
+        self
     }
 
     /// The same phone with an account signed in.
@@ -69,6 +96,7 @@ impl std::fmt::Debug for Identity {
             .field("registration_id", &self.registration_id)
             .field("binding", &self.binding)
             .field("proof", &self.proof)
+            .field("token", &self.token)
             .finish_non_exhaustive()
     }
 }
@@ -88,8 +116,17 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
+        let token = VendorToken {
+            channel: "fcm",
+            token: "token!".to_owned(),
+        };
         let phone = Identity::numbered("crowd", 1, 1).bound("user".into(), "proof!".into());
+        let phone = phone.reached_by(token);
         let shown = format!("{phone:?}");
         assert!(!shown.contains("proof!") && !shown.contains(&*phone.secret));
+        assert!(
+            !shown.contains("token!") && shown.contains("fcm"),
+            "{shown}"
+        );
     }
 }

@@ -21,7 +21,7 @@ pub mod vendor;
 pub use behaviour::{Behaviour, Habits};
 pub use calls::{Answer, Calls};
 pub use error::Error;
-pub use identity::{Binding, Identity, Proof};
+pub use identity::{Binding, Identity, Proof, VendorToken};
 pub use phone::{Phone, Wish};
 pub use place::{Place, Settings};
 pub use registration::Registered;

@@ -1,6 +1,6 @@
 //! Registering and unregistering a phone over HTTP.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 use crate::identity::Identity;
@@ -67,6 +67,10 @@ impl Place {
         put("sdk_version", env!("CARGO_PKG_VERSION"));
         put("notifications", "granted");
         put("language", "en");
+        if let Some(token) = &identity.token {
+            let tokens = json!([{"channel": token.channel, "token": token.token}]);
+            body.insert("tokens".to_owned(), tokens);
+        }
         Value::Object(body).to_string()
     }
 }

@@ -15,6 +15,7 @@ mod meizu;
 mod memory;
 mod oauth;
 mod oppo;
+mod script;
 mod service;
 mod streams;
 mod vivo;
@@ -32,7 +33,8 @@ pub use honor::{HonorAccount, HonorCounter};
 pub use huawei::{HuaweiAccount, HuaweiCallback, HuaweiCounter, HuaweiServiceAccount};
 pub use meizu::{MeizuApp, MeizuCounter};
 pub use oppo::OppoCounter;
-pub use service::{Service, ServiceCounts, ServiceSettings};
+pub use script::{Deed, NoStep, Step};
+pub use service::{MessageCounts, Service, ServiceCounts, ServiceSettings};
 pub use vivo::VivoCounter;
 pub use xiaomi::{XiaomiApp, XiaomiCounter};
 

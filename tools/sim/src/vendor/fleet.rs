@@ -1,17 +1,20 @@
 //! All nine vendors at once, with an app that each of them knows.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, SignatureAlgorithm};
 use serde_json::{Value, json};
 
 use super::{
-    ApnsCounter, ApnsSettings, Counter, FcmCounter, FcmSettings, HarmonyAccount, HarmonyCounter,
-    HonorAccount, HonorCounter, HuaweiAccount, HuaweiCallback, HuaweiCounter, HuaweiServiceAccount,
-    MeizuApp, MeizuCounter, OppoCounter, Service, ServiceSettings, VivoCounter, XiaomiApp,
-    XiaomiCounter,
+    ApnsCounter, ApnsSettings, Counter, Deed, FcmCounter, FcmSettings, HarmonyAccount,
+    HarmonyCounter, HonorAccount, HonorCounter, HuaweiAccount, HuaweiCallback, HuaweiCounter,
+    HuaweiServiceAccount, MeizuApp, MeizuCounter, OppoCounter, Service, ServiceSettings, Step,
+    VivoCounter, XiaomiApp, XiaomiCounter,
 };
 
 const PACKAGE: &str = "com.example.acme";
@@ -33,7 +36,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Starts them on free ports of loopback; APNs speaks TLS. `settings` says for each where its console sends receipts.
+    /// Starts them on ports of loopback; APNs speaks TLS. `settings` says for each where its console sends receipts.
     pub async fn start(settings: impl Fn(&str) -> ServiceSettings) -> io::Result<Self> {
         let (ec, ec_public) = key(&PKCS_ECDSA_P256_SHA256)?;
         let (rsa, rsa_public) = key(&PKCS_RSA_SHA256)?;
@@ -194,6 +197,57 @@ impl Fleet {
         })
         .await?;
         Ok(Self { vendors })
+    }
+
+    /// Does something to one of them, or to all.
+    ///
+    /// # Errors
+    ///
+    /// A vendor that there is not.
+    pub fn act(&self, step: &Step) -> io::Result<()> {
+        let name = step.vendor.as_deref();
+        let mut services = self
+            .vendors
+            .iter()
+            .filter(|(other, _)| name.is_none_or(|name| name == **other))
+            .peekable();
+        if services.peek().is_none() {
+            let name = name.unwrap_or_default();
+            return Err(io::Error::other(format!("there is no vendor `{name}`")));
+        }
+        for (_, Vendor { service, .. }) in services {
+            match step.deed {
+                Deed::Down => service.set_down(true),
+                Deed::Up => service.set_down(false),
+                Deed::Expire => service.expire(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what a server needs to call them into a folder: credentials, readable by the owner alone, and the
+    /// authority of those that speak TLS. Answers the sections of a configuration that lies in the same folder, each
+    /// with these further lines.
+    pub fn write(&self, dir: &Path, further: &str) -> io::Result<String> {
+        let mut sections = String::new();
+        for (name, vendor) in &self.vendors {
+            let file = format!("{name}.json");
+            let mut options = fs::OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            let credentials = serde_json::to_vec_pretty(&vendor.credentials)?;
+            options.open(dir.join(&file))?.write_all(&credentials)?;
+            let mut section =
+                format!("[[app.channel]]\nname = \"{name}\"\ncredentials_file = \"{file}\"\n");
+            if let Some(certificate) = vendor.service.certificate() {
+                let file = format!("{name}-ca.pem");
+                fs::write(dir.join(&file), certificate)?;
+                section += &format!("ca_file = \"{file}\"\n");
+            }
+            sections += &section;
+            sections += further;
+            sections.push('\n');
+        }
+        Ok(sections)
     }
 }
 

@@ -1,18 +1,19 @@
 //! A vendor's service on a socket of its own: TLS if wished, HTTP/1.1 and HTTP/2, receipts some time later.
 
-use std::collections::HashMap;
+mod report;
+mod tally;
+
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use parking_lot::Mutex;
@@ -25,15 +26,20 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::streams::{Script, Tally, relay};
-use super::{Answered, Counter, Fate, Happened, ReceiptCall, Received, Taken};
+use super::streams::{self, Script, relay};
+use super::{Answered, Counter, Received, Taken};
+use tally::Tally;
+
+pub use tally::MessageCounts;
 
 /// Bytes that a connection holds between its frames and the server.
 const RELAYED_LEN_MAX: usize = 64 * 1024;
 
-/// What the phones behind a vendor do, and how it reports that.
+/// What the phones behind a vendor do, how it reports that, and how it bears what it is asked.
 #[derive(Debug, Clone)]
 pub struct ServiceSettings {
+    /// The port on loopback; 0 takes a free one.
+    pub port: u16,
     /// Whether it speaks TLS, with a certificate of its own: see [`Service::certificate`].
     pub tls: bool,
     /// How long after it was taken a push arrives and is reported.
@@ -42,8 +48,18 @@ pub struct ServiceSettings {
     pub click_one_in: u64,
     /// Of so many receipts one is sent twice; 0 is none.
     pub repeat_one_in: u64,
+    /// Of so many things to report one never is; 0 is none.
+    pub lose_one_in: u64,
+    /// Whether what happened last is reported first.
+    pub reorder: bool,
+    /// Pushes that are reported together, at most; 1 merges nothing.
+    pub merge_max: usize,
     /// How long each answer takes.
     pub answer_after: Duration,
+    /// Pushes that it takes a second, by answering as late as that needs; 0 is no limit.
+    pub rate: u32,
+    /// Of so many requests one is answered 429; 0 is none.
+    pub busy_one_in: u64,
     /// Where the app's console sends receipts that no push names an address for.
     pub receipts_url: String,
     /// Requests at once on a connection of HTTP/2; more are refused. `None` is the library's bound.
@@ -58,11 +74,17 @@ pub struct ServiceSettings {
 impl Default for ServiceSettings {
     fn default() -> Self {
         Self {
+            port: 0,
             tls: false,
             delay: Duration::from_millis(100),
             click_one_in: 10,
             repeat_one_in: 20,
+            lose_one_in: 0,
+            reorder: false,
+            merge_max: 1_000,
             answer_after: Duration::ZERO,
+            rate: 0,
+            busy_one_in: 0,
             receipts_url: String::new(),
             streams_max: None,
             limits_late: 0,
@@ -78,12 +100,14 @@ pub struct ServiceCounts {
     pub requests: u64,
     /// Pushes that were taken.
     pub taken: u64,
-    /// Pushes taken again for the same token and mark.
+    /// Pushes taken again for the same token that show nothing new by the vendor's rules: see [`Taken::collapse`].
     pub repeats: u64,
     /// Pushes that arrived and were reported so, each once.
     pub delivered: u64,
     /// Pushes that were clicked and reported so, each once.
     pub clicked: u64,
+    /// What happened and was not reported, as the settings say.
+    pub lost_receipts: u64,
     /// Receipts whose receiver did not answer 200.
     pub refused_receipts: u64,
     /// Connections.
@@ -105,12 +129,11 @@ struct Shared {
     refused_receipts: AtomicU64,
     connections: AtomicU64,
     at_once: AtomicU64,
-    streams: Tally,
-    /// How often each token was sent to, by mark.
-    taken: Mutex<HashMap<(String, String), u64>>,
-    delivered: AtomicU64,
-    clicked: AtomicU64,
-    to_report: mpsc::UnboundedSender<Taken>,
+    streams: streams::Tally,
+    tally: Mutex<Tally>,
+    /// When the next push may be taken at the rate that is set.
+    next_at: Mutex<Instant>,
+    to_report: mpsc::UnboundedSender<report::Arriving>,
 }
 
 /// A running service. It ends when dropped.
@@ -123,7 +146,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts on a free port of loopback. Must be called within a runtime.
+    /// Starts on a port of loopback. Must be called within a runtime.
     pub async fn start(
         counter: Arc<dyn Counter>,
         settings: ServiceSettings,
@@ -136,7 +159,7 @@ impl Service {
         settings: ServiceSettings,
         counter: impl FnOnce(&str) -> std::io::Result<Arc<dyn Counter>>,
     ) -> std::io::Result<Self> {
-        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, settings.port)).await?;
         let address = listener.local_addr()?;
         let (tls, certificate) = if settings.tls {
             let (acceptor, certificate) = acceptor().map_err(std::io::Error::other)?;
@@ -154,15 +177,14 @@ impl Service {
             refused_receipts: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             at_once: AtomicU64::new(0),
-            streams: Tally::default(),
-            taken: Mutex::default(),
-            delivered: AtomicU64::new(0),
-            clicked: AtomicU64::new(0),
+            streams: streams::Tally::default(),
+            tally: Mutex::default(),
+            next_at: Mutex::new(Instant::now()),
             to_report,
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(listen(listener, tls, Arc::clone(&shared)));
-        tasks.spawn(report(reported, Arc::clone(&shared)));
+        tasks.spawn(report::run(reported, Arc::clone(&shared)));
         Ok(Self {
             address,
             certificate,
@@ -197,20 +219,21 @@ impl Service {
     #[must_use]
     pub fn counts(&self) -> ServiceCounts {
         let shared = &self.shared;
-        let taken = shared.taken.lock();
-        let all: u64 = taken.values().sum();
         ServiceCounts {
             requests: shared.requests.load(Ordering::Acquire),
-            taken: all,
-            repeats: all - taken.len() as u64,
-            delivered: shared.delivered.load(Ordering::Acquire),
-            clicked: shared.clicked.load(Ordering::Acquire),
             refused_receipts: shared.refused_receipts.load(Ordering::Acquire),
             connections: shared.connections.load(Ordering::Acquire),
             at_once: shared.at_once.load(Ordering::Acquire),
             refused: shared.streams.refused.load(Ordering::Acquire),
             unseen: shared.streams.unseen.load(Ordering::Acquire),
+            ..shared.tally.lock().counts()
         }
+    }
+
+    /// What it saw of each message, by title. Titles beyond the first 10,000 are counted together under an empty one.
+    #[must_use]
+    pub fn messages(&self) -> BTreeMap<String, MessageCounts> {
+        self.shared.tally.lock().messages().clone()
     }
 }
 
@@ -297,7 +320,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, sha
 }
 
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    shared.requests.fetch_add(1, Ordering::AcqRel);
+    let number = shared.requests.fetch_add(1, Ordering::AcqRel) + 1;
     let (parts, body) = request.into_parts();
     let body = body
         .collect()
@@ -319,25 +342,15 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
         tokio::time::sleep(shared.settings.answer_after).await;
     }
     let answered = if shared.down.load(Ordering::Acquire) {
-        Answered {
-            status: 503,
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Answered::empty(503)
+    } else if is_one_in(shared.settings.busy_one_in, number) {
+        Answered::empty(429)
     } else {
         let (answered, taken) = shared.counter.answer(&received);
-        for taken in taken {
-            let key = (taken.token.clone(), taken.mark.clone());
-            let times = {
-                let mut all = shared.taken.lock();
-                let times = all.entry(key).or_default();
-                *times += 1;
-                *times
-            };
-            // A phone that has it shows it once and is reported once.
-            if times == 1 {
-                let _ = shared.to_report.send(taken);
-            }
+        let until = shared.pace(taken.len());
+        shared.take(taken);
+        if let Some(until) = until {
+            tokio::time::sleep_until(until.into()).await;
         }
         answered
     };
@@ -351,101 +364,50 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
         .unwrap_or_else(|_| Response::new(Full::new(Bytes::new())))
 }
 
-/// Reports in rounds: what was taken during one becomes one call or a few.
-async fn report(mut taken: mpsc::UnboundedReceiver<Taken>, shared: Arc<Shared>) {
-    let client: Client<HttpConnector, Full<Bytes>> =
-        Client::builder(TokioExecutor::new()).build_http();
-    let (mut arrived, mut calls) = (0_u64, 0_u64);
-    loop {
-        let mut round = Vec::new();
-        if taken.recv_many(&mut round, 1_000).await == 0 {
+impl Shared {
+    /// Counts what was taken. A phone that has it shows it once and is reported once.
+    fn take(&self, taken: Vec<Taken>) {
+        if taken.is_empty() {
             return;
         }
-        tokio::time::sleep(shared.settings.delay).await;
-        let (mut delivered, mut clicked, mut gone) = (Vec::new(), Vec::new(), Vec::new());
-        for taken in round {
-            match Fate::of(&taken.token) {
-                Fate::Mute => continue,
-                Fate::Lost => {
-                    gone.push((taken, Happened::Gone));
-                    continue;
-                }
-                _ => {}
-            }
-            arrived += 1;
-            let one_in = shared.settings.click_one_in;
-            if one_in > 0 && arrived % one_in == 0 {
-                clicked.push((taken.clone(), Happened::Clicked));
-            }
-            delivered.push((taken, Happened::Delivered));
-        }
-        for (happened, counts) in [
-            (&delivered, Some(&shared.delivered)),
-            (&clicked, Some(&shared.clicked)),
-            (&gone, None),
-        ] {
-            let receipts = shared.counter.receipts(happened, now_ms());
-            if let Some(counts) = counts
-                && !receipts.is_empty()
-            {
-                counts.fetch_add(happened.len() as u64, Ordering::AcqRel);
-            }
-            for receipt in receipts {
-                calls += 1;
-                let every = shared.settings.repeat_one_in;
-                let times = if every > 0 && calls % every == 0 {
-                    2
-                } else {
-                    1
-                };
-                for _ in 0..times {
-                    deliver(&client, &receipt, &shared).await;
-                }
+        let (at, now_us) = (Instant::now(), now_us());
+        let mut tally = self.tally.lock();
+        for taken in taken {
+            if tally.take(&taken, now_us) {
+                let _ = self.to_report.send(report::Arriving { at, taken });
             }
         }
+    }
+
+    /// Until when an answer that takes so many pushes is held back, to keep the rate.
+    fn pace(&self, taken: usize) -> Option<Instant> {
+        let rate = self.settings.rate;
+        if rate == 0 || taken == 0 {
+            return None;
+        }
+        let time = Duration::from_secs_f64(taken as f64 / f64::from(rate));
+        let mut next_at = self.next_at.lock();
+        *next_at = (*next_at).max(Instant::now()) + time;
+        Some(*next_at)
     }
 }
 
-/// Delivers a receipt; again a few times when it is not answered with 200.
-async fn deliver(
-    client: &Client<HttpConnector, Full<Bytes>>,
-    receipt: &ReceiptCall,
-    shared: &Shared,
-) {
-    let url = if receipt.url.is_empty() {
-        &shared.settings.receipts_url
-    } else {
-        &receipt.url
-    };
-    if url.is_empty() {
-        return;
-    }
-    for attempt in 0..5_u32 {
-        let mut request = Request::post(url);
-        for (name, value) in &receipt.headers {
-            request = request.header(*name, value);
-        }
-        let Ok(request) = request.body(Full::new(Bytes::from(receipt.body.clone()))) else {
-            break;
-        };
-        if let Ok(response) = client.request(request).await
-            && response.status() == 200
-        {
-            let _ = response.into_body().collect().await;
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
-    }
-    shared.refused_receipts.fetch_add(1, Ordering::AcqRel);
+/// Whether the `number`-th, counted from 1, is the one of so many; none is of 0.
+fn is_one_in(one_in: u64, number: u64) -> bool {
+    one_in > 0 && number.is_multiple_of(one_in)
+}
+
+fn now_ms() -> i64 {
+    i64::try_from(now_us() / 1000).unwrap_or(i64::MAX)
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "a simulator has a clock of its own"
 )]
-fn now_ms() -> i64 {
+fn now_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     })
 }
