@@ -180,6 +180,7 @@ impl Config {
     }
 
     /// The compiled-in defaults alone.
+    #[cfg(test)]
     pub(crate) fn defaults() -> Result<Self, ConfigError> {
         Self::from_text(None, "", Vec::new())
     }

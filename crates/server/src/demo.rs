@@ -1,7 +1,8 @@
 //! `pushtally demo`: sends to phones, plays the callbacks of a foreign push, and compares what the server answers.
 //!
 //! Everything is real: the server of `serve` in this process, HTTP over the loopback, signed callbacks, UserSigs.
-//! Sockets are real, too. Only the phones and the foreign push are invented, by a seed; each side counts for itself.
+//! Sockets are real, too, and so are the vendors' addresses, which are simulators' with receipts. Only the phones and the
+//! foreign push are invented, by a seed; each side counts for itself.
 
 mod client;
 mod compare;
@@ -13,6 +14,7 @@ mod player;
 mod screen;
 mod sending;
 mod suggest;
+mod vendors;
 
 use std::path::PathBuf;
 use std::pin::pin;
@@ -23,23 +25,23 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bytes::Bytes;
 use clap::Args;
-use pushtally_model::{App, AppId, Kind, Scope, Second, Window};
+use pushtally_model::{App, AppId, Kind, Lane, Scope, Second, Window};
 use tokio::time::MissedTickBehavior;
 
-use crate::acts::{Act, NewApp, NewToken};
-use crate::config::{Config, Storage};
+use crate::config::Config;
 use crate::serve::{Server, Signals};
 
 use crate::terminal::sayln;
 use client::Client;
-use compare::{Counts, Row};
-use crowd::Crowd;
+use compare::Counts;
+use crowd::{Crowd, Dead};
 use folder::Folder;
 use plan::Plan;
 use player::Player;
-use screen::{Scene, Screen, Style, grouped};
+use screen::{Funnel, Scene, Screen, Style, grouped};
+use vendors::Vendors;
 
-/// The app that the demo makes for itself.
+/// The app that the demo declares for itself.
 const APP: AppId = AppId(1_400_000_000);
 /// How long before now the push is said to have been made: longer than its last event takes.
 const TASK_AGE_S: u32 = plan::LENGTH_S + 60;
@@ -78,18 +80,22 @@ pub(crate) struct DemoArgs {
 pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
     let folder = Folder::open(&arguments.dir, arguments.keep)?;
-    let config = config(&folder, arguments.port)?;
+    let phase = Phase::begin("start nine vendors, as simulators");
+    let data = folder.data();
+    let (vendors, path) = Vendors::start(folder.dir(), &data, arguments.port).await?;
+    let config = Config::load(Some(&path), Vec::new())?;
     crate::logs::start(&config.log);
+    phase.end(&format!("their accounts are in {}", path.display()));
     let phase = Phase::begin("start a server");
     let server = Server::start(&config).await?;
     phase.end(&format!(
         "http://{}, data in {}",
         server.public(),
-        folder.data().display()
+        data.display()
     ));
 
     let shown = tokio::select! {
-        shown = show(&arguments, &server, &folder) => shown.map(Some),
+        shown = show(&arguments, &server, &vendors, &folder) => shown.map(Some),
         _ = signals.next() => Ok(None),
     };
     let agreed = match shown {
@@ -116,47 +122,15 @@ pub(crate) async fn run(arguments: DemoArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The defaults, in the demo's folder, on the loopback.
-fn config(folder: &Folder, port: u16) -> anyhow::Result<Config> {
-    let mut config = Config::defaults()?;
-    let data = folder.data();
-    config.listen.public = ([127, 0, 0, 1], port).into();
-    config.listen.operator = ([127, 0, 0, 1], 0).into();
-    config.listen.control_socket = Some(data.join("control.sock"));
-    config.storage = Storage::Local(data);
-    config.log.level = tracing::Level::WARN;
-    // All phones register from the loopback's one address.
-    config.limits.registrations_per_address = 0;
-    Ok(config)
-}
-
-/// The demo's app, made when the folder is new.
-async fn app(server: &Server) -> anyhow::Result<Arc<App>> {
-    if server.directory.get(APP).is_none() {
-        let callback_token = NewToken::Generated;
-        let new = NewApp {
-            sdkappid: APP.0,
-            administrators: Vec::new(),
-            key: None,
-            callback_token,
-            client_key: NewToken::Generated,
-            relay_to: None,
-        };
-        server.acts.perform(Act::AppAdd(new)).await?;
-    }
-    server
-        .directory
-        .get(APP)
-        .context("the demo's app cannot be found")
-}
-
 /// Sends, plays, asks, compares; answers whether every count agrees, and the phones, who stay connected.
 async fn show(
     arguments: &DemoArgs,
     server: &Server,
+    vendors: &Vendors,
     folder: &Folder,
 ) -> anyhow::Result<(bool, Crowd)> {
-    let app = app(server).await?;
+    let app = server.directory.get(APP);
+    let app = app.context("the demo's app cannot be found")?;
     let now = server.clock.now();
     let client = Client::new(server.public(), &app, now)?;
     let mut asker = Asker {
@@ -166,14 +140,16 @@ async fn show(
     let phones = arguments.phones;
     let phase = Phase::begin(&format!("{} phones register", grouped(phones.into())));
     let place = crowd::place(server.public(), &app)?;
-    let crowd = Crowd::gather(&place, &app, (arguments.seed, phones), now).await?;
-    let bound = crowd.bound(0..phones);
+    let known = server.stats.engine().devices.count_devices(APP).await?;
+    let crowd = Crowd::gather(&place, &app, (arguments.seed, phones), known, now).await?;
+    let bound = crowd.everybody(Dead::Unknown);
     phase.end(&format!(
-        "{} are connected, {} are away",
+        "{} are connected; vendors know {} of those that are behind or away, {} are away and have no token",
         grouped(bound.connected),
+        grouped(bound.offline.iter().sum()),
         grouped(bound.away)
     ));
-    let sent = sending::show(server, &mut asker, &crowd, now).await?;
+    let sent = sending::show(server, &mut asker, &crowd, vendors, now).await?;
     let played = play(arguments, server, &mut asker, folder).await?;
     Ok((sent && played, crowd))
 }
@@ -290,7 +266,7 @@ async fn watch(server: &Server, player: &Arc<Player>, devices: u32) -> anyhow::R
             _ = tick.tick() => None,
         };
         let scene = Scene {
-            counts: funnel(server, &player.task_id).await?,
+            funnel: funnel(server, &player.task_id).await?,
             devices,
             events: player.acknowledged(),
             events_all: player.plan.events.len() as u64,
@@ -303,8 +279,8 @@ async fn watch(server: &Server, player: &Arc<Player>, devices: u32) -> anyhow::R
     }
 }
 
-/// The four counts of a task, straight from the ledger: drawing must not use the endpoint's quota up.
-async fn funnel(server: &Server, task_id: &str) -> anyhow::Result<Row> {
+/// The counts of a task, straight from the ledger: drawing must not use the endpoint's quota up.
+async fn funnel(server: &Server, task_id: &str) -> anyhow::Result<Funnel> {
     let known = server
         .stats
         .engine()
@@ -312,19 +288,23 @@ async fn funnel(server: &Server, task_id: &str) -> anyhow::Result<Row> {
         .find_task(APP, Kind::Push, task_id)
         .await?;
     let Some(task) = known else {
-        return Ok(Row::default());
+        return Ok(Funnel::default());
     };
     let tally = server
         .stats
         .tally(APP, Scope::Task(task.number), Window::all())
         .await?;
-    let mut counts = Row::default();
+    let mut funnel = Funnel::default();
     for (cell, count) in tally.cells() {
-        if let Some(stage) = cell.lane().stage() {
-            counts[stage as usize] += count;
+        let row = funnel.rows.entry((cell.route(), cell.channel()));
+        let row = row.or_default();
+        match (cell.lane(), cell.lane().stage()) {
+            (_, Some(stage)) => row.counts[stage as usize] += count,
+            (Lane::LostBeforeSent, None) => row.lost += count,
+            _ => {}
         }
     }
-    Ok(counts)
+    Ok(funnel)
 }
 
 /// The body of a query in a window, for these tasks or, without any, overall.

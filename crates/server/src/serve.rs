@@ -40,7 +40,7 @@ pub(crate) struct Server {
     opened: Opened,
     relays: Relays,
     online: Arc<Online>,
-    dispatch: Arc<Dispatch>,
+    pub(crate) dispatch: Arc<Dispatch>,
     listeners: Listeners,
     control: Option<Control>,
     retention: JoinHandle<()>,

@@ -168,6 +168,7 @@ fn name(key: (u8, u8)) -> String {
         .iter()
         .find(|profile| (profile.event_type, profile.push_platform) == key);
     match known {
+        // HarmonyOS NEXT is Huawei on this wire.
         Some(profile) if profile.event_type == 1 => format!("offline {}", profile.name),
         Some(profile) => profile.name.to_owned(),
         None if key == (1, 0) => "offline, unknown".to_owned(),

@@ -46,6 +46,11 @@ impl Folder {
         Ok(folder)
     }
 
+    /// The folder itself.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The server's storage.
     pub(super) fn data(&self) -> PathBuf {
         self.dir.join("data")

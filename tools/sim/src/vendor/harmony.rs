@@ -43,6 +43,9 @@ pub struct HarmonyCounter {
     state: Mutex<State>,
 }
 
+/// Receipts are numbered from here on: one address may take Huawei's too, and no two may have the same nonce.
+const FIRST_RECEIPT: u64 = 0x8000_0000;
+
 #[derive(Debug)]
 struct State {
     jwts: Jwts,
@@ -61,7 +64,7 @@ impl HarmonyCounter {
             memory: Memory::default(),
             test_messages: TestMessages::new(TEST_MESSAGES_MAX),
             answers: 0,
-            receipts: 0,
+            receipts: FIRST_RECEIPT,
         };
         Self {
             account,

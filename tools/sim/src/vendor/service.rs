@@ -373,7 +373,9 @@ impl Shared {
         let (at, now_us) = (Instant::now(), now_us());
         let mut tally = self.tally.lock();
         for taken in taken {
-            if tally.take(&taken, now_us) {
+            let is_first = tally.take(&taken, now_us);
+            let urls = [&self.settings.receipts_url, &taken.receipts_url];
+            if is_first && urls.iter().any(|url| !url.is_empty()) {
                 let _ = self.to_report.send(report::Arriving { at, taken });
             }
         }
