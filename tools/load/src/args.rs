@@ -1,11 +1,13 @@
 //! The command line.
 
+mod fanout;
 mod online;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use fanout::{FanoutArgs, VendorName};
 pub(crate) use online::{
     CrashArgs, CrowdArgs, NatsArgs, OverloadArgs, PushArgs, ReconnectArgs, RegisterArgs,
     SocketsArgs,
@@ -104,6 +106,8 @@ pub(crate) enum Command {
     CrashOnline(CrashArgs),
     /// Ten times the reports, and a flood of registrations, while another app goes on (with --spawn).
     OverloadOnline(OverloadArgs),
+    /// Push to registered devices through vendors' simulators (with --spawn), and account for every one.
+    Fanout(FanoutArgs),
     /// The peer of push-online and sockets: a nats-server's WebSocket subscribers. Needs no Pushtally.
     NatsWebsocket(NatsArgs),
 }
@@ -124,7 +128,8 @@ impl Command {
             | Self::Reconnect(_)
             | Self::Register(_)
             | Self::CrashOnline(_)
-            | Self::OverloadOnline(_) => Setup::Phones,
+            | Self::OverloadOnline(_)
+            | Self::Fanout(_) => Setup::Phones,
         }
     }
 }

@@ -10,6 +10,7 @@ mod bodies;
 mod client;
 mod crowd;
 mod events;
+mod fanout;
 mod history;
 mod intake;
 mod latency;
@@ -60,6 +61,11 @@ fn run(cli: &Cli, report: &mut Report) -> anyhow::Result<()> {
         report.finish();
         return done;
     }
+    if let Command::Fanout(args) = &cli.command {
+        let done = fanout::run(&cli.target, args, report);
+        report.finish();
+        return done;
+    }
     let mut target = Target::find(&cli.target, cli.command.setup())?;
     target.describe(report);
     let done = match &cli.command {
@@ -75,8 +81,8 @@ fn run(cli: &Cli, report: &mut Report) -> anyhow::Result<()> {
         Command::Register(args) => register::run(&target, args, report),
         Command::CrashOnline(args) => online::crash::run(&mut target, args, report),
         Command::OverloadOnline(args) => online::overload::run(&mut target, args, report),
-        // Done above: it has no server of ours.
-        Command::NatsWebsocket(_) => Ok(()),
+        // Done above: one has no server of ours, the other starts its own with devices in it.
+        Command::NatsWebsocket(_) | Command::Fanout(_) => Ok(()),
     };
     let stopped = target.stop(report);
     report.finish();

@@ -41,6 +41,11 @@ impl<'a> Backend<'a> {
         }
     }
 
+    /// Who calls.
+    pub(crate) fn administrator(&self) -> &str {
+        &self.access.administrator
+    }
+
     /// Pushes to everyone and answers the `TaskId`. `random` must differ from call to call.
     pub(crate) async fn push(&self, random: u32) -> anyhow::Result<String> {
         let body = json!({
@@ -86,7 +91,8 @@ impl<'a> Backend<'a> {
         Ok(answer.json())
     }
 
-    async fn command(&self, command: &str, body: &str) -> anyhow::Result<Value> {
+    /// Calls a command of the push service; a refusal is an error.
+    pub(crate) async fn command(&self, command: &str, body: &str) -> anyhow::Result<Value> {
         let path = self.access.command_path(command);
         let answer = self.public.call("POST", &path, None, body).await?;
         ensure!(

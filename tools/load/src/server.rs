@@ -30,39 +30,116 @@ pub(crate) enum Setup {
     PhonesAsDefault,
 }
 
+/// What a server is started with: its program, its folder and what its configuration says.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    program: PathBuf,
+    args: TargetArgs,
+    folder: Folder,
+    /// The first app's sections `[[app.channel]]`.
+    channels: String,
+}
+
+impl Plan {
+    pub(crate) fn new(args: &TargetArgs) -> anyhow::Result<Self> {
+        let program = match &args.pushtally {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()?.with_file_name("pushtally"),
+        };
+        Ok(Self {
+            program,
+            args: args.clone(),
+            folder: Folder::make(args)?,
+            channels: String::new(),
+        })
+    }
+
+    /// The same with these sections `[[app.channel]]`, whose files are in its folder.
+    pub(crate) fn with_channels(self, channels: String) -> Self {
+        Self { channels, ..self }
+    }
+
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder.path
+    }
+
+    /// Writes the configuration of a server that listens on free ports, for commands without a server.
+    pub(crate) fn write(&self, setup: Setup) -> anyhow::Result<PathBuf> {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        self.write_for(setup, [any, any])
+    }
+
+    fn write_for(&self, setup: Setup, listen: [SocketAddr; 2]) -> anyhow::Result<PathBuf> {
+        let path = self.folder.path.join("pushtally.toml");
+        let text = configuration(&self.args, setup, listen, &self.channels);
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    fn launch(&self, config: &Path) -> anyhow::Result<Child> {
+        Command::new(&self.program)
+            .arg("--config")
+            .arg(config)
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("`{}` cannot be started", self.program.display()))
+    }
+}
+
+/// Where a server keeps everything; one of nobody's choice is removed at the end.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Folder {
+    fn make(args: &TargetArgs) -> anyhow::Result<Self> {
+        let path = args.folder.clone().unwrap_or_else(|| {
+            std::env::temp_dir().join(format!("pushtally-load-{}", std::process::id()))
+        });
+        fs::create_dir_all(&path)
+            .with_context(|| format!("`{}` cannot be made", path.display()))?;
+        Ok(Self {
+            path: fs::canonicalize(path)?,
+            temporary: args.folder.is_none(),
+        })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.temporary {
+            // What stays is only in the way.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
 /// A running server. Dropped without `stop`, it is killed.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
-    program: PathBuf,
-    args: TargetArgs,
-    folder: PathBuf,
-    temporary: bool,
+    plan: Plan,
     pub(crate) public: SocketAddr,
     pub(crate) operator: SocketAddr,
 }
 
 impl Server {
-    pub(crate) fn start(args: &TargetArgs, setup: Setup) -> anyhow::Result<Self> {
-        let program = match &args.pushtally {
-            Some(path) => path.clone(),
-            None => std::env::current_exe()?.with_file_name("pushtally"),
-        };
-        let folder = args.folder.clone().unwrap_or_else(|| {
-            std::env::temp_dir().join(format!("pushtally-load-{}", std::process::id()))
-        });
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("`{}` cannot be made", folder.display()))?;
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut child = launch(&program, &folder, &configuration(args, setup, [any, any]))?;
+    pub(crate) fn start(plan: Plan, setup: Setup) -> anyhow::Result<Self> {
+        let config = plan.write(setup)?;
+        let mut child = plan.launch(&config)?;
         let log = child.stderr.take();
         // From here on whatever fails kills the child.
         let mut server = Self {
             child,
-            program,
-            args: args.clone(),
-            folder,
-            temporary: args.folder.is_none(),
+            plan,
             public: SocketAddr::from(([0; 4], 0)),
             operator: SocketAddr::from(([0; 4], 0)),
         };
@@ -80,8 +157,8 @@ impl Server {
 
     /// Starts it again on the same folder and the same addresses.
     pub(crate) fn start_again(&mut self, setup: Setup) -> anyhow::Result<()> {
-        let configuration = configuration(&self.args, setup, [self.public, self.operator]);
-        self.child = launch(&self.program, &self.folder, &configuration)?;
+        let config = self.plan.write_for(setup, [self.public, self.operator])?;
+        self.child = self.plan.launch(&config)?;
         let log = self.child.stderr.take();
         ready(log.context("the server's log cannot be read")?)?;
         Ok(())
@@ -92,12 +169,12 @@ impl Server {
     }
 
     pub(crate) fn is_temporary(&self) -> bool {
-        self.temporary
+        self.plan.folder.temporary
     }
 
     /// The kind of file system that holds the folder: an fsync means nothing on some.
     pub(crate) fn file_system(&self) -> String {
-        let folder = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
+        let folder = self.plan.folder();
         let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
         let kind = mounts
             .lines()
@@ -112,7 +189,7 @@ impl Server {
 
     /// Bytes of all its files.
     pub(crate) fn storage_bytes(&self) -> u64 {
-        folder_bytes(&self.folder)
+        folder_bytes(self.plan.folder())
     }
 
     /// Stops it gracefully, and tells how long that took.
@@ -129,29 +206,18 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // All of this fails harmlessly after a stop; a folder that stays is only in the way.
+        // Both fail harmlessly after a stop. The folder goes after the child.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if self.temporary {
-            let _ = fs::remove_dir_all(&self.folder);
-        }
     }
 }
 
-fn launch(program: &Path, folder: &Path, configuration: &str) -> anyhow::Result<Child> {
-    let config = folder.join("pushtally.toml");
-    fs::write(&config, configuration)?;
-    Command::new(program)
-        .arg("--config")
-        .arg(&config)
-        .arg("serve")
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("`{}` cannot be started", program.display()))
-}
-
-fn configuration(args: &TargetArgs, setup: Setup, [public, operator]: [SocketAddr; 2]) -> String {
+fn configuration(
+    args: &TargetArgs,
+    setup: Setup,
+    [public, operator]: [SocketAddr; 2],
+    channels: &str,
+) -> String {
     let head = format!(
         r#"# Written by pushtally-load.
 [storage]
@@ -171,9 +237,9 @@ format = "json"
         }
     };
     let apps = match setup {
-        Setup::Backends => app(args, args.app, setup),
+        Setup::Backends => app(args, args.app, setup) + channels,
         Setup::Phones | Setup::PhonesAsDefault => {
-            app(args, args.app, setup) + &app(args, args.other_app(), setup)
+            app(args, args.app, setup) + channels + &app(args, args.other_app(), setup)
         }
     };
     head + limits + &apps
@@ -262,7 +328,8 @@ mod tests {
         let cli = crate::args::Cli::parse_from(["pushtally-load", "sockets"]);
         let written = |setup| {
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
-            configuration(&cli.target, setup, [any, any])
+            let channels = "[[app.channel]]\nname = \"fcm\"\n";
+            configuration(&cli.target, setup, [any, any], channels)
         };
         let count = |text: &str, part: &str| text.matches(part).count();
         for (setup, apps, client_keys, unlimited) in [
@@ -272,6 +339,9 @@ mod tests {
         ] {
             let text = written(setup);
             assert_eq!(count(&text, "[[app]]"), apps);
+            // Of the first app, whatever follows.
+            let first = text.split("[[app]]").nth(1).unwrap_or_default();
+            assert_eq!(count(first, "[[app.channel]]"), 1);
             assert_eq!(count(&text, "client_key"), client_keys);
             assert_eq!(count(&text, "registrations_per_second = 0"), unlimited);
         }

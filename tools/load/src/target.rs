@@ -8,7 +8,7 @@ use crate::access::Access;
 use crate::args::TargetArgs;
 use crate::process::Process;
 use crate::report::Report;
-use crate::server::{Server, Setup};
+use crate::server::{Plan, Server, Setup};
 
 /// Where the server is, what it can be asked, and as whom.
 pub(crate) struct Target {
@@ -26,7 +26,19 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn find(args: &TargetArgs, setup: Setup) -> anyhow::Result<Self> {
-        let server = args.spawn.then(|| Server::start(args, setup)).transpose()?;
+        let server = match args.spawn {
+            true => Some(Server::start(Plan::new(args)?, setup)?),
+            false => None,
+        };
+        Self::of(args, server)
+    }
+
+    /// A server that is started as planned.
+    pub(crate) fn planned(args: &TargetArgs, plan: Plan, setup: Setup) -> anyhow::Result<Self> {
+        Self::of(args, Some(Server::start(plan, setup)?))
+    }
+
+    fn of(args: &TargetArgs, server: Option<Server>) -> anyhow::Result<Self> {
         let (address, operator, pid) = match (&server, &args.server) {
             (Some(server), _) => (server.public, Some(server.operator), Some(server.pid())),
             (None, Some(url)) => {
