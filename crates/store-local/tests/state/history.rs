@@ -83,7 +83,7 @@ pub(crate) fn draft(n: u32) -> TaskDraft {
         notification: Notification::default(),
         accepted_at: Second(START + n),
         deadline: Second(START + n + 1000),
-        on_unknown: if n % 2 == 0 {
+        on_unknown: if n.is_multiple_of(2) {
             OnUnknown::Repeat
         } else {
             OnUnknown::Skip

@@ -72,7 +72,6 @@ pub(super) fn message(id: &str) -> Message {
         },
         accepted_at: ACCEPTED_AT,
         deadline: Second(NOW_S as u32 + 3600),
-        on_unknown: OnUnknown::default(),
     }
 }
 
@@ -126,6 +125,7 @@ async fn accept_task(tasks: &dyn Tasks, id: &str) {
         notification: message.notification,
         accepted_at: message.accepted_at,
         deadline: message.deadline,
+        on_unknown: OnUnknown::default(),
     };
     let limits = AcceptLimits {
         broadcasts_per_day: None,
