@@ -24,16 +24,8 @@ use crate::refusal::Refusal;
 /// The route, and what logs call it.
 pub(crate) const PATH: &str = "/v3/offline_push_report/{vendor}/{sdkappid}/{key}";
 
-/// The vendors that send receipts.
-const VENDORS: [(&str, Channel); 7] = [
-    ("huawei", Channel::Huawei),
-    ("honor", Channel::Honor),
-    ("vivo", Channel::Vivo),
-    ("meizu", Channel::Meizu),
-    ("xiaomi", Channel::Xiaomi),
-    ("oppo", Channel::Oppo),
-    ("harmony", Channel::Harmony),
-];
+/// Apple and Google send none: what their phones got is known from the app's reports only.
+const WITHOUT_RECEIPTS: [Channel; 2] = [Channel::Apns, Channel::Fcm];
 
 pub(crate) async fn handle(
     state: extract::State<Arc<State>>,
@@ -80,11 +72,11 @@ async fn receipts(
 /// The vendor and the app of a path, if the app has this key.
 fn addressed(state: &State, path: (&str, &str, &str)) -> Option<(Channel, Arc<App>)> {
     let (vendor, sdkappid, key) = path;
-    let known = VENDORS.iter().find(|(name, _)| *name == vendor);
+    let known = Channel::vendor(vendor).filter(|known| !WITHOUT_RECEIPTS.contains(known));
     let app = state.directory.get(AppId(sdkappid.parse().ok()?))?;
     let expected = app.receipts_key.as_ref()?.expose().as_bytes();
     let same = !expected.is_empty() && bool::from(expected.ct_eq(key.as_bytes()));
-    known.filter(|_| same).map(|(_, channel)| (*channel, app))
+    known.filter(|_| same).map(|channel| (channel, app))
 }
 
 fn nothing_here() -> Problem {

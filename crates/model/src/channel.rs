@@ -44,6 +44,25 @@ impl Channel {
         Self::Online,
     ];
 
+    /// The vendors: every channel that takes credentials.
+    pub const VENDORS: [Self; 9] = [
+        Self::Apns,
+        Self::Xiaomi,
+        Self::Huawei,
+        Self::Harmony,
+        Self::Fcm,
+        Self::Meizu,
+        Self::Oppo,
+        Self::Vivo,
+        Self::Honor,
+    ];
+
+    /// The vendor of a [`Channel::name`].
+    #[must_use]
+    pub fn vendor(name: &str) -> Option<Self> {
+        Self::VENDORS.into_iter().find(|one| one.name() == name)
+    }
+
     /// The channel of a storage number.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
@@ -267,6 +286,15 @@ mod tests {
             }
         }
         assert_eq!(known, 2 * Channel::ALL.len() * Lane::ALL.len());
+    }
+
+    #[test]
+    fn vendors_are_all_channels_but_the_socket_and_the_unknown() {
+        for channel in Channel::ALL {
+            let is_vendor = !matches!(channel, Channel::Unknown | Channel::Online);
+            let found = Channel::vendor(channel.name());
+            assert_eq!(found, is_vendor.then_some(channel));
+        }
     }
 
     #[test]

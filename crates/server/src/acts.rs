@@ -6,6 +6,7 @@
 mod apps;
 mod audience;
 mod bulk;
+mod channels;
 mod error;
 mod ledger;
 mod sending;
@@ -21,14 +22,17 @@ use pushtally_model::{App, AppId, Clock, Entropy};
 use pushtally_online::Online;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, StoreError};
+use pushtally_vendor::SharedAccess;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::bulk::{ChunkBounds, Counts, Fault, Kind, Page, Place, Row};
-use crate::config::Declared;
+use crate::channels::{ChannelId, Channels, Maker, Vendors};
+use crate::config::{ChannelSettings, Declared, Owned};
 use crate::engine::Opened;
 
 pub(crate) use audience::AudienceVerified;
+pub(crate) use channels::ChannelRow;
 pub(crate) use error::ActError;
 pub(crate) use ledger::LedgerVerified;
 pub(crate) use tasks::Wanted;
@@ -70,6 +74,17 @@ pub(crate) enum Act {
     AppRotateClientKey {
         sdkappid: u32,
     },
+    /// An account with a vendor is given, in place of the one with the same CertId.
+    ChannelSet {
+        sdkappid: u32,
+        settings: ChannelSettings,
+    },
+    ChannelList {
+        /// `None` is all apps.
+        sdkappid: Option<u32>,
+    },
+    ChannelRemove(ChannelId),
+    ChannelRekey,
     LedgerStat,
     LedgerDigest,
     LedgerVerify,
@@ -183,6 +198,20 @@ pub(crate) enum Done {
         client_key: String,
         replaced: bool,
     },
+    ChannelSet {
+        id: ChannelId,
+        replaced: bool,
+    },
+    Channels {
+        channels: Vec<ChannelRow>,
+    },
+    ChannelRemoved,
+    ChannelsRekeyed {
+        sealed_again: usize,
+        newest_already: usize,
+        /// Which could not be opened, and why.
+        closed: Vec<String>,
+    },
     Stat(ledger::LedgerStat),
     Digest {
         digest: String,
@@ -238,6 +267,10 @@ pub(crate) struct Acts {
     opened: Opened,
     ledger: Ledger,
     declared: Vec<Declared>,
+    channels: Channels,
+    maker: Maker,
+    /// Whose accounts change at once, in a running server.
+    vendors: OnceLock<Arc<Vendors>>,
     directory: Arc<Directory>,
     entropy: Arc<dyn Entropy>,
     clock: Arc<dyn Clock>,
@@ -246,7 +279,7 @@ pub(crate) struct Acts {
     dispatch: OnceLock<Arc<Dispatch>>,
     /// Whose sockets end when an import registers somebody else, in a running server.
     online: OnceLock<Arc<Online>>,
-    /// Apps are read, changed and written back, which two acts must not do at once.
+    /// Apps and accounts are read, changed and written back, which two acts must not do at once.
     turn: Mutex<()>,
 }
 
@@ -255,20 +288,36 @@ impl Acts {
     pub(crate) async fn new(
         opened: Opened,
         ledger: Ledger,
-        declared: Vec<Declared>,
+        owned: Owned,
         directory: Arc<Directory>,
         entropy: Arc<dyn Entropy>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
+        let Owned {
+            apps,
+            channels,
+            vault,
+            public_url,
+        } = owned;
+        let stored = Arc::clone(&opened.engine.channels);
         let audit = Recorder::new(Arc::clone(&opened.engine.audit), Arc::clone(&clock));
         let acts = Self {
+            channels: Channels::new(channels, vault, stored, Arc::clone(&entropy)),
+            maker: Maker {
+                public_url,
+                directory: Arc::clone(&directory),
+                clock: Arc::clone(&clock),
+                entropy: Arc::clone(&entropy),
+                shared_access: SharedAccess::default(),
+            },
+            vendors: OnceLock::new(),
             clock,
             audit: Arc::new(audit),
             dispatch: OnceLock::new(),
             online: OnceLock::new(),
             opened,
             ledger,
-            declared,
+            declared: apps,
             directory,
             entropy,
             turn: Mutex::new(()),
@@ -288,6 +337,21 @@ impl Acts {
         let _ = self.online.set(online);
     }
 
+    /// Gives it the vendors. Once, before the control socket listens.
+    pub(crate) fn set_vendors(&self, vendors: Arc<Vendors>) {
+        let _ = self.vendors.set(vendors);
+    }
+
+    /// The accounts with vendors.
+    pub(crate) const fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
+    /// What makes accounts that can call.
+    pub(crate) const fn maker(&self) -> &Maker {
+        &self.maker
+    }
+
     /// The audit, for everybody who writes it.
     pub(crate) fn audit(&self) -> Arc<Recorder> {
         Arc::clone(&self.audit)
@@ -299,8 +363,12 @@ impl Acts {
             Act::AppAdd(_)
             | Act::AppRotateKey { .. }
             | Act::AppDropOldKeys { .. }
-            | Act::AppRotateClientKey { .. } => Some(self.turn.lock().await),
+            | Act::AppRotateClientKey { .. }
+            | Act::ChannelSet { .. }
+            | Act::ChannelRemove(_)
+            | Act::ChannelRekey => Some(self.turn.lock().await),
             Act::AppList
+            | Act::ChannelList { .. }
             | Act::AppPause { .. }
             | Act::Push { .. }
             | Act::TaskList(_)
@@ -333,6 +401,12 @@ impl Acts {
             } => self.set_task(AppId(sdkappid), &id, wanted).await,
             Act::Audit(listing) => self.list_audit(listing).await,
             Act::AppRotateClientKey { sdkappid } => self.rotate_client_key(AppId(sdkappid)).await,
+            Act::ChannelSet { sdkappid, settings } => {
+                self.set_channel(AppId(sdkappid), settings).await
+            }
+            Act::ChannelList { sdkappid } => self.list_channels(sdkappid.map(AppId)).await,
+            Act::ChannelRemove(id) => self.remove_channel(id).await,
+            Act::ChannelRekey => self.rekey_channels().await,
             Act::LedgerStat => Ok(Done::Stat(ledger::stat(&self.opened.engine).await?)),
             Act::LedgerDigest => ledger::digest(&self.opened.engine).await,
             Act::LedgerVerify => ledger::verify(&self.opened.engine, &self.ledger).await,

@@ -4,6 +4,7 @@ mod app;
 mod audience;
 mod audit;
 mod bulk;
+mod channel;
 mod config;
 mod ledger;
 mod moment;
@@ -89,6 +90,9 @@ enum Command {
     /// Make, list, pause or change apps that the configuration does not declare.
     #[command(subcommand)]
     App(app::AppCommand),
+    /// Give, list or remove accounts with vendors that the configuration does not declare.
+    #[command(subcommand)]
+    Channel(channel::ChannelCommand),
     /// Run simulators of the nine vendors, to configure, to push against and to break.
     Sim(sim::SimArgs),
     /// Print a completion script.
@@ -143,6 +147,9 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Task(command) => task::run(command, |act| perform(&load()?, act))?,
         Command::Audit(arguments) => audit::run(&arguments, |act| perform(&load()?, act))?,
         Command::App(command) => app::run(command, |act| perform(&load()?, act))?,
+        Command::Channel(command) => {
+            return channel::run(command, |act| perform(&load()?, act));
+        }
         Command::Backup { to } => {
             // The server has another working directory.
             let to = std::path::absolute(&to)

@@ -18,13 +18,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use apps::Declared;
-pub(crate) use channels::DeclaredChannel;
+pub(crate) use channels::{
+    CERT_ID_DEFAULT, ChannelSettings, DeclaredChannel, read_given as read_given_channel,
+    written as written_channel,
+};
 pub(crate) use secret::read_file as read_secret_file;
 pub(crate) use tree::Origin;
 
 use pushtally_http::TrustedProxies;
 use reader::{Problems, Reader};
-use tree::Table;
+use tree::{Malformed, Table};
+
+use crate::channels::{Key, Vault};
 
 /// The annotated default file.
 pub(crate) const DEFAULT: &str = include_str!("config.default.toml");
@@ -127,6 +132,17 @@ pub(crate) struct Log {
     pub(crate) level: tracing::Level,
 }
 
+/// What the configuration owns, and what acts on apps and on their accounts with vendors need of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Owned {
+    pub(crate) apps: Vec<Declared>,
+    pub(crate) channels: Vec<DeclaredChannel>,
+    /// What opens the accounts that are stored.
+    pub(crate) vault: Vault,
+    /// How vendors reach the public listener; empty when they cannot.
+    pub(crate) public_url: String,
+}
+
 /// A checked configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -147,6 +163,8 @@ pub(crate) struct Config {
     pub(crate) stop_grace: Duration,
     pub(crate) apps: Vec<Declared>,
     pub(crate) channels: Vec<DeclaredChannel>,
+    /// What opens the accounts that are stored.
+    pub(crate) vault: Vault,
     /// Advice that is no error.
     pub(crate) notes: Vec<String>,
     tree: Table,
@@ -211,6 +229,16 @@ impl Config {
         }
     }
 
+    /// What it owns, for acts.
+    pub(crate) fn owned(&self) -> Owned {
+        Owned {
+            apps: self.apps.clone(),
+            channels: self.channels.clone(),
+            vault: self.vault.clone(),
+            public_url: self.listen.public_url.clone(),
+        }
+    }
+
     /// Every value with where it comes from, secrets hidden.
     pub(crate) fn print(&self) -> String {
         print::print(&self.tree)
@@ -218,17 +246,24 @@ impl Config {
 }
 
 fn parse(path: &Path, text: &str, origin: impl Fn(usize) -> Origin) -> Result<Table, ConfigError> {
-    tree::parse(text, &origin).map_err(|malformed| ConfigError::Malformed {
-        path: path.to_owned(),
-        line: malformed.line,
-        message: malformed.message,
-    })
+    tree::parse(text, &origin).map_err(|malformed| malformed.of(path))
+}
+
+impl Malformed {
+    fn of(self, path: &Path) -> ConfigError {
+        ConfigError::Malformed {
+            path: path.to_owned(),
+            line: self.line,
+            message: self.message,
+        }
+    }
 }
 
 fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
     let mut root = Reader::root(tree.clone(), problems);
     let mut notes = Vec::new();
-    let (storage, memory_bytes_max, index_bytes_max) = read_storage(root.section("storage"));
+    let (storage, memory_bytes_max, index_bytes_max, vault) =
+        read_storage(root.section("storage"), &mut notes);
     let listen = read_listen(root.section("listen"), &storage);
     let limits = read_limits(root.section("limits"));
     let waiting_events_max = within(root.section("intake"), |intake| {
@@ -271,6 +306,7 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
         stop_grace,
         apps,
         channels,
+        vault,
         notes,
         tree,
     }
@@ -287,7 +323,7 @@ fn seconds(section: &mut Reader<'_>, key: &'static str, most: u32) -> Duration {
     Duration::from_secs(section.integer(key, 1..=most, "seconds").into())
 }
 
-fn read_storage(section: Reader<'_>) -> (Storage, usize, usize) {
+fn read_storage(section: Reader<'_>, notes: &mut Vec<String>) -> (Storage, usize, usize, Vault) {
     within(section, |storage| {
         let (url, origin) = storage.text("url");
         let engine = match url.split_once(':') {
@@ -299,8 +335,32 @@ fn read_storage(section: Reader<'_>) -> (Storage, usize, usize) {
             }
         };
         let memory = storage.size("memory_max", 64 * MIB..=TIB);
-        (engine, memory, storage.size("index_max", MIB..=TIB))
+        let index = storage.size("index_max", MIB..=TIB);
+        (engine, memory, index, read_vault(storage, notes))
     })
+}
+
+fn read_vault(storage: &mut Reader<'_>, notes: &mut Vec<String>) -> Vault {
+    const KEY: &str = "credentials_key";
+    const KEY_FILE: &str = "credentials_key_file";
+    let file = storage.peek_text(KEY_FILE);
+    let file = file.filter(|(path, _)| !path.is_empty());
+    if let Some((path, at)) = &file
+        && secret::is_open_to_all(at, path)
+    {
+        notes.push(format!(
+            "{at}: `{path}` can be read by everybody, `chmod 600` is better"
+        ));
+    }
+    let at = file.or_else(|| storage.peek_text(KEY));
+    let secrets = secret::take(storage, KEY, KEY_FILE).unwrap_or_default();
+    let keys: Option<Vec<Key>> = secrets.iter().map(Key::parse).collect();
+    if keys.is_none() {
+        let at = at.map_or(Origin::Default, |(_, at)| at);
+        let allowed = "32 bytes in hexadecimal or base64, or several such keys, the newest first";
+        storage.refuse(&at, KEY, "(hidden)", allowed);
+    }
+    Vault::new(keys.unwrap_or_default())
 }
 
 fn read_listen(section: Reader<'_>, storage: &Storage) -> Listen {

@@ -5,6 +5,7 @@
 
 mod acts;
 mod bulk;
+mod channels;
 mod cli;
 mod config;
 mod control;

@@ -63,7 +63,7 @@ impl Server {
         let acts = Acts::new(
             opened.clone(),
             Ledger::Open(Arc::clone(&stats)),
-            config.apps.clone(),
+            config.owned(),
             Arc::clone(&directory),
             Arc::clone(&entropy),
             Arc::clone(&clock),
@@ -85,18 +85,20 @@ impl Server {
             sending::Parts {
                 engine: &opened.engine,
                 directory: &directory,
+                acts: &acts,
                 stats: &stats,
                 clock: &clock,
                 entropy: &entropy,
             },
         )
         .await
-        .context("pushes that are under way cannot be read")?;
+        .context("sending cannot be started")?;
         acts.set_dispatch(Arc::clone(&dispatch));
         acts.set_online(Arc::clone(&online));
+        acts.set_vendors(Arc::clone(&vendors));
         let parts = listeners::Parts {
             engine: opened.engine.clone(),
-            vendors,
+            vendors: vendors.carriers().clone(),
             online: Arc::clone(&online),
             dispatch: Arc::clone(&dispatch),
             audit: acts.audit(),

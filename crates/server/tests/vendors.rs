@@ -7,6 +7,9 @@
     reason = "a test stops at the first surprise; the server has the real clock, and so has this test"
 )]
 
+#[path = "vendors/channels.rs"]
+mod channels;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -65,6 +68,8 @@ fn done(dir: &Path, arguments: &[&str]) -> String {
 struct Server {
     child: Child,
     public: String,
+    /// What it said before it was ready.
+    said: Vec<Value>,
 }
 
 impl Server {
@@ -75,14 +80,20 @@ impl Server {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = Vec::new();
         let ready = lines.find_map(|line| {
             let entry: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            said.push(entry.clone());
             (entry["message"] == "ready").then_some(entry)
         });
         let ready = ready.expect("it ended before it was ready");
         let public = ready["public"].as_str().unwrap().to_owned();
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, public }
+        Self {
+            child,
+            public,
+            said,
+        }
     }
 }
 

@@ -1,4 +1,6 @@
-//! Apps made at run time, in redb.
+//! Apps made at run time, in redb, and their accounts with vendors beside them.
+
+mod channels;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -85,6 +87,8 @@ impl LocalApps {
         let database = Database::create(path)?;
         let write = database.begin_write()?;
         write.open_table(APPS)?;
+        // A file of before there were accounts gets the table here.
+        write.open_table(channels::CHANNELS)?;
         write.commit()?;
         Ok(Self(database))
     }

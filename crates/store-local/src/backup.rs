@@ -50,6 +50,7 @@ impl LocalEngine {
         for app in self.apps.read()? {
             apps.write(&app)?;
         }
+        apps.write_channels(&self.apps.read_channels()?)?;
         // The mark comes last: a copy without it is no data directory.
         Format::mark(&*self.disk, to, self.partitions)?;
         Ok(BackupReport { bytes, pause_us })

@@ -210,6 +210,7 @@ impl LocalEngine {
             identities: Arc::new(LocalNames(Arc::clone(&self.identities))),
             pages: Arc::new(pages),
             apps: Arc::clone(&self.apps) as _,
+            channels: Arc::clone(&self.apps) as _,
             relays: Arc::new(LocalRelays(Arc::clone(&self.relays))),
             devices: Arc::clone(&self.state) as _,
             accounts: Arc::clone(&self.state) as _,

@@ -13,7 +13,7 @@ pub(crate) const NAMES: &str = "names";
 pub(crate) const PAGES: &str = "pages";
 /// The relay queues.
 pub(crate) const RELAYS: &str = "relays";
-/// The apps made at run time.
+/// The apps made at run time, and accounts with vendors.
 pub(crate) const APPS: &str = "apps.redb";
 /// Devices, tasks, jobs and the audit.
 pub(crate) const STATE: &str = "state.redb";

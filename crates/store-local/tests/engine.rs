@@ -111,6 +111,19 @@ async fn a_backup_taken_in_use_restores_to_the_moment_it_was_taken() {
         .put(&App::new(APP, Secret::new("key")))
         .await
         .unwrap();
+    let account = pushtally_store::StoredChannel {
+        app: APP,
+        channel: pushtally_model::Channel::Oppo,
+        cert_id: 2,
+        sealed: vec![0, 255],
+    };
+    let account = [account];
+    engine
+        .engine()
+        .channels
+        .put_channels(&account)
+        .await
+        .unwrap();
     engine.backup(&backup).unwrap();
     let digest = engine.engine().log.report().await.unwrap().digest;
     fill(&engine, 5).await;
@@ -131,6 +144,7 @@ async fn a_backup_taken_in_use_restores_to_the_moment_it_was_taken() {
         copy.engine().apps.list().await.unwrap(),
         [App::new(APP, Secret::new("key"))]
     );
+    assert_eq!(copy.engine().channels.channels().await.unwrap(), account);
     assert!(
         copy.engine()
             .identities

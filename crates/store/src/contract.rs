@@ -11,6 +11,7 @@
 mod accounts;
 mod apps;
 mod audit;
+mod channels;
 mod devices;
 mod jobs;
 mod relays;
@@ -40,6 +41,7 @@ pub async fn check_all(mut fresh: impl AsyncFnMut() -> Engine) {
     raised_numbers_are_not_given(fresh().await).await;
     additions_unite_and_whole_pages_replace(fresh().await).await;
     apps::apps_are_replaced_by_id(fresh().await).await;
+    channels::accounts_are_replaced_and_removed_by_key(fresh().await).await;
     relays::relay_calls_wait_until_done(fresh().await).await;
     devices::check(&mut fresh).await;
     accounts::check(&mut fresh).await;

@@ -17,9 +17,10 @@ pub use directory::Directory;
 pub use error::StoreError;
 pub use ports::{
     AcceptLimits, Accepted, AccountDeleted, Accounts, Apps, AttributeNaming, Audit, AuditEntry,
-    BatchVisitor, Claim, ClaimedJob, DeadToken, DeviceChange, DeviceVisitor, Devices, Engine,
-    Identities, IndexKey, Installed, Job, LabelChange, Labelled, LabelsChanged, Log, LogReport,
-    LossText, Names, NamesChanged, PageVisitor, Pages, Part, Phone, Position, Recipient,
+    BatchVisitor, Channels, Claim, ClaimedJob, DeadToken, DeviceChange, DeviceVisitor, Devices,
+    Engine, Identities, IndexKey, Installed, Job, LabelChange, Labelled, LabelsChanged, Log,
+    LogReport, LossText, Names, NamesChanged, PageVisitor, Pages, Part, Phone, Position, Recipient,
     Registered, Registration, RelayBacklog, RelayCall, RelayQueue, Report, Resolved, Revoked,
-    SecretHash, Slots, Snapshot, StoredTask, TaskName, TaskSeq, Tasks, Unregistered, Updated,
+    SecretHash, Slots, Snapshot, StoredChannel, StoredTask, TaskName, TaskSeq, Tasks, Unregistered,
+    Updated,
 };

@@ -3,6 +3,7 @@
 mod accounts;
 mod apps;
 mod audit;
+mod channels;
 mod devices;
 mod identities;
 mod log;
@@ -26,6 +27,7 @@ pub fn engine() -> Engine {
         identities,
         pages: Arc::<pages::MemoryPages>::default(),
         apps: Arc::<apps::MemoryApps>::default(),
+        channels: Arc::<channels::MemoryChannels>::default(),
         relays: Arc::<relays::MemoryRelays>::default(),
         tasks: Arc::<tasks::MemoryTasks>::default(),
         audit: Arc::<audit::MemoryAudit>::default(),

@@ -1,6 +1,7 @@
 //! The ports.
 
 mod audit;
+mod channels;
 mod devices;
 mod labels;
 mod tasks;
@@ -19,6 +20,7 @@ use pushtally_model::{
 use crate::StoreError;
 
 pub use audit::{Audit, AuditEntry};
+pub use channels::{Channels, StoredChannel};
 pub use devices::{
     DeadToken, DeviceChange, DeviceVisitor, Devices, Phone, Registered, Registration, SecretHash,
     Unregistered, Updated,
@@ -333,6 +335,8 @@ pub struct Engine {
     pub pages: Arc<dyn Pages>,
     /// Apps.
     pub apps: Arc<dyn Apps>,
+    /// Accounts with vendors that were given at run time.
+    pub channels: Arc<dyn Channels>,
     /// Relay queues.
     pub relays: Arc<dyn RelayQueue>,
     /// Devices.

@@ -51,9 +51,28 @@ impl Carrier {
         of_app.map(|(_, account)| Arc::clone(account)).collect()
     }
 
-    /// Other accounts from now on. Calls under way end with the ones that they began with.
-    pub fn set_accounts(&self, accounts: Accounts) {
-        self.accounts.store(Arc::new(accounts));
+    /// An account of an app.
+    #[must_use]
+    pub fn account(&self, app: AppId, cert_id: u32) -> Option<Arc<Account>> {
+        self.accounts.load().get(&(app, cert_id)).cloned()
+    }
+
+    /// Puts an account in the place of the one with the same CertId. Calls under way end with the one that they began with.
+    pub fn put_account(&self, app: AppId, cert_id: u32, account: &Arc<Account>) {
+        self.accounts.rcu(|accounts| {
+            let mut changed = Accounts::clone(accounts);
+            changed.insert((app, cert_id), Arc::clone(account));
+            changed
+        });
+    }
+
+    /// Takes an account away. Calls under way end with it.
+    pub fn remove_account(&self, app: AppId, cert_id: u32) {
+        self.accounts.rcu(|accounts| {
+            let mut changed = Accounts::clone(accounts);
+            changed.remove(&(app, cert_id));
+            changed
+        });
     }
 }
 

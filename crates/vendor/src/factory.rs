@@ -43,6 +43,36 @@ pub fn vendor(channel: Channel, credentials: &str) -> Result<Box<dyn Vendor>, Cr
     })
 }
 
+/// What of credentials may be shown, so that one account is told from another.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// What the vendor knows the phones' app by; empty when nothing but secrets say it.
+    pub app: String,
+    /// Where the key is good, of the vendors that have environments; else empty.
+    pub environment: String,
+}
+
+/// The fields that name an app and let nobody send, the plainest first.
+const NAMES: [&str; 5] = ["bundle_id", "package", "project_id", "app_id", "client_id"];
+
+/// What of an account's credentials may be shown. Nothing of credentials that are none.
+#[must_use]
+pub fn shown(channel: Channel, credentials: &str) -> Shown {
+    let fields: serde_json::Value = serde_json::from_str(credentials).unwrap_or_default();
+    let text = |name: &str| {
+        let text = fields.get(name).and_then(serde_json::Value::as_str);
+        text.filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let environment = match channel {
+        Channel::Apns => text("environments").unwrap_or_else(|| "both".to_owned()),
+        _ => String::new(),
+    };
+    Shown {
+        app: NAMES.into_iter().find_map(text).unwrap_or_default(),
+        environment,
+    }
+}
+
 /// Where it goes wrong is told by line and column, what is wrong only where it is a field's name.
 fn read<C: DeserializeOwned>(credentials: &str) -> Result<C, CredentialsError> {
     serde_json::from_str(credentials).map_err(|error| {
@@ -60,6 +90,28 @@ fn read<C: DeserializeOwned>(credentials: &str) -> Result<C, CredentialsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_names_the_app_and_no_secret() {
+        let check = |channel, credentials, app: &str, environment: &str| {
+            let Shown {
+                app: found,
+                environment: place,
+            } = shown(channel, credentials);
+            assert_eq!((found.as_str(), place.as_str()), (app, environment));
+        };
+        let apns = r#"{"team_id":"T","key_id":"K","private_key":"s3cr3t","bundle_id":"b"}"#;
+        check(Channel::Apns, apns, "b", "both");
+        let sandbox = r#"{"bundle_id":"b","environments":"sandbox"}"#;
+        check(Channel::Apns, sandbox, "b", "sandbox");
+        let xiaomi = r#"{"app_secret":"s3cr3t","package":"p"}"#;
+        check(Channel::Xiaomi, xiaomi, "p", "");
+        let huawei = r#"{"client_id":"1","client_secret":"s3cr3t","package":""}"#;
+        check(Channel::Huawei, huawei, "1", "");
+        let oppo = r#"{"app_key":"s3cr3t","master_secret":"s3cr3t"}"#;
+        check(Channel::Oppo, oppo, "", "");
+        check(Channel::Oppo, "s3cr3t", "", "");
+    }
 
     #[test]
     fn credentials_are_refused_without_saying_what_they_hold() {

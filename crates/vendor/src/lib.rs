@@ -40,6 +40,6 @@ pub use contract::{
     Access, Arrival, Call, Class, Failure, Post, Read, Receipt, ReceiptError, Receipts, Reply,
     Said, SignIn, To, Vendor, Verdict,
 };
-pub use factory::{CredentialsError, vendor};
+pub use factory::{CredentialsError, Shown, shown, vendor};
 pub use proxy::{Proxy, ProxyError};
 pub use text::cut;

@@ -5,12 +5,21 @@ use pushtally_model::{AppId, AttributeIndex, AttributeName};
 use pushtally_store::StoreError;
 
 use super::KEYS_MAX;
+use crate::channels::{ChannelId, MakeError, PutError};
 
 /// Why an act was not done.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ActError {
     #[error("app `{app}` is declared at {at}, change it there")]
     Declared { app: AppId, at: String },
+    #[error("{id} is declared at {at}, change it there")]
+    ChannelDeclared { id: ChannelId, at: String },
+    #[error("{id} is not in the store")]
+    NoChannel { id: ChannelId },
+    #[error("the account is refused: {0}")]
+    Make(#[from] MakeError),
+    #[error(transparent)]
+    Put(#[from] PutError),
     #[error("app `{app}` exists already")]
     Exists { app: AppId },
     #[error("there is no app `{app}`")]

@@ -16,7 +16,10 @@ async fn acts(declared: Vec<Declared>) -> Acts {
     Acts::new(
         opened,
         Ledger::Closed(pushtally_stats::Options::default()),
-        declared,
+        Owned {
+            apps: declared,
+            ..Owned::default()
+        },
         Arc::default(),
         Arc::new(FixedEntropy(0xA5)),
         Arc::new(ManualClock::at_unix(NOW_S)),
@@ -203,7 +206,10 @@ async fn a_declared_app_hides_a_stored_one() {
     let second = Acts::new(
         first.opened.clone(),
         Ledger::Closed(pushtally_stats::Options::default()),
-        declared,
+        Owned {
+            apps: declared,
+            ..Owned::default()
+        },
         Arc::default(),
         Arc::new(FixedEntropy(1)),
         Arc::new(ManualClock::at_unix(NOW_S)),

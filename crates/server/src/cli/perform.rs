@@ -87,7 +87,7 @@ async fn open(config: &Config, purpose: Purpose) -> anyhow::Result<Here> {
     let acts = Acts::new(
         opened.clone(),
         Ledger::Closed(engine::ledger_options(config)),
-        config.apps.clone(),
+        config.owned(),
         Arc::default(),
         Arc::new(SystemEntropy),
         Arc::new(SystemClock::default()),

@@ -7,8 +7,10 @@ use super::tree::{Node, Table, Value};
 const HIDDEN: &str = "(hidden)";
 
 /// Keys whose values are never shown. `relay_to` may carry a token in its path or query.
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 7] = [
     "key",
+    "credentials",
+    "credentials_key",
     "callback_token",
     "client_key",
     "receipts_key",
@@ -23,16 +25,17 @@ pub(crate) fn print(tree: &Table) -> String {
 
 /// Plain values first, then sections, as TOML wants it.
 fn print_table(out: &mut String, path: &str, table: &Table) {
-    let plain = table.iter().filter(|(_, node)| !is_section(node));
-    for (key, node) in plain {
-        let value = if SECRETS.contains(&key.as_str()) {
+    let is_secret = |key: &str| SECRETS.contains(&key);
+    let plain = |(key, node): &(&String, &Node)| is_secret(key) || !is_section(node);
+    for (key, node) in table.iter().filter(plain) {
+        let value = if is_secret(key) {
             quote(HIDDEN)
         } else {
             show(&node.value)
         };
         let _ = writeln!(out, "{key} = {value}  # {}", node.origin);
     }
-    for (key, node) in table.iter().filter(|(_, node)| is_section(node)) {
+    for (key, node) in table.iter().filter(|entry| !plain(entry)) {
         let path = if path.is_empty() {
             key.clone()
         } else {

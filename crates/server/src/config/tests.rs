@@ -81,11 +81,11 @@ fn example_app_of_the_default_file_is_read() {
     let xiaomi = folder.path().join("pushtally-xiaomi.json");
     std::fs::write(&xiaomi, "{\"app_secret\":\"s3cret\",\"package\":\"p\"}").unwrap();
     let config = load(&example, &[]).unwrap();
-    let channel = &config.channels[0];
-    assert_eq!((channel.app.0, channel.cert_id), (1_400_000_000, 1));
-    assert_eq!(channel.channel, pushtally_model::Channel::Xiaomi);
-    assert_eq!((channel.rate, channel.calls_max), (0, 256));
-    assert_eq!(channel.timeout, Duration::from_secs(10));
+    let (app, settings) = (config.channels[0].app, &config.channels[0].settings);
+    assert_eq!((app.0, settings.cert_id), (1_400_000_000, 1));
+    assert_eq!(settings.channel, pushtally_model::Channel::Xiaomi);
+    assert_eq!((settings.rate, settings.calls_max), (0, 256));
+    assert_eq!(settings.timeout, Duration::from_secs(10));
     let mut expected = pushtally_model::App::new(
         pushtally_model::AppId(1_400_000_000),
         pushtally_model::Secret::new("s3cret"),
@@ -255,6 +255,33 @@ fn secrets_are_hidden_wherever_a_configuration_is_shown() {
 }
 
 #[test]
+fn keys_of_the_vault_and_credentials_in_place_are_read_and_hidden() {
+    let key = "0123456789abcdef".repeat(4);
+    let channel =
+        "[[app.channel]]\nname = 'xiaomi'\ncredentials = {app_secret = 's3cr3t', package = 'p'}\n";
+    let text = format!("[storage]\ncredentials_key = ['{key}', '{key}']\n{APP}{channel}");
+    let config = load(&text, &[]).unwrap();
+    assert_eq!(format!("{:?}", config.vault), "Vault(2 keys)");
+    assert_eq!(
+        config.channels[0].settings.credentials.expose(),
+        "{\"app_secret\":\"s3cr3t\",\"package\":\"p\"}"
+    );
+    let shown = format!("{}{config:?}", config.print());
+    assert!(
+        !shown.contains("s3cr3t") && !shown.contains(&key),
+        "{shown}"
+    );
+    assert!(shown.contains("credentials = \"(hidden)\""), "{shown}");
+    let variable = ("PUSHTALLY__STORAGE__CREDENTIALS_KEY", "t00-short");
+    let refused = problem("", &[variable]);
+    assert!(
+        refused.starts_with(variable.0) && refused.contains("32 bytes"),
+        "{refused}"
+    );
+    assert!(!refused.contains(variable.1), "{refused}");
+}
+
+#[test]
 fn digits_in_a_variable_are_a_key_as_they_were_written() {
     let config = load("", &[("PUSHTALLY__APP__7__KEY", "0012e3")]).unwrap();
     assert_eq!(config.apps[0].app.keys[0].expose(), "0012e3");
@@ -340,8 +367,8 @@ fn a_proxy_is_read_in_place_or_from_a_file_and_never_shown() {
     let file = write("proxy", url);
     for line in [format!("proxy = '{url}'"), format!("proxy_file = '{file}'")] {
         let config = load(&with(&line), &[]).unwrap();
-        let proxy = config.channels[0].proxy.clone();
-        assert_eq!(proxy, pushtally_vendor::Proxy::parse(url).ok());
+        let proxy = config.channels[0].settings.proxy.clone();
+        assert_eq!(proxy, Some(Secret::new(url)));
         assert!(!format!("{config:?}").contains("s3cr3t"));
     }
     for line in [

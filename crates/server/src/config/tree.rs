@@ -18,6 +18,8 @@ pub(crate) enum Origin {
     Default,
     /// A line of the configuration file, from 1.
     File { path: Arc<Path>, line: usize },
+    /// A file whose lines are not known.
+    Whole(Arc<Path>),
     /// An environment variable.
     Variable(String),
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("default"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Whole(path) => write!(f, "{}", path.display()),
             Self::Variable(name) => f.write_str(name),
         }
     }
@@ -36,7 +39,9 @@ impl Origin {
     /// A path as it is meant: relative to the file that says it, else to the working directory.
     pub(crate) fn resolve(&self, path: &str) -> PathBuf {
         match self {
-            Self::File { path: file, .. } => file.parent().unwrap_or(Path::new("")).join(path),
+            Self::File { path: file, .. } | Self::Whole(file) => {
+                file.parent().unwrap_or(Path::new("")).join(path)
+            }
             Self::Default | Self::Variable(_) => PathBuf::from(path),
         }
     }
@@ -80,9 +85,44 @@ pub(crate) enum Value {
     Other(String),
 }
 
+impl Value {
+    /// The same as JSON. What JSON has no word for is a text.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Text(text) | Self::Other(text) => text.as_str().into(),
+            Self::Integer(number) => (*number).into(),
+            Self::Flag(flag) => (*flag).into(),
+            Self::List(items) => items.iter().map(|item| item.value.to_json()).collect(),
+            Self::Table(table) => {
+                let entry = |(key, node): (&String, &Node)| (key.clone(), node.value.to_json());
+                table.iter().map(entry).collect()
+            }
+        }
+    }
+
+    fn of_json(value: serde_json::Value, origin: &Origin) -> Self {
+        use serde_json::Value as Json;
+        let node = |value| Node::new(origin.clone(), Self::of_json(value, origin));
+        match value {
+            Json::String(text) => Self::Text(text),
+            Json::Bool(flag) => Self::Flag(flag),
+            Json::Number(number) => match number.as_i64() {
+                Some(integer) => Self::Integer(integer),
+                None => Self::Other(number.to_string()),
+            },
+            Json::Null => Self::Other("null".to_owned()),
+            Json::Array(items) => Self::List(items.into_iter().map(node).collect()),
+            Json::Object(entries) => {
+                let entry = |(key, value)| (key, node(value));
+                Self::Table(entries.into_iter().map(entry).collect())
+            }
+        }
+    }
+}
+
 pub(crate) type Table = BTreeMap<String, Node>;
 
-/// A file that is not TOML.
+/// A file that is not TOML, or not JSON.
 #[derive(Debug)]
 pub(crate) struct Malformed {
     pub(crate) line: usize,
@@ -98,6 +138,19 @@ pub(crate) fn parse(text: &str, origin: &dyn Fn(usize) -> Origin) -> Result<Tabl
     Ok(convert_table(table.into_inner(), &|at| {
         origin(line_of(text, at))
     }))
+}
+
+/// Reads a JSON object, all of whose values come from one place.
+pub(crate) fn parse_json(text: &str, origin: &Origin) -> Result<Table, Malformed> {
+    let object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(text).map_err(|error| Malformed {
+            line: error.line(),
+            message: "it is no JSON object".to_owned(),
+        })?;
+    match Value::of_json(object.into(), origin) {
+        Value::Table(table) => Ok(table),
+        _ => Ok(Table::new()),
+    }
 }
 
 fn line_of(text: &str, at: usize) -> usize {

@@ -8,7 +8,7 @@ use pushtally_model::{App, AppId, FixedEntropy, Secret};
 
 use super::*;
 use crate::acts::{Act, Acts, Ledger, NewApp, NewToken};
-use crate::config::{Config, Declared, Origin, Storage};
+use crate::config::{Config, Declared, Origin, Owned, Storage};
 use crate::engine::Purpose;
 
 async fn acts() -> Arc<Acts> {
@@ -27,7 +27,10 @@ async fn acts() -> Arc<Acts> {
         Acts::new(
             opened,
             Ledger::Closed(pushtally_stats::Options::default()),
-            declared,
+            Owned {
+                apps: declared,
+                ..Owned::default()
+            },
             Arc::default(),
             Arc::new(FixedEntropy(1)),
             Arc::new(pushtally_model::SystemClock::default()),

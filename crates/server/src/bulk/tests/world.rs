@@ -13,7 +13,7 @@ use super::super::export::Written;
 use super::super::import::Ended;
 use super::super::{Counts, Export, Import, Kind};
 use crate::acts::{Act, Acts, Done, Ledger};
-use crate::config::{Config, Declared, Origin, Storage};
+use crate::config::{Config, Declared, Origin, Owned, Storage};
 use crate::engine::{Opened, Purpose};
 use crate::terminal::Bar;
 
@@ -126,7 +126,10 @@ pub(super) async fn acts(opened: &Opened, app: &App) -> Acts {
     Acts::new(
         opened.clone(),
         Ledger::Closed(pushtally_stats::Options::default()),
-        vec![declared],
+        Owned {
+            apps: vec![declared],
+            ..Owned::default()
+        },
         Arc::<Directory>::default(),
         Arc::new(FixedEntropy(0xA5)),
         Arc::new(ManualClock::at_unix(1_764_136_800)),
