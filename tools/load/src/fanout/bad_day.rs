@@ -137,15 +137,12 @@ fn day_after(
     report.count("live tokens", live, "");
     let seen = all.vendors.counts()?;
     for (vendor, share) in shares {
-        task::check(
-            *vendor,
-            &standing,
-            share.devices - share.gone,
-            &seen,
-            SECOND,
-        )?;
+        let (name, live) = (vendor.text(), share.devices - share.gone);
+        let dead = standing.of(*vendor).planned.saturating_sub(live);
+        ensure!(dead == 0, "{name}: {dead} dead tokens are planned again");
+        task::check(*vendor, &standing, live, &seen, SECOND)?;
         let repeats = seen.repeats(*vendor, SECOND);
-        ensure!(repeats == 0, "{}: {repeats} were sent twice", vendor.text());
+        ensure!(repeats == 0, "{name}: {repeats} were sent twice");
     }
     Ok(())
 }

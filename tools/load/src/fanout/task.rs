@@ -152,7 +152,7 @@ pub(super) fn check(
     let (name, counts) = (vendor.text(), standing.of(vendor));
     ensure!(
         counts.planned == planned,
-        "{name}: {} are planned, {planned} are registered",
+        "{name}: {} are planned, not {planned}",
         counts.planned
     );
     ensure!(
