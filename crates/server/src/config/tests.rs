@@ -368,7 +368,7 @@ fn a_proxy_is_read_in_place_or_from_a_file_and_never_shown() {
     for line in [format!("proxy = '{url}'"), format!("proxy_file = '{file}'")] {
         let config = load(&with(&line), &[]).unwrap();
         let proxy = config.channels[0].settings.proxy.clone();
-        assert_eq!(proxy, Some(Secret::new(url)));
+        assert_eq!(proxy, Some(pushtally_model::Secret::new(url)));
         assert!(!format!("{config:?}").contains("s3cr3t"));
     }
     for line in [
