@@ -1,20 +1,37 @@
 //! Access to APNs: a JWT that every call carries, ES256, one for all connections of a key.
+//!
+//! Apple refuses whoever shows another one more than once in 20 minutes, so a server that is started again must come with the
+//! same. Nothing is kept for that: all of one half hour are dated by its beginning and signed without chance (RFC 6979),
+//! so they are equal, byte for byte.
 
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, Header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::{Signature, SigningKey};
+use p256::pkcs8::DecodePrivateKey as _;
 use pushtally_model::Secret;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::Credentials;
 use crate::contract::{Access, Failure, SignIn};
-use crate::jwt;
+use crate::credentials::misconfigured;
 
-/// Apple refuses one that is older than an hour.
-const GOOD_FOR_S: u32 = 50 * 60;
-/// Apple refuses whoever signs more often, for a while and for all senders of the team.
-pub(super) const SIGNED_FOR_MIN: Duration = Duration::from_secs(20 * 60);
+/// Those signed within one of these are the same.
+const SLOT_S: i64 = 30 * 60;
+/// One is used for so long, at least. With the slot before it that is less than the hour after which Apple refuses it.
+const GOOD_FOR_S_MIN: i64 = 20 * 60;
+/// After so long another one is had for certain.
+pub(super) const SIGNED_FOR_MIN: Duration = Duration::from_secs(SLOT_S.unsigned_abs());
+
+/// Apple asks for these two alone.
+#[derive(Serialize)]
+struct Header<'a> {
+    alg: &'static str,
+    kid: &'a str,
+}
 
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -25,20 +42,36 @@ struct Claims<'a> {
 /// Signs at this Unix millisecond.
 pub(super) fn sign_in(credentials: &Credentials, now_ms: i64) -> Result<SignIn, Failure> {
     credentials.check()?;
+    let now_s = now_ms.div_euclid(1000);
+    let iat = now_s.div_euclid(SLOT_S) * SLOT_S;
     let header = Header {
-        // Apple asks for `alg` and `kid` alone.
-        typ: None,
-        ..jwt::header(Algorithm::ES256, &credentials.key_id)
+        alg: "ES256",
+        kid: &credentials.key_id,
     };
     let claims = Claims {
         iss: &credentials.team_id,
-        iat: now_ms.div_euclid(1000),
+        iat,
     };
-    let jwt = jwt::sign(&header, &claims, &credentials.private_key)?;
+    let good_for_s = (iat + SLOT_S - now_s).max(GOOD_FOR_S_MIN);
     Ok(SignIn::Ours(Access {
-        value: Secret::new(jwt),
-        good_for_s: GOOD_FOR_S,
+        value: sign(&header, &claims, &credentials.private_key)?,
+        good_for_s: u32::try_from(good_for_s).unwrap_or_default(),
     }))
+}
+
+fn sign(header: &Header<'_>, claims: &Claims<'_>, key: &Secret) -> Result<Secret, Failure> {
+    let key = SigningKey::from_pkcs8_pem(key.expose())
+        .map_err(|_| misconfigured("`private_key` is not a P-256 key in PEM"))?;
+    let (Ok(header), Ok(claims)) = (serde_json::to_vec(header), serde_json::to_vec(claims)) else {
+        return Err(misconfigured("`team_id` or `key_id` cannot be written"));
+    };
+    let mut jwt = URL_SAFE_NO_PAD.encode(header);
+    jwt.push('.');
+    URL_SAFE_NO_PAD.encode_string(claims, &mut jwt);
+    let signature: Signature = key.sign(jwt.as_bytes());
+    jwt.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature.to_bytes(), &mut jwt);
+    Ok(Secret::new(jwt))
 }
 
 /// Apple counts a team's key over all apps that it signs for: so they sign once.
@@ -54,7 +87,7 @@ pub(super) fn name(credentials: &Credentials) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::{DecodingKey, Validation};
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 
     use super::super::credentials::tests::sample;
     use super::super::{Apns, Environments};
@@ -65,11 +98,11 @@ mod tests {
     const NOW_MS: i64 = 1_795_313_600_999;
 
     #[test]
-    fn the_signature_is_of_the_key_and_says_team_key_and_second() {
+    fn the_signature_is_of_the_key_and_says_team_key_and_half_hour() {
         let SignIn::Ours(access) = Apns::new(sample()).sign_in(NOW_MS).unwrap() else {
             panic!("signed by ourselves");
         };
-        assert_eq!(access.good_for_s, 3000);
+        assert_eq!(access.good_for_s, 1200);
         let mut rules = Validation::new(Algorithm::ES256);
         rules.required_spec_claims.clear();
         rules.validate_exp = false;
@@ -79,8 +112,23 @@ mod tests {
         let read = read.unwrap();
         assert_eq!(read.header.kid.as_deref(), Some("ABC123DEFG"));
         assert_eq!(read.header.typ, None);
-        let expected = serde_json::json!({"iss": "TEAM123456", "iat": 1_795_313_600});
+        let expected = serde_json::json!({"iss": "TEAM123456", "iat": 1_795_312_800});
         assert_eq!(read.claims, expected);
+    }
+
+    #[test]
+    fn whoever_signs_within_a_half_hour_has_the_same_and_later_another() {
+        let signed = |now_ms| match Apns::new(sample()).sign_in(now_ms).unwrap() {
+            SignIn::Ours(access) => access,
+            other => panic!("{other:?}"),
+        };
+        let (begin_ms, slot_ms) = (1_795_312_800_000, SLOT_S * 1000);
+        let (first, last) = (signed(begin_ms), signed(begin_ms + slot_ms - 1));
+        assert_eq!(first.value, last.value);
+        // None is used when it is an hour old.
+        assert_eq!((first.good_for_s, last.good_for_s), (1800, 1200));
+        assert_ne!(signed(begin_ms + slot_ms).value, first.value);
+        assert_ne!(signed(begin_ms - 1).value, first.value);
     }
 
     #[test]
