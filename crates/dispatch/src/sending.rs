@@ -44,7 +44,8 @@ impl Fanout {
             carrier.map_or(ENDS_MAX, |carrier| carrier.targets_max().clamp(1, ENDS_MAX));
         let message = task.message();
         let chunks_at_once = match task.on_unknown() {
-            OnUnknown::Repeat => self.settings.chunks_at_once.max(1),
+            OnUnknown::Repeat if channel == Channel::Online => self.settings.chunks_at_once.max(1),
+            OnUnknown::Repeat => self.settings.vendor_chunks_at_once.max(1),
             OnUnknown::Skip => 1,
         };
         let to = Chunk {

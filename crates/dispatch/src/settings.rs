@@ -8,8 +8,11 @@ pub struct Settings {
     /// Jobs worked on at once, 1 to 256. From 2 on, an eighth of them, at least one, takes urgent jobs only. A job that
     /// waits for its channel's answer holds its worker, and costs nothing else.
     pub workers: usize,
-    /// Chunks of one job that are with their channel at once, at least 1: one slow socket delays its own chunk.
+    /// Chunks of one job that are with the socket at once, at least 1: one slow phone delays its own chunk.
     pub chunks_at_once: usize,
+    /// The same of one that sends through a vendor: enough that the next is prepared while one is called. With the jobs that a
+    /// channel may hold this bounds the devices that are in memory while their vendor is slow.
+    pub vendor_chunks_at_once: usize,
     /// How long before midnight UTC a quota day begins, in seconds; 28,800 for UTC+8.
     pub quota_day_offset_s: i32,
     /// More than so many milliseconds must lie between two broadcasts of an app; 0 is no limit.
@@ -28,6 +31,7 @@ impl Default for Settings {
         Self {
             workers: 64,
             chunks_at_once: 16,
+            vendor_chunks_at_once: 2,
             quota_day_offset_s: 8 * 3600,
             broadcast_gap_ms: 1_000,
             open_tasks_max: 10_000,

@@ -155,6 +155,7 @@ async fn workers(count: usize) -> World {
     let settings = Settings {
         workers: count,
         chunks_at_once: 1,
+        vendor_chunks_at_once: 1,
         broadcast_gap_ms: 0,
         return_grace: std::time::Duration::ZERO,
         stop_grace: PATIENCE,

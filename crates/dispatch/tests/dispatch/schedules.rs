@@ -73,6 +73,7 @@ impl Model {
         let settings = Settings {
             workers: 0,
             chunks_at_once: 1 + seed as usize % 4,
+            vendor_chunks_at_once: 1 + seed as usize % 3,
             broadcast_gap_ms: 0,
             return_grace: std::time::Duration::ZERO,
             ..Settings::default()

@@ -67,6 +67,7 @@ impl World {
         let settings = Settings {
             workers: 0,
             chunks_at_once: 1,
+            vendor_chunks_at_once: 1,
             broadcast_gap_ms: 0,
             return_grace: std::time::Duration::ZERO,
             ..Settings::default()

@@ -50,7 +50,10 @@ impl Maker {
         let channel = settings.channel;
         let vendor = vendor(channel, settings.credentials.expose())
             .map_err(|source| MakeError::Credentials { channel, source })?;
-        if let Some(field) = vendor.unproven_receipts().filter(|_| self.takes_receipts(app)) {
+        if let Some(field) = vendor
+            .unproven_receipts()
+            .filter(|_| self.takes_receipts(app))
+        {
             tracing::warn!(
                 app = app.0,
                 channel = channel.name(),
@@ -59,7 +62,10 @@ impl Maker {
                 "receipts are taken from whoever knows their address: nothing in the credentials has them proven"
             );
         }
-        let proxy = settings.proxy.as_ref().map(|url| Proxy::parse(url.expose()));
+        let proxy = settings
+            .proxy
+            .as_ref()
+            .map(|url| Proxy::parse(url.expose()));
         let made = AccountSettings {
             client: ClientSettings {
                 timeout: settings.timeout,
