@@ -40,6 +40,8 @@ mod operations;
 mod operator;
 #[path = "server/push.rs"]
 mod push;
+#[path = "server/receipts.rs"]
+mod receipts;
 #[path = "server/relays.rs"]
 mod relays;
 #[path = "server/reports.rs"]

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use pushtally_model::{App, Channel};
 use pushtally_store::StoreError;
 use pushtally_vendor::{Carrier, ReceiptError};
+use sha2::{Digest as _, Sha256};
 
 use crate::record::{Recorded, Recorder};
 
@@ -46,8 +47,15 @@ pub enum InboxError {
 pub struct Inbox {
     carriers: BTreeMap<Channel, Arc<Carrier>>,
     recorder: Recorder,
-    /// When each was seen, in Unix milliseconds.
-    nonces: Mutex<HashMap<String, i64>>,
+    nonces: Mutex<HashMap<String, Seen>>,
+}
+
+/// What came with a nonce.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Unix milliseconds.
+    at_ms: i64,
+    body: [u8; 32],
 }
 
 impl fmt::Debug for Inbox {
@@ -88,31 +96,36 @@ impl Inbox {
             }
         }
         let (receipts, answer) = read?;
-        if !receipts.nonce.is_empty() && !self.is_new(&receipts.nonce, now_ms) {
+        if !receipts.nonce.is_empty() && !self.is_good(&receipts.nonce, body, now_ms) {
             return Err(ReceiptError::Signature("its nonce has been used").into());
         }
-        let recorded = self.recorder.record(app, channel, &receipts.receipts).await;
-        if recorded.is_err() {
-            // It will be sent again, with the same nonce.
-            self.nonces.lock().remove(&receipts.nonce);
-        }
+        let recorded = self.recorder.record(app, channel, &receipts.receipts);
         Ok(Taken {
-            recorded: recorded?,
+            recorded: recorded.await?,
             bad: receipts.bad as u64,
             answer,
         })
     }
 
-    fn is_new(&self, nonce: &str, now_ms: i64) -> bool {
+    /// Whether a nonce is new, or came with this very body: a vendor that has not heard our answer says the same again, while
+    /// whoever overheard it wants to say something else.
+    fn is_good(&self, nonce: &str, body: &[u8], now_ms: i64) -> bool {
+        let seen = Seen {
+            at_ms: now_ms,
+            body: Sha256::digest(body).into(),
+        };
+        let is_kept = |seen: &Seen| now_ms - seen.at_ms < NONCE_KEPT_MS;
         let mut nonces = self.nonces.lock();
         if nonces.len() >= NONCES_MAX {
-            nonces.retain(|_, seen_ms| now_ms - *seen_ms < NONCE_KEPT_MS);
+            nonces.retain(|_, seen| is_kept(seen));
         }
-        let seen = nonces.get(nonce);
-        if nonces.len() >= NONCES_MAX || seen.is_some_and(|seen| now_ms - seen < NONCE_KEPT_MS) {
+        if let Some(before) = nonces.get(nonce).filter(|seen| is_kept(seen)) {
+            return before.body == seen.body;
+        }
+        if nonces.len() >= NONCES_MAX {
             return false;
         }
-        nonces.insert(nonce.to_owned(), now_ms);
+        nonces.insert(nonce.to_owned(), seen);
         true
     }
 }

@@ -1,5 +1,6 @@
 //! A server to talk to, and ways to talk to it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,9 +15,9 @@ use pushtally_http::{
     Limits, Metrics, Quotas, Recorder, State, Throttles, operator_router, public_router, serve,
 };
 use pushtally_model::{
-    App, AppId, Clock as _, DeviceFacts, Kind, ManualClock, Notification, Number, OnUnknown,
-    Origin, Quota, RegistrationId, Second, Secret, SystemEntropy, TaskDraft, TaskId, TaskKey,
-    TaskKind, Urgency,
+    App, AppId, Channel, Clock as _, DeviceFacts, Kind, ManualClock, Notification, Number,
+    OnUnknown, Origin, Quota, RegistrationId, Second, Secret, SystemEntropy, TaskDraft, TaskId,
+    TaskKey, TaskKind, Urgency,
 };
 use pushtally_online::{Online, Parts, Settings, secret_hash};
 use pushtally_receipt::{self as receipt, Importer, Inbox};
@@ -25,6 +26,7 @@ use pushtally_store::{
     AcceptLimits, Directory, Engine, Names, Registered, Registration, TaskName, memory,
 };
 use pushtally_usersig::Claims;
+use pushtally_vendor::Carrier;
 use pushtally_webhook::RelayCounters;
 use rustls::ServerConfig;
 use serde_json::Value;
@@ -48,6 +50,7 @@ pub(crate) struct Setup {
     pub(crate) apps: Vec<App>,
     pub(crate) engine: Engine,
     pub(crate) relayed: RelayCounters,
+    pub(crate) vendors: BTreeMap<Channel, Arc<Carrier>>,
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) limits: Limits,
     pub(crate) sockets: Settings,
@@ -60,6 +63,7 @@ impl Default for Setup {
             apps: vec![app()],
             engine: memory::engine(),
             relayed: RelayCounters::default(),
+            vendors: BTreeMap::new(),
             tls: None,
             limits: Limits::default(),
             sockets: Settings::default(),
@@ -99,6 +103,7 @@ impl Server {
             apps,
             engine,
             relayed,
+            vendors,
             tls,
             limits,
             sockets,
@@ -138,7 +143,7 @@ impl Server {
             identities: engine.identities.clone(),
             importer: Importer::new(engine.identities.clone(), stats.clone()),
             receipts: Inbox::new(
-                std::collections::BTreeMap::new(),
+                vendors,
                 receipt::Recorder::new(&engine, stats.clone(), clock.clone()),
             ),
             stats,
