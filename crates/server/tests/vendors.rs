@@ -131,10 +131,17 @@ struct Installation {
     fleet: Fleet,
     runtime: tokio::runtime::Runtime,
     port: u16,
+    /// Where vendors send receipts.
+    receipts_port: u16,
 }
 
 impl Installation {
     fn new() -> Self {
+        Self::with_receipts_at(None)
+    }
+
+    /// Receipts go to this port; `None` is the server's.
+    fn with_receipts_at(receipts_port: Option<u16>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         // The vendors must know where the server will be: a port that was free a moment ago.
         let port = TcpListener::bind("127.0.0.1:0")
@@ -142,6 +149,7 @@ impl Installation {
             .local_addr()
             .unwrap()
             .port();
+        let receipts_port = receipts_port.unwrap_or(port);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -150,7 +158,7 @@ impl Installation {
         let fleet = runtime.block_on(Fleet::start(|name| ServiceSettings {
             delay: Duration::from_millis(20),
             receipts_url: format!(
-                "http://127.0.0.1:{port}/v3/offline_push_report/{name}/{APP}/receipts-key"
+                "http://127.0.0.1:{receipts_port}/v3/offline_push_report/{name}/{APP}/receipts-key"
             ),
             ..ServiceSettings::default()
         }));
@@ -159,6 +167,7 @@ impl Installation {
             fleet: fleet.unwrap(),
             runtime,
             port,
+            receipts_port,
         };
         installation.configure();
         installation
@@ -170,11 +179,12 @@ impl Installation {
         secret(dir, "receipts-key", "receipts-key");
         let mut config = format!(
             "[storage]\nurl = \"local:data\"\n\
-             [listen]\npublic = \"127.0.0.1:{port}\"\noperator = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1:{port}\"\n\
+             [listen]\npublic = \"127.0.0.1:{port}\"\noperator = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1:{receipts_port}\"\n\
              [log]\nformat = \"json\"\n\
              [[app]]\nsdkappid = {APP}\nkey_file = \"key\"\nreceipts_key_file = \"receipts-key\"\n\
              quotas = {{ all_member_push_statistics = 0 }}\n",
-            port = self.port
+            port = self.port,
+            receipts_port = self.receipts_port
         );
         for (name, vendor) in &self.fleet.vendors {
             secret(
@@ -290,6 +300,91 @@ impl Installation {
         vendors
             .map(|(name, vendor)| (*name, vendor.service.counts()))
             .collect()
+    }
+}
+
+/// A call of a vendor's, as it is.
+fn read_call(from: &mut TcpStream) -> Vec<u8> {
+    let mut call = Vec::new();
+    let mut byte = [0];
+    while !call.ends_with(b"\r\n\r\n") {
+        from.read_exact(&mut byte).unwrap();
+        call.push(byte[0]);
+    }
+    let head = String::from_utf8(call.clone()).unwrap().to_lowercase();
+    let len = head.split_once("content-length: ").unwrap().1;
+    let len = len.split_once("\r\n").unwrap().0.parse().unwrap();
+    let mut body = vec![0; len];
+    from.read_exact(&mut body).unwrap();
+    // Whoever passes it on reads the answer to its end.
+    call.truncate(call.len() - 2);
+    call.extend(b"connection: close\r\n\r\n");
+    call.extend(body);
+    call
+}
+
+/// The server's whole answer to it.
+fn pass_on(call: &[u8], public: &str) -> Vec<u8> {
+    let mut server = TcpStream::connect(public).unwrap();
+    server.write_all(call).unwrap();
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200 "), "{answer:?}");
+    answer
+}
+
+/// The server is killed after a receipt was recorded and before the vendor has the answer: it comes again, and counts once.
+#[test]
+fn a_receipt_whose_answer_was_lost_with_the_server_counts_once() {
+    let between = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = between.local_addr().unwrap().port();
+    let installation = Installation::with_receipts_at(Some(port));
+    installation.import(1, &[]);
+    let server = Server::start(installation.dir.path());
+    let task = installation.push(&server, 1);
+    let (mut vendor, _) = between.accept().unwrap();
+    let receipt = read_call(&mut vendor);
+    pass_on(&receipt, &server.public);
+    drop(server);
+    drop(vendor);
+
+    let server = Server::start(installation.dir.path());
+    let public = server.public.clone();
+    let (told, again) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for vendor in between.incoming() {
+            let mut vendor = vendor.unwrap();
+            let call = read_call(&mut vendor);
+            let answer = pass_on(&call, &public);
+            // It may come while the test ends.
+            let _ = told.send(call);
+            let _ = vendor.write_all(&answer);
+        }
+    });
+    let is_again = |call: Vec<u8>| call == receipt;
+    let mut calls = std::iter::from_fn(|| again.recv_timeout(PATIENCE).ok());
+    assert!(calls.any(is_again), "the vendor did not repeat it");
+    let expected = || {
+        let mut expected = BTreeMap::<u64, [u64; 4]>::new();
+        for (name, number, tells) in VENDORS {
+            let counts = installation.fleet.vendors[name].service.counts();
+            let delivered = u64::from(tells != Tells::Nothing);
+            let clicked = if tells == Tells::Clicks {
+                counts.clicked
+            } else {
+                0
+            };
+            let row = expected.entry(number).or_default();
+            for (sum, count) in row.iter_mut().zip([1, 1, delivered, clicked]) {
+                *sum += count;
+            }
+        }
+        expected
+    };
+    let until = Instant::now() + PATIENCE;
+    while installation.statistics(&server, &task) != expected() {
+        assert!(Instant::now() < until, "{:?}", installation.seen());
+        sleep(Duration::from_millis(50));
     }
 }
 
