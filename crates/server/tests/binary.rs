@@ -427,6 +427,14 @@ fn accepted_calls_are_relayed_byte_for_byte() {
     assert_eq!(heard, body);
 }
 
+/// What a demo's folder counted before its webhooks were played. A phone that is behind counts on two routes, so that how
+/// many that are depends on the crowd.
+fn counted_before(said: &str) -> u64 {
+    let (_, rest) = said.split_once("Overall TotalCount of this folder: ").unwrap();
+    let (count, _) = rest.split_once(" before").unwrap();
+    count.replace(',', "").parse().unwrap()
+}
+
 #[test]
 fn a_demo_agrees_with_itself_and_continues_after_a_kill() {
     let folder = tempfile::tempdir().unwrap();
@@ -437,7 +445,7 @@ fn a_demo_agrees_with_itself_and_continues_after_a_kill() {
     assert!(
         !first.contains("DIFFER")
             && first.contains("no count differs")
-            && first.contains(": 300 before, 3,300 now"),
+            && (300..=600).contains(&counted_before(&first)),
         "{first}"
     );
 
@@ -457,9 +465,9 @@ fn a_demo_agrees_with_itself_and_continues_after_a_kill() {
         &[small.as_slice(), &["--keep", "--seed", "7"]].concat(),
     );
     assert!(again.contains("no count differs"), "{again}");
-    assert!(!again.contains(": 300 before"), "{again}");
+    assert!(counted_before(&again) > counted_before(&first) + 3_000, "{again}");
     let fresh = done(dir, &small);
-    assert!(fresh.contains(": 300 before, 3,300 now"), "{fresh}");
+    assert_eq!(counted_before(&fresh), counted_before(&first), "{fresh}");
 
     let other = tempfile::tempdir().unwrap();
     fs::write(other.path().join("thesis.txt"), "").unwrap();
