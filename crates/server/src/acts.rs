@@ -32,7 +32,7 @@ use crate::config::{ChannelSettings, Declared, Owned};
 use crate::engine::Opened;
 
 pub(crate) use audience::AudienceVerified;
-pub(crate) use channels::ChannelRow;
+pub(crate) use channels::{ChannelRow, Trial, TrialStep};
 pub(crate) use error::ActError;
 pub(crate) use ledger::LedgerVerified;
 pub(crate) use tasks::Wanted;
@@ -85,6 +85,8 @@ pub(crate) enum Act {
     },
     ChannelRemove(ChannelId),
     ChannelRekey,
+    /// One real notification goes out.
+    ChannelTry(Trial),
     LedgerStat,
     LedgerDigest,
     LedgerVerify,
@@ -211,6 +213,10 @@ pub(crate) enum Done {
         newest_already: usize,
         /// Which could not be opened, and why.
         closed: Vec<String>,
+    },
+    ChannelTried {
+        steps: Vec<TrialStep>,
+        accepted: bool,
     },
     Stat(ledger::LedgerStat),
     Digest {
@@ -369,6 +375,7 @@ impl Acts {
             | Act::ChannelRekey => Some(self.turn.lock().await),
             Act::AppList
             | Act::ChannelList { .. }
+            | Act::ChannelTry(_)
             | Act::AppPause { .. }
             | Act::Push { .. }
             | Act::TaskList(_)
@@ -407,6 +414,7 @@ impl Acts {
             Act::ChannelList { sdkappid } => self.list_channels(sdkappid.map(AppId)).await,
             Act::ChannelRemove(id) => self.remove_channel(id).await,
             Act::ChannelRekey => self.rekey_channels().await,
+            Act::ChannelTry(trial) => self.try_channel(trial).await,
             Act::LedgerStat => Ok(Done::Stat(ledger::stat(&self.opened.engine).await?)),
             Act::LedgerDigest => ledger::digest(&self.opened.engine).await,
             Act::LedgerVerify => ledger::verify(&self.opened.engine, &self.ledger).await,

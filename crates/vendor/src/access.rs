@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::client::{CallError, Client};
 use crate::contract::{Access, Failure, SignIn, Vendor};
+use crate::watch::{Leave, Seen, Watch};
 
 #[derive(Debug)]
 struct Kept {
@@ -61,19 +62,37 @@ impl AccessKeeper {
         vendor: &dyn Vendor,
         client: &Client,
         now_ms: i64,
+        watch: Option<&Watch>,
     ) -> Result<Secret, NoAccess> {
+        let saw = |leave| {
+            if let Some(watch) = watch {
+                watch.saw(Seen::Access(leave));
+            }
+        };
         let mut kept = self.0.lock().await;
         if let Some(kept) = kept.as_ref()
             && now_ms < kept.until_ms
         {
+            saw(Leave::Kept);
             return Ok(kept.value.clone());
         }
         let access = match vendor.sign_in(now_ms).map_err(NoAccess::Refused)? {
-            SignIn::Nothing => return Ok(Secret::new("")),
-            SignIn::Ours(access) => access,
+            SignIn::Nothing => {
+                saw(Leave::NotNeeded);
+                return Ok(Secret::new(""));
+            }
+            SignIn::Ours(access) => {
+                saw(Leave::Signed);
+                access
+            }
             SignIn::Ask(call) => {
+                if let Some(watch) = watch {
+                    watch.called(&call, &[]);
+                }
                 let reply = client.call(call).await.map_err(NoAccess::Unreached)?;
-                vendor.signed_in(&reply).map_err(NoAccess::Refused)?
+                let access = vendor.signed_in(&reply).map_err(NoAccess::Refused)?;
+                saw(Leave::Given);
+                access
             }
         };
         let Access { value, good_for_s } = access;

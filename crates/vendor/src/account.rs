@@ -1,5 +1,7 @@
 //! One app's account with a vendor: the calls that a push needs, what is repeated, what is waited for.
 
+mod trial;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use crate::contract::{
     Class, Failure, Post, Read, ReceiptError, Receipts, Reply, Said, To, Vendor, Verdict,
 };
 use crate::text::without;
+use crate::watch::{Seen, Watch};
 
 /// Calls that one push may need before it is sent: more is a vendor that leads in circles.
 const STEPS_MAX: u8 = 3;
@@ -61,6 +64,16 @@ pub(crate) struct Letter<'a> {
     pub(crate) title: &'a str,
     pub(crate) text: &'a str,
     pub(crate) mark: &'a str,
+    /// Who looks on, when an account is tried out.
+    pub(crate) watch: Option<&'a Watch>,
+}
+
+impl Letter<'_> {
+    fn saw(&self, note: impl FnOnce(&Watch)) {
+        if let Some(watch) = self.watch {
+            note(watch);
+        }
+    }
 }
 
 /// How one try to send to some targets ended.
@@ -175,6 +188,7 @@ impl Account {
             valve.enter(count, letter.message.urgency, now_ms)
         });
         if let Leave::Wait(after) = leave {
+            letter.saw(|watch| watch.saw(Seen::Held(after)));
             return all(Outcome::Unavailable { after });
         }
         let mut guard = Entered {
@@ -240,15 +254,22 @@ impl Account {
         let mut again = true;
         loop {
             let now_ms = self.clock.now_ms();
-            let access = self.access.get(&*self.vendor, &self.client, now_ms).await;
+            let (vendor, client) = (&*self.vendor, &self.client);
+            let access = self.access.get(vendor, client, now_ms, letter.watch).await;
             let access = match access {
                 Ok(access) => access,
                 // Whatever became of the sign-in, nothing was sent.
-                Err(NoAccess::Refused(Failure::Unknown(said))) => {
-                    return Tried::All(Failure::Busy { said, after: None });
+                Err(NoAccess::Refused(failure)) => {
+                    letter.saw(|watch| watch.saw(Seen::NoAccess(failure.clone())));
+                    return Tried::All(match failure {
+                        Failure::Unknown(said) => Failure::Busy { said, after: None },
+                        failure => failure,
+                    });
                 }
-                Err(NoAccess::Refused(failure)) => return Tried::All(failure),
-                Err(NoAccess::Unreached(error)) => return Tried::NotSent(error.into_text()),
+                Err(NoAccess::Unreached(error)) => {
+                    letter.saw(|watch| watch.not_answered(&error));
+                    return Tried::NotSent(error.into_text());
+                }
             };
             let tried = self.try_once(letter, targets, access.expose()).await;
             match tried {
@@ -299,18 +320,29 @@ impl Account {
         let to: Vec<To<'_>> = targets.iter().map(Addressee::to).collect();
         let mut call = match self.vendor.call(&post, &to) {
             Ok(call) => call,
-            Err(failure) => return Tried::All(failure),
+            Err(failure) => {
+                letter.saw(|watch| watch.saw(Seen::NotMade(failure.clone())));
+                return Tried::All(failure);
+            }
         };
         let before = self.vendor.calls_before(to.len());
         for step in 0..STEPS_MAX {
+            letter.saw(|watch| watch.called(&call, &to));
             let reply: Reply = match self.client.call(call).await {
                 Ok(reply) => reply,
-                Err(CallError::Unclear(text)) if step >= before => {
-                    return Tried::Unclear(Said::new(0, text), None);
+                Err(error) => {
+                    letter.saw(|watch| watch.not_answered(&error));
+                    return match error {
+                        CallError::Unclear(text) if step >= before => {
+                            Tried::Unclear(Said::new(0, text), None)
+                        }
+                        error => Tried::NotSent(error.into_text()),
+                    };
                 }
-                Err(error) => return Tried::NotSent(error.into_text()),
             };
-            match self.vendor.read(&post, &to, step, &reply) {
+            let read = self.vendor.read(&post, &to, step, &reply);
+            letter.saw(|watch| watch.answered(reply.status, &read));
+            match read {
                 Read::Next(next) => call = next,
                 Read::Each {
                     verdicts,

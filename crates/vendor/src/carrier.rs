@@ -129,6 +129,7 @@ impl Channel for Carrier {
                     title,
                     text,
                     mark: &mark,
+                    watch: None,
                 };
                 sending.push(async move {
                     let ended = account.send(&letter, &part_targets).await;

@@ -30,6 +30,7 @@ pub mod oppo;
 mod proxy;
 mod text;
 pub mod vivo;
+mod watch;
 pub mod xiaomi;
 
 pub use access::SharedAccess;
@@ -43,3 +44,4 @@ pub use contract::{
 pub use factory::{CredentialsError, Shown, shown, vendor};
 pub use proxy::{Proxy, ProxyError};
 pub use text::cut;
+pub use watch::{Answer, Leave, Seen};

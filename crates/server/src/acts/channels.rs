@@ -1,5 +1,7 @@
 //! Acts on accounts with vendors. What the configuration declares it owns: every change of it is refused, naming the line.
 
+mod trial;
+
 use pushtally_http::Deed;
 use pushtally_model::AppId;
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{ActError, Acts, Done};
 use crate::channels::{ChannelId, Known};
 use crate::config::ChannelSettings;
+
+pub(crate) use trial::{Trial, TrialStep};
 
 /// An account as it is listed: never with a part of its credentials that lets anybody send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -142,6 +142,11 @@ impl Vendors {
         }
     }
 
+    /// The account that is sent by.
+    pub(crate) fn account(&self, id: ChannelId) -> Option<Arc<Account>> {
+        self.carriers.get(&id.channel)?.account(id.app, id.cert_id)
+    }
+
     /// Puts every account. One that the configuration declares must be made; of stored ones those that cannot be opened
     /// or made are left out, loudly: one account must not keep everybody else's pushes from being sent.
     pub(crate) fn put_all(&self, maker: &Maker, known: &[Known]) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use pushtally_model::{AppId, Channel, Entropy as _, SystemEntropy};
 
 use super::UsageError;
-use crate::acts::{Act, ChannelRow, Done};
+use crate::acts::{Act, ChannelRow, Done, Trial, TrialStep};
 use crate::channels::{ChannelId, KEY_LEN};
 use crate::config::{CERT_ID_DEFAULT, ChannelSettings, read_given_channel};
 use crate::terminal::{say, sayln};
@@ -33,6 +33,8 @@ pub(super) enum ChannelCommand {
     },
     /// Take an account away: pushes through it are then lost as `certificate id not set`.
     Remove(WhichArgs),
+    /// Send one real notification and explain each step; exit code 1 if the vendor did not take it. Counts in no statistics.
+    Test(TestArgs),
     /// Make a key that accounts are kept encrypted under.
     NewKey {
         /// A new file, which only its owner may read; without it the key is printed.
@@ -63,6 +65,52 @@ pub(super) struct WhichArgs {
     /// Which of the app's accounts with that vendor.
     #[arg(long, value_name = "N", default_value_t = CERT_ID_DEFAULT)]
     cert_id: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TestArgs {
+    /// The SDKAppID.
+    sdkappid: u32,
+    /// apns, xiaomi, huawei, harmony, fcm, meizu, oppo, vivo or honor.
+    #[arg(value_parser = vendor)]
+    channel: Channel,
+    /// The phone's token, as its app registered it.
+    token: String,
+    /// Which of the app's accounts with that vendor; default: its only one.
+    #[arg(long, value_name = "N")]
+    cert_id: Option<u32>,
+    /// What the notification shows.
+    #[arg(long, default_value = "Pushtally")]
+    title: String,
+    /// What it says.
+    #[arg(long, default_value = "This is a test.")]
+    desc: String,
+    /// The token is of an app under development (APNs).
+    #[arg(long)]
+    sandbox: bool,
+}
+
+impl TestArgs {
+    fn into_trial(self) -> Trial {
+        let Self {
+            sdkappid,
+            channel,
+            token,
+            cert_id,
+            title,
+            desc,
+            sandbox,
+        } = self;
+        Trial {
+            sdkappid,
+            channel,
+            cert_id,
+            token,
+            title,
+            desc,
+            sandbox,
+        }
+    }
 }
 
 impl WhichArgs {
@@ -113,6 +161,20 @@ pub(super) fn run(
             let id = which.id();
             perform(Act::ChannelRemove(id))?;
             sayln!("{id} is removed");
+        }
+        ChannelCommand::Test(arguments) => {
+            let trial = Act::ChannelTry(arguments.into_trial());
+            if let Done::ChannelTried { steps, accepted } = perform(trial)? {
+                for TrialStep { what, next } in &steps {
+                    sayln!("{what}");
+                    if !next.is_empty() {
+                        sayln!("  next: {next}");
+                    }
+                }
+                if !accepted {
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
         }
         ChannelCommand::NewKey { file } => new_key(file.as_deref())?,
         ChannelCommand::Rekey => {

@@ -243,3 +243,107 @@ fn stored_accounts_need_their_key_and_nothing_else_does() {
     let task = installation.push(&server, 3);
     assert_eq!(installation.ended(&task, "xiaomi"), (1, vec![]));
 }
+
+/// A test goes the way of a push, says each step, is taken by the vendor or not, and leaves no trace in the numbers.
+#[test]
+fn a_test_says_what_each_step_came_to_and_counts_nowhere() {
+    let installation = bare();
+    let test = |name: &str, token: &str, more: &[&str]| {
+        let arguments = [&[name, token], more].concat();
+        installation.channel("test", &arguments, "")
+    };
+    for (name, ..) in VENDORS {
+        done_by(&installation.set(name));
+    }
+    let given = |cert_id: u32, secret: &str, url: &str| {
+        let credentials =
+            json!({"app_secret": secret, "package": "com.example.acme", "base_url": url});
+        let given = json!({"cert_id": cert_id, "credentials": credentials}).to_string();
+        done_by(&installation.channel("set", &["xiaomi", "-"], &given));
+    };
+    let xiaomi = &installation.fleet.vendors["xiaomi"].credentials["base_url"];
+    given(2, "wr0ng-secret", xiaomi.as_str().unwrap());
+    given(3, "wr0ng-secret", "http://127.0.0.1:1");
+
+    // No server runs: by an account of the command's own.
+    let told_here = done_by(&test("oppo", "oppo-token", &[]));
+    assert!(
+        told_here.contains("access: given by the vendor"),
+        "{told_here}"
+    );
+    let server = Server::start(installation.dir.path());
+    for (name, ..) in VENDORS {
+        let (token, service) = (
+            format!("{name}-token"),
+            &installation.fleet.vendors[name].service,
+        );
+        let before = service.counts().taken;
+        let told = done_by(&test(name, &token, &["--cert-id", "1"]));
+        assert_eq!(service.counts().taken - before, 1, "{name}: {told}");
+        for expected in [
+            "account: channel",
+            "access: ",
+            "call: POST /",
+            "answer: HTTP 200, taken",
+            "outcome: sent",
+        ] {
+            assert!(told.contains(expected), "{name}: no `{expected}` in {told}");
+        }
+        assert!(!told.contains(&token), "{told}");
+        for secret in SECRETS {
+            assert!(!told.contains(secret), "{told}");
+        }
+        let gone = test(name, &format!("gone-{name}"), &["--cert-id", "1"]);
+        let gone_told = told_by(&gone);
+        assert!(!gone.status.success(), "{name}: {gone_told}");
+        assert!(
+            gone_told.contains("outcome: a push would be lost as"),
+            "{name}: {gone_told}"
+        );
+        assert!(gone_told.contains("  next: "), "{name}: {gone_told}");
+    }
+    let refused = |more: &[&str], expected: &[&str]| {
+        let output = test("xiaomi", "xiaomi-token", more);
+        let told = told_by(&output);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        for expected in expected {
+            assert!(told.contains(expected), "no `{expected}` in {told}");
+        }
+    };
+    refused(
+        &[],
+        &["several with `xiaomi`, of the numbers 1, 2, 3", "--cert-id"],
+    );
+    refused(&["--cert-id", "9"], &["none with `xiaomi` of `cert_id` 9"]);
+    refused(
+        &["--cert-id", "2"],
+        &[
+            "the account is refused: code",
+            "look at the credentials",
+            "would be lost as",
+        ],
+    );
+    refused(
+        &["--cert-id", "3"],
+        &[
+            "the vendor was not reached",
+            "look at the way there",
+            "tried again in",
+        ],
+    );
+
+    assert_eq!(installation.statistics(&server, ""), BTreeMap::new());
+    let tasks = done(installation.dir.path(), &["task", "list", "--json"]);
+    let tasks: Value = serde_json::from_str(&tasks).unwrap();
+    assert_eq!(tasks["tasks"], json!([]));
+    let audit = done(
+        installation.dir.path(),
+        &["audit", "--json", "--limit", "500"],
+    );
+    // The two that found no account sent nothing.
+    assert_eq!(
+        audit.matches("\"channel test\"").count(),
+        1 + 9 * 2 + 2,
+        "{audit}"
+    );
+}
