@@ -222,7 +222,7 @@ impl Registrar {
         secret: &DeviceSecret,
     ) -> Result<Unregistered, StoreError> {
         self.devices
-            .unregister_device(app, registration_id, secret.hash())
+            .unregister_device(app, registration_id, secret.hash(), self.clock.now())
             .await
     }
 

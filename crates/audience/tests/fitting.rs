@@ -226,7 +226,7 @@ async fn step_of(engine: &Engine, naive: &mut Naive, step: &Step) {
         Step::Unregister(n) => {
             let gone = engine
                 .devices
-                .unregister_device(APP, &phone(*n), SECRET)
+                .unregister_device(APP, &phone(*n), SECRET, Second(1_700_000_000))
                 .await;
             gone.unwrap();
             naive.phones.entry(*n).and_modify(|device| *device = None);
@@ -234,7 +234,7 @@ async fn step_of(engine: &Engine, naive: &mut Naive, step: &Step) {
         Step::Delete(n) => {
             engine
                 .accounts
-                .delete_accounts(APP, &[user(*n)])
+                .delete_accounts(APP, &[user(*n)], Second(1_700_000_000))
                 .await
                 .unwrap();
             naive.users.remove(n);

@@ -35,7 +35,10 @@ async fn unknown_is_who_never_was_an_account_nor_a_phone_of_the_app() {
     }
     let gone = RegistrationId::new("phone-gone").unwrap();
     let secret = SecretHash([7; 32]);
-    let unregistered = engine.devices.unregister_device(APP, &gone, secret).await;
+    let unregistered = engine
+        .devices
+        .unregister_device(APP, &gone, secret, Second(1_700_000_000))
+        .await;
     unregistered.unwrap();
     let audience = Audience::new(engine.devices.clone(), engine.accounts.clone());
     let ask = async |names: &[&str]| -> Vec<String> {

@@ -2,10 +2,12 @@
 //!
 //! `online` and every vendor implement `Channel`; `dispatch` calls it. Nothing here does I/O.
 
+mod brake;
 mod outcome;
 mod port;
 mod valve;
 
+pub use brake::{Brake, BrakeLimits, Told, Turned};
 pub use outcome::Outcome;
 pub use port::{Attention, Channel, Message, Missed, Presence, Redeliver, Revoked, Target};
 pub use valve::{Leave, Valve, ValveLimits};

@@ -8,10 +8,11 @@ use pushtally_channel::{Missed, Redeliver};
 use pushtally_model::{
     App, AppId, Cell, Channel, Lane, Notification, Number, Route, TaskId, TaskState,
 };
-use pushtally_store::{Claim, Revoked, StoreError, StoredTask};
+use pushtally_store::{Claim, DeadTokens, Revoked, StoreError, StoredTask};
 use tokio::task::JoinSet;
 
 use crate::accept::Push;
+use crate::brakes::Braked;
 use crate::error::AcceptError;
 use crate::fanout::{Fanout, Parts};
 use crate::health::Health;
@@ -110,7 +111,25 @@ impl Dispatch {
     #[must_use]
     pub fn health(&self) -> Health {
         let now = self.fanout.parts.clock.now();
-        self.fanout.counters.health(now)
+        self.fanout.counters.health(&self.fanout.brakes, now)
+    }
+
+    /// Where dead tokens go that somebody else hears of.
+    #[must_use]
+    pub fn dead_tokens(&self) -> Arc<dyn DeadTokens> {
+        Arc::clone(&self.fanout.brakes) as Arc<dyn DeadTokens>
+    }
+
+    /// The app's lines whose dead tokens are not dropped, because too many die.
+    #[must_use]
+    pub fn braked(&self, app: AppId) -> Vec<Braked> {
+        self.fanout.brakes.braked(app)
+    }
+
+    /// Has dead tokens of a channel dropped freely for a day, of one CertId or all whose brake is on; answers how many were.
+    #[must_use]
+    pub fn release_brakes(&self, app: AppId, channel: Channel, cert_id: Option<u32>) -> usize {
+        self.fanout.brakes.release(app, channel, cert_id)
     }
 
     /// Takes no further job; waits, within the grace, until what is being sent is recorded. A second call does nothing.

@@ -18,6 +18,7 @@ use pushtally_store::{
 };
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
 
+use crate::brakes::Brakes;
 use crate::gate::Gates;
 use crate::health::Counters;
 use crate::live::{Live, LiveTask};
@@ -125,6 +126,7 @@ pub(crate) struct Fanout {
     pub(crate) stopping: watch::Sender<bool>,
     finishing: Vec<Mutex<()>>,
     pub(crate) gates: Gates,
+    pub(crate) brakes: Arc<Brakes>,
     /// The last task from before this start, and the millisecond until which such tasks wait for their phones.
     returning: OnceLock<(TaskSeq, i64)>,
 }
@@ -133,7 +135,9 @@ impl Fanout {
     pub(crate) fn new(parts: Parts, settings: Settings) -> Self {
         let channel_max = (settings.workers / CHANNEL_SHARE).max(1);
         let app_max = (channel_max / APP_SHARE).max(1);
+        let (devices, clock) = (Arc::clone(&parts.devices), Arc::clone(&parts.clock));
         Self {
+            brakes: Arc::new(Brakes::new(devices, clock, settings.brake)),
             audience: Audience::new(Arc::clone(&parts.devices), Arc::clone(&parts.accounts)),
             live: Live::default(),
             counters: Counters::default(),

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use pushtally_model::{Channel, Second};
 use pushtally_store::TaskSeq;
 
+use crate::brakes::Brakes;
 use crate::ends::End;
 use crate::record::Record;
 
@@ -29,6 +30,10 @@ pub struct Health {
     pub reopened: u64,
     /// Tokens that were dropped since the start, because their vendor said that they reach nobody.
     pub dropped: u64,
+    /// Those that were not, because too many were said to be.
+    pub spared: u64,
+    /// Brakes that are on, by channel.
+    pub braked: BTreeMap<Channel, u64>,
     /// Sends whose outcome could not be recorded: they are sent again after a restart.
     pub unrecorded: u64,
     /// Why no job is taken any more, if so.
@@ -41,7 +46,6 @@ pub(crate) struct Counters {
     ends: Mutex<Ends>,
     open: Mutex<BTreeMap<TaskSeq, (Second, usize)>>,
     pub(crate) reopened: AtomicU64,
-    pub(crate) dropped: AtomicU64,
     pub(crate) unrecorded: AtomicU64,
     failed: Mutex<Option<String>>,
 }
@@ -112,7 +116,8 @@ impl Counters {
         self.failed.lock().is_some()
     }
 
-    pub(crate) fn health(&self, now: Second) -> Health {
+    pub(crate) fn health(&self, brakes: &Brakes, now: Second) -> Health {
+        let (dropped, spared) = brakes.dropped();
         let ends = self.ends.lock();
         let open = self.open.lock();
         let oldest = open.values().map(|(accepted_at, _)| *accepted_at).min();
@@ -124,7 +129,9 @@ impl Counters {
             jobs_open: open.values().map(|(_, jobs)| *jobs as u64).sum(),
             oldest_job_age_s: oldest.map_or(0, |at| now.0.saturating_sub(at.0)),
             reopened: self.reopened.load(Ordering::Relaxed),
-            dropped: self.dropped.load(Ordering::Relaxed),
+            dropped,
+            spared,
+            braked: brakes.counts(),
             unrecorded: self.unrecorded.load(Ordering::Relaxed),
             failed: self.failed.lock().clone(),
         }

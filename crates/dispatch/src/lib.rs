@@ -4,6 +4,7 @@
 //! them it reports to the ledger before anything else is changed.
 
 mod accept;
+mod brakes;
 mod dispatch;
 mod ends;
 mod error;
@@ -25,6 +26,7 @@ mod task_id;
 mod worker;
 
 pub use accept::Push;
+pub use brakes::Braked;
 pub use dispatch::Dispatch;
 pub use error::AcceptError;
 pub use fanout::Parts;

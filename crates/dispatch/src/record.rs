@@ -1,7 +1,6 @@
 //! What was planned and what has ended goes to the ledger, before anything else changes.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 
 use pushtally_model::{
     AppId, Channel, Event, LossId, Number, Route, Second, Source, Stage, TaskKey, What,
@@ -64,8 +63,8 @@ impl Fanout {
         Ok(())
     }
 
-    /// Drops tokens that reach nobody, however long the store is busy: what is recorded is not sent again, so nobody would
-    /// be told another time.
+    /// Drops tokens that reach nobody and that no brake spares, however long the store is busy: what is recorded is not
+    /// sent again, so nobody would be told another time.
     pub(crate) async fn drop_tokens(
         &self,
         app: AppId,
@@ -76,11 +75,8 @@ impl Fanout {
         }
         let mut wait = RECORD_WAIT_MIN;
         loop {
-            match self.parts.devices.drop_tokens(app, dead).await {
-                Ok(dropped) => {
-                    self.counters.dropped.fetch_add(dropped, Ordering::Relaxed);
-                    return Ok(());
-                }
+            match self.brakes.drop_heard(app, dead).await {
+                Ok(_) => return Ok(()),
                 Err(error) if error.may_pass() => {
                     tracing::debug!(%error, "the store takes nothing now: waiting");
                     tokio::time::sleep(wait).await;

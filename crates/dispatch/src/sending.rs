@@ -14,6 +14,7 @@ use pushtally_channel::{Channel as Carrier, Message, Target};
 use pushtally_model::{Cell, Channel, Lane, Number, OnUnknown, OwnLoss, Route, TokenKind};
 use pushtally_store::{Job, StoreError};
 
+use crate::brakes::told;
 use crate::ends::{End, Judged, Loss, is_missed, judge, kinds, sort};
 use crate::fanout::{Fanout, Fault, Loaded, Worked};
 use crate::record::Record;
@@ -247,6 +248,8 @@ impl Fanout {
             Poll::Ready(outcomes) => outcomes,
             Poll::Pending => call.await,
         };
+        let told = told(targets, &outcomes);
+        self.brakes.hear(to.task.app(), to.channel, &told);
         Ok(judge(targets, outcomes, began_ms, RETRY_WAIT, on_unknown))
     }
 

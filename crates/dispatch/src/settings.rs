@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pushtally_channel::BrakeLimits;
+
 /// What an operator may set.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -21,6 +23,8 @@ pub struct Settings {
     pub open_tasks_max: usize,
     /// How long a stop waits for what is being sent to be recorded.
     pub stop_grace: Duration,
+    /// When dead tokens are not dropped because too many die at once.
+    pub brake: BrakeLimits,
     /// How long after a start tasks from before it wait for their phones: those come back within 30 s, and whoever is
     /// taken for gone before that is counted as lost, though it may have shown the push.
     pub return_grace: Duration,
@@ -36,10 +40,15 @@ impl Default for Settings {
             broadcast_gap_ms: 1_000,
             open_tasks_max: 10_000,
             stop_grace: Duration::from_secs(15),
+            brake: BrakeLimits::default(),
             return_grace: Duration::from_secs(30),
         }
     }
 }
+
+/// Lines with a brake: a kilobyte each at most. CertIds come from phones, so their number is not bounded by that of
+/// accounts.
+pub(crate) const BRAKES_MAX: usize = 10_000;
 
 /// More workers than this only wait for each other.
 pub(crate) const WORKERS_MAX: usize = 256;

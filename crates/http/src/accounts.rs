@@ -93,7 +93,7 @@ async fn forget(call: Call, _: [u8; 32]) -> Result<Done, Refusal> {
     let names = || names.iter().map(String::as_str);
     let accounts = &call.state.accounts;
     let deleted = accounts
-        .delete_accounts(call.app(), &possible(names()))
+        .delete_accounts(call.app(), &possible(names()), call.state.clock.now())
         .await?;
     let mut looked = Vec::new();
     for (name, deleted) in joined(names(), deleted) {

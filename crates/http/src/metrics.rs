@@ -188,7 +188,8 @@ impl Metrics {
             unmatched,
             ignored,
             clamped,
-            dropped: _,
+            dropped,
+            replaced,
         } = taken.recorded;
         for (result, count) in [
             ("recorded", events),
@@ -196,6 +197,8 @@ impl Metrics {
             ("ignored", ignored),
             ("clamped", clamped),
             ("bad", taken.bad),
+            ("token_dropped", dropped),
+            ("token_replaced", replaced),
         ] {
             if count > 0 {
                 let channel = channel.name();

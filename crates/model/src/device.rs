@@ -186,7 +186,16 @@ pub struct Device {
     /// When it said last which tokens it has, other than those it had.
     pub said_at: Second,
     /// Tokens that it had and of which a vendor said that they reach nobody; until it says something new of itself.
-    pub dropped: Vec<Token>,
+    pub dropped: Vec<DroppedToken>,
+}
+
+/// A token that was taken from its device, kept so that it can be given back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DroppedToken {
+    /// The token.
+    pub token: Token,
+    /// When it was dropped; 0 of one from before this was kept.
+    pub at: Second,
 }
 
 impl Device {
@@ -194,7 +203,7 @@ impl Device {
     /// is the client's turn.
     #[must_use]
     pub fn is_dropped(&self) -> bool {
-        let is_alert = |token: &Token| token.kind == TokenKind::Alert;
+        let is_alert = |dropped: &DroppedToken| dropped.token.kind == TokenKind::Alert;
         self.facts.alert_token().is_none() && self.dropped.iter().any(is_alert)
     }
 }

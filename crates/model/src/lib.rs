@@ -19,8 +19,8 @@ mod window;
 pub use app::{App, Quota, Retention};
 pub use channel::{Cell, Channel, Lane, Route, Stage};
 pub use device::{
-    Account, Device, DeviceFacts, Environment, NameError, Permission, RegistrationId, TaskId,
-    Token, TokenKind,
+    Account, Device, DeviceFacts, DroppedToken, Environment, NameError, Permission, RegistrationId,
+    TaskId, Token, TokenKind,
 };
 pub use entropy::{Entropy, FixedEntropy, SystemEntropy};
 pub use event::{Event, Source, What};

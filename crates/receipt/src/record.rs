@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use pushtally_model::{
-    App, AppId, Channel, Clock, Event, Kind, LossId, Number, Route, Second, Source, Stage, TaskKey,
-    TokenKind, What,
+    App, AppId, Channel, Clock, Environment, Event, Kind, LossId, Number, Route, Second, Secret,
+    Source, Stage, TaskKey, Token, TokenKind, What,
 };
 use pushtally_store::{
-    DeadToken, Devices, Engine, Identities, LossText, Names, Report, StoreError, TaskSeq, Tasks,
+    Addressed, DeadToken, DeadTokens, Devices, Engine, Identities, LossText, Names, ReplacedToken,
+    Report, StoreError, TaskSeq, Tasks,
 };
 use pushtally_vendor::{Arrival, Receipt, Said};
 
@@ -28,6 +29,8 @@ pub struct Recorded {
     pub clamped: u64,
     /// Tokens that were dropped.
     pub dropped: u64,
+    /// Tokens in whose place others were put.
+    pub replaced: u64,
 }
 
 /// Records vendors' receipts.
@@ -41,6 +44,8 @@ pub struct Recorder {
     identities: Arc<dyn Identities>,
     /// Where events go.
     report: Arc<dyn Report>,
+    /// Where dead tokens go.
+    dead: Arc<dyn DeadTokens>,
     /// The time of arrival.
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -61,12 +66,18 @@ struct Known {
 impl Recorder {
     /// A recorder over an engine.
     #[must_use]
-    pub fn new(engine: &Engine, report: Arc<dyn Report>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        engine: &Engine,
+        report: Arc<dyn Report>,
+        dead: Arc<dyn DeadTokens>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             tasks: Arc::clone(&engine.tasks),
             devices: Arc::clone(&engine.devices),
             identities: Arc::clone(&engine.identities),
             report,
+            dead,
             clock,
         }
     }
@@ -81,15 +92,15 @@ impl Recorder {
     ) -> Result<Recorded, StoreError> {
         let arrival = self.clock.now();
         let mut recorded = Recorded::default();
-        let tokens: Vec<_> = receipts
+        let marks: Vec<Option<Mark>> = receipts
             .iter()
-            .map(|receipt| (channel, receipt.token.clone()))
+            .map(|receipt| Mark::read(app, &receipt.mark))
             .collect();
-        let holders = self.devices.holders(app.id, &tokens).await?;
+        let holders = self.holders(app.id, channel, receipts, &marks).await?;
         let losses = self.losses(app.id, receipts).await?;
         let mut tasks: HashMap<TaskSeq, Option<Known>> = HashMap::new();
-        let (mut events, mut dead) = (Vec::new(), Vec::new());
-        for (receipt, holder) in receipts.iter().zip(holders) {
+        let (mut events, mut dead, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
+        for ((receipt, mark), holder) in receipts.iter().zip(marks).zip(holders) {
             let what = match &receipt.arrival {
                 Arrival::Delivered => What::Reached(Stage::Delivered),
                 Arrival::Clicked => What::Reached(Stage::Clicked),
@@ -97,20 +108,25 @@ impl Recorder {
                     let loss = losses.get(&text(said)).copied();
                     What::Lost(Stage::Delivered, loss.unwrap_or(LossId::NONE))
                 }
-                Arrival::Pending(_) | Arrival::Replaced(_) => {
+                Arrival::Replaced(value) => {
+                    if let (Some(mark), Some(number)) = (mark, holder) {
+                        replaced.push(replacement(channel, number, mark, receipt, value));
+                    } else {
+                        recorded.unmatched += 1;
+                    }
+                    continue;
+                }
+                Arrival::Pending(_) => {
                     recorded.ignored += 1;
                     continue;
                 }
             };
-            let mark = Mark::read(app, &receipt.mark);
             let (Some(mark), Some(number)) = (mark, holder) else {
                 recorded.unmatched += 1;
                 continue;
             };
             if let Arrival::Gone(_) = receipt.arrival {
-                // Without a time of the vendor's, what was sent then is what it speaks of.
-                let since_ms = receipt.at_ms.unwrap_or(i64::from(mark.sent_at.0) * 1000);
-                dead.push((number, receipt, since_ms));
+                dead.push((number, receipt, since_ms(mark, receipt)));
             }
             let known = match tasks.get(&mark.task) {
                 Some(known) => *known,
@@ -134,7 +150,34 @@ impl Recorder {
             self.report.report(Source::Vendor, events).await?;
         }
         recorded.dropped = self.drop_tokens(app.id, channel, dead).await?;
+        if !replaced.is_empty() {
+            let devices = &self.devices;
+            recorded.replaced = devices.replace_tokens(app.id, &replaced, arrival).await?;
+        }
         Ok(recorded)
+    }
+
+    /// Whose tokens they were when they were sent to; nobody's without a mark.
+    async fn holders(
+        &self,
+        app: AppId,
+        channel: Channel,
+        receipts: &[Receipt],
+        marks: &[Option<Mark>],
+    ) -> Result<Vec<Option<Number>>, StoreError> {
+        let marked = || {
+            let all = receipts.iter().zip(marks);
+            all.filter_map(|(receipt, mark)| Some((receipt, mark.as_ref()?)))
+        };
+        let addressed = marked().map(|(receipt, mark)| Addressed {
+            channel,
+            value: receipt.token.clone(),
+            at: mark.sent_at,
+        });
+        let addressed: Vec<Addressed> = addressed.collect();
+        let mut found = self.devices.holders(app, &addressed).await?.into_iter();
+        let holder = |mark: &Option<Mark>| mark.and_then(|_| found.next().flatten());
+        Ok(marks.iter().map(holder).collect())
     }
 
     async fn task(&self, app: AppId, seq: TaskSeq) -> Result<Option<Known>, StoreError> {
@@ -202,7 +245,35 @@ impl Recorder {
             })
         });
         let held: Vec<DeadToken> = held.collect();
-        self.devices.drop_tokens(app, &held).await
+        self.dead.drop_dead(app, &held).await
+    }
+}
+
+/// Since when it is as a receipt says. Without a time of the vendor's, what was sent then is what it speaks of.
+fn since_ms(mark: Mark, receipt: &Receipt) -> i64 {
+    receipt.at_ms.unwrap_or(i64::from(mark.sent_at.0) * 1000)
+}
+
+/// Another token in place of the one that was sent to. Only what it is for, and whose, tells which that was.
+fn replacement(
+    channel: Channel,
+    number: Number,
+    mark: Mark,
+    receipt: &Receipt,
+    value: &Secret,
+) -> ReplacedToken {
+    let token = Token {
+        channel,
+        kind: TokenKind::Alert,
+        value: receipt.token.clone(),
+        cert_id: 0,
+        environment: Environment::Production,
+    };
+    ReplacedToken {
+        number,
+        token,
+        value: value.clone(),
+        since_ms: since_ms(mark, receipt),
     }
 }
 

@@ -1,18 +1,24 @@
-//! The daily job: has the ledger forget what is older than an app keeps.
+//! The daily job: has the ledger forget what is older than an app keeps, and the store who had tokens long ago.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pushtally_model::{AppId, Clock, Retention};
+use pushtally_model::{AppId, Clock, Retention, Second};
 use pushtally_stats::Stats;
-use pushtally_store::Directory;
+use pushtally_store::holding::FORMER_KEPT_S;
+use pushtally_store::{Devices, Directory};
 
 /// How often it is looked whether a new day has begun.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
 
 /// Runs for ever: once after the start, then once for each new day (UTC).
-pub(crate) async fn run(stats: Arc<Stats>, directory: Arc<Directory>, clock: Arc<dyn Clock>) {
+pub(crate) async fn run(
+    stats: Arc<Stats>,
+    devices: Arc<dyn Devices>,
+    directory: Arc<Directory>,
+    clock: Arc<dyn Clock>,
+) {
     let mut done_for = None;
     loop {
         let today = clock.now().day();
@@ -22,6 +28,15 @@ pub(crate) async fn run(stats: Arc<Stats>, directory: Arc<Directory>, clock: Arc
                 Ok(retained) => tracing::debug!(?retained, "what is too old was dropped"),
                 Err(error) => {
                     tracing::warn!(%error, "what is too old cannot be dropped, tried again tomorrow")
+                }
+            }
+            let before = Second(clock.now().0.saturating_sub(FORMER_KEPT_S));
+            match devices.forget_former_holders(before).await {
+                Ok(forgotten) => {
+                    tracing::debug!(forgotten, "former holders of tokens were forgotten")
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "former holders of tokens cannot be forgotten, tried again tomorrow")
                 }
             }
         }

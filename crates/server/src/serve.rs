@@ -120,6 +120,7 @@ impl Server {
         };
         let retention = tokio::spawn(retention::run(
             Arc::clone(&stats),
+            Arc::clone(&opened.engine.devices),
             Arc::clone(&directory),
             Arc::clone(&clock),
         ));

@@ -10,6 +10,7 @@ mod commit;
 mod database;
 mod devices;
 mod file;
+mod holdings;
 mod index;
 mod labels;
 mod numbers;

@@ -7,6 +7,8 @@
     reason = "a test stops at the first surprise; the child speaks through its output"
 )]
 
+#[path = "state/diary.rs"]
+mod diary;
 #[path = "state/history.rs"]
 mod history;
 #[path = "state/index.rs"]
@@ -20,10 +22,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use history::{APP, draft, register, rid, secret};
-use pushtally_model::{Notification, Number, Revocation, Route, TaskState};
+use pushtally_model::{
+    Channel, DeviceFacts, Environment, Notification, Number, Revocation, Route, Second, Secret,
+    TaskState, Token, TokenKind,
+};
 use pushtally_store::{
-    AcceptLimits, Accepted, AuditEntry, Claim, Engine, IndexKey, Names, Recipient, Registered,
-    Revoked, TaskSeq,
+    AcceptLimits, Accepted, Addressed, AuditEntry, Claim, Engine, IndexKey, Names, Recipient,
+    Registered, Registration, Revoked, TaskSeq,
 };
 use pushtally_store_local::{LocalEngine, LocalOptions};
 
@@ -33,7 +38,7 @@ fn open(dir: &Path) -> LocalEngine {
 
 const NO_LIMITS: AcceptLimits = AcceptLimits {
     broadcasts_per_day: None,
-    day_begins: pushtally_model::Second(0),
+    day_begins: Second(0),
     now_ms: 0,
     broadcast_gap_ms: 0,
     open_tasks_max: 1000,
@@ -161,7 +166,7 @@ async fn fill(ports: &Engine) {
     }
     let gone = ports
         .devices
-        .unregister_device(APP, &rid(3), secret(3))
+        .unregister_device(APP, &rid(3), secret(3), Second(1_700_000_000))
         .await;
     gone.unwrap();
     let claimed = ports.tasks.claim_job(Claim::Any, 0).await.unwrap().unwrap();
@@ -228,20 +233,8 @@ async fn the_gap_between_broadcasts_holds_over_a_restart() {
 #[tokio::test]
 async fn a_store_of_an_earlier_release_gets_the_tables_that_it_lacks() {
     let root = tempfile::tempdir().unwrap();
-    let engine = open(root.path());
-    fill(&engine.engine()).await;
-    engine.close().unwrap();
-    drop(engine);
-    let path = root.path().join("state.redb");
-    let database = redb::Database::open(&path).unwrap();
-    let write = database.begin_write().unwrap();
     let revocations = redb::TableDefinition::<u64, &[u8]>::new("revocations");
-    assert!(write.delete_table(revocations).unwrap());
-    let meta = redb::TableDefinition::<&str, u64>::new("meta");
-    write.open_table(meta).unwrap().insert("format", 1).unwrap();
-    write.commit().unwrap();
-    drop(database);
-    let engine = open(root.path());
+    let engine = made_older(root.path(), 1, revocations).await;
     let tasks = engine.engine().tasks;
     assert_eq!(tasks.revocation(TaskSeq(1)).await.unwrap(), None);
     let revocation = Revocation {
@@ -258,6 +251,98 @@ async fn a_store_of_an_earlier_release_gets_the_tables_that_it_lacks() {
         tasks.revocation(TaskSeq(2)).await.unwrap(),
         Some(revocation)
     );
+}
+
+/// A filled store as one of an earlier form: without a table that came later, nor one that came last.
+async fn made_older<K: redb::Key + 'static>(
+    dir: &Path,
+    form: u64,
+    without: redb::TableDefinition<'_, K, &'static [u8]>,
+) -> LocalEngine {
+    let engine = open(dir);
+    fill(&engine.engine()).await;
+    engine.close().unwrap();
+    drop(engine);
+    let database = redb::Database::open(dir.join("state.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    assert!(write.delete_table(without).unwrap());
+    let _ = write.delete_table(HOLDINGS).unwrap();
+    let meta = redb::TableDefinition::<&str, u64>::new("meta");
+    let mut meta = write.open_table(meta).unwrap();
+    assert_eq!(meta.insert("format", form).unwrap().unwrap().value(), 3);
+    drop(meta);
+    write.commit().unwrap();
+    drop(database);
+    open(dir)
+}
+
+const HOLDINGS: redb::TableDefinition<'static, (u32, [u8; 16]), &'static [u8]> =
+    redb::TableDefinition::new("holdings");
+
+fn token(value: &str) -> Token {
+    Token {
+        channel: Channel::Xiaomi,
+        kind: TokenKind::Alert,
+        value: Secret::new(value),
+        cert_id: 0,
+        environment: Environment::Production,
+    }
+}
+
+async fn import(ports: &Engine, phones: std::ops::Range<u32>, tokens: u32, at: Second) {
+    let registrations = phones.map(|n| Registration {
+        registration_id: rid(n),
+        account: None,
+        secret: secret(n),
+        facts: DeviceFacts {
+            tokens: vec![token(&(n % tokens).to_string())],
+            ..DeviceFacts::default()
+        },
+        at,
+    });
+    let registrations: Vec<Registration> = registrations.collect();
+    let done = ports.devices.import_devices(APP, &registrations, u64::MAX);
+    done.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_of_the_second_form_learns_who_had_tokens_from_then_on() {
+    let root = tempfile::tempdir().unwrap();
+    let engine = made_older(root.path(), 2, HOLDINGS).await;
+    let ports = engine.engine();
+    import(&ports, 1000..1001, 1, Second(10)).await;
+    import(&ports, 1001..1002, 1, Second(20)).await;
+    let asked = [15, 20].map(|at| Addressed {
+        channel: Channel::Xiaomi,
+        value: Secret::new("0"),
+        at: Second(at),
+    });
+    let holders = ports.devices.holders(APP, &asked).await.unwrap();
+    assert!(holders[0] < holders[1], "{holders:?}");
+}
+
+/// More than is looked at in one reading; a backup has them, and a restart.
+#[tokio::test]
+async fn former_holders_are_forgotten_in_parts() {
+    const MANY: u32 = 10_000;
+    let root = tempfile::tempdir().unwrap();
+    let data = root.path().join("data");
+    let engine = open(&data);
+    import(&engine.engine(), 0..2 * MANY, MANY, Second(10)).await;
+    import(&engine.engine(), 0..7, MANY, Second(20)).await;
+    drop(engine);
+    let engine = open(&data);
+    engine.backup(&root.path().join("backup")).unwrap();
+    let forget = async |engine: &LocalEngine, before| {
+        let devices = engine.engine().devices;
+        devices.forget_former_holders(Second(before)).await.unwrap()
+    };
+    assert_eq!(forget(&engine, 10).await, 0);
+    assert_eq!(forget(&engine, 11).await, u64::from(MANY));
+    assert_eq!(forget(&engine, 21).await, 7);
+    drop(engine);
+    let engine = history::restored(&root.path().join("backup"), &root.path().join("restored"));
+    assert_eq!(forget(&engine, 30).await, u64::from(MANY) + 7);
 }
 
 #[tokio::test]
@@ -363,7 +448,7 @@ async fn ports_that_outlive_their_engine_do_nothing() {
     assert!(ports.devices.find_phone(APP, &rid(1)).await.is_err());
     let late = ports
         .devices
-        .unregister_device(APP, &rid(1), secret(1))
+        .unregister_device(APP, &rid(1), secret(1), Second(1_700_000_000))
         .await;
     assert!(late.is_err());
     drop(ports);

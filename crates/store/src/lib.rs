@@ -7,6 +7,7 @@ pub mod accepting;
 pub mod contract;
 mod directory;
 mod error;
+pub mod holding;
 pub mod job_queue;
 pub mod labelling;
 pub mod memory;
@@ -16,11 +17,11 @@ pub mod registering;
 pub use directory::Directory;
 pub use error::StoreError;
 pub use ports::{
-    AcceptLimits, Accepted, AccountDeleted, Accounts, Apps, AttributeNaming, Audit, AuditEntry,
-    BatchVisitor, Channels, Claim, ClaimedJob, DeadToken, DeviceChange, DeviceVisitor, Devices,
-    Engine, Identities, IndexKey, Installed, Job, LabelChange, Labelled, LabelsChanged, Log,
-    LogReport, LossText, Names, NamesChanged, PageVisitor, Pages, Part, Phone, Position, Recipient,
-    Registered, Registration, RelayBacklog, RelayCall, RelayQueue, Report, Resolved, Revoked,
-    SecretHash, Slots, Snapshot, StoredChannel, StoredTask, TaskName, TaskSeq, Tasks, Unregistered,
-    Updated,
+    AcceptLimits, Accepted, AccountDeleted, Accounts, Addressed, Apps, AttributeNaming, Audit,
+    AuditEntry, BatchVisitor, Channels, Claim, ClaimedJob, DeadToken, DeadTokens, DeviceChange,
+    DeviceVisitor, Devices, Engine, Identities, IndexKey, Installed, Job, LabelChange, Labelled,
+    LabelsChanged, Log, LogReport, LossText, Names, NamesChanged, PageVisitor, Pages, Part, Phone,
+    Position, Recipient, Registered, Registration, RelayBacklog, RelayCall, RelayQueue,
+    ReplacedToken, Report, Resolved, Restoring, Revoked, SecretHash, Slots, Snapshot, StoredChannel,
+    StoredTask, TaskName, TaskSeq, Tasks, Unregistered, Updated,
 };

@@ -22,8 +22,8 @@ use crate::StoreError;
 pub use audit::{Audit, AuditEntry};
 pub use channels::{Channels, StoredChannel};
 pub use devices::{
-    DeadToken, DeviceChange, DeviceVisitor, Devices, Phone, Registered, Registration, SecretHash,
-    Unregistered, Updated,
+    Addressed, DeadToken, DeadTokens, DeviceChange, DeviceVisitor, Devices, Phone, Registered,
+    Registration, ReplacedToken, Restoring, SecretHash, Unregistered, Updated,
 };
 pub use labels::{
     AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,

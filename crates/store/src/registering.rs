@@ -2,10 +2,11 @@
 //!
 //! Every engine looks up what these functions ask for, and writes what they answer. They know no storage.
 
-use pushtally_model::{Device, DeviceFacts, Number, Token};
+use pushtally_model::{Device, DeviceFacts, DroppedToken, Number, Second, Token};
 
 use crate::ports::{
-    DeadToken, DeviceChange, Phone, Registered, Registration, SecretHash, Unregistered, Updated,
+    DeadToken, DeviceChange, Phone, Registered, Registration, ReplacedToken, Restoring, SecretHash,
+    Unregistered, Updated,
 };
 
 /// What an engine does with a registration.
@@ -175,14 +176,13 @@ pub fn without_token(mut device: Device, token: &Token) -> Device {
 /// The device without a token that reaches nobody any more; `None` when it does not have it, or has said so after the
 /// vendor knew.
 #[must_use]
-pub fn plan_drop(device: &Device, dead: &DeadToken) -> Option<Device> {
-    let since = dead.since_ms.unwrap_or(i64::MAX);
-    if i64::from(device.said_at.0) * 1000 > since {
+pub fn plan_drop(device: &Device, dead: &DeadToken, at: Second) -> Option<Device> {
+    if has_spoken_since(device, dead.since_ms.unwrap_or(i64::MAX)) {
         return None;
     }
     let held = device.facts.tokens.iter();
     let held = held.filter(|token| same(token, &dead.token)).cloned();
-    let dropped: Vec<Token> = held.collect();
+    let dropped: Vec<DroppedToken> = held.map(|token| DroppedToken { token, at }).collect();
     if dropped.is_empty() {
         return None;
     }
@@ -191,9 +191,72 @@ pub fn plan_drop(device: &Device, dead: &DeadToken) -> Option<Device> {
     Some(device)
 }
 
+/// The device with the tokens that it is given back, and how many they are; `None` when there are none. `is_free` is
+/// whether nobody else has a token. What the device said counts from now on, so that what a vendor knew before takes
+/// nothing from it again.
+pub fn plan_restoring<E>(
+    device: &Device,
+    what: &Restoring,
+    at: Second,
+    mut is_free: impl FnMut(&Token) -> Result<bool, E>,
+) -> Result<Option<(Device, u64)>, E> {
+    let mut restored = device.clone();
+    restored.dropped.clear();
+    let mut count = 0;
+    for dropped in &device.dropped {
+        let DroppedToken { token, at } = dropped;
+        let has_other = restored
+            .facts
+            .tokens
+            .iter()
+            .any(|held| addresses(held, token));
+        let is_meant = token.channel == what.channel
+            && what.cert_id.is_none_or(|cert_id| cert_id == token.cert_id)
+            && *at >= what.since;
+        if is_meant && !has_other && is_free(token)? {
+            restored.facts.tokens.push(token.clone());
+            count += 1;
+        } else {
+            restored.dropped.push(dropped.clone());
+        }
+    }
+    if count == 0 {
+        return Ok(None);
+    }
+    let order = |token: &Token| (token.channel, token.kind);
+    restored.facts.tokens.sort_by_key(order);
+    restored.said_at = restored.said_at.max(at);
+    Ok(Some((restored, count)))
+}
+
+/// The device with another token in place of the one that it was sent to; `None` when it does not have that, has said so
+/// after the vendor knew, or has the other already.
+#[must_use]
+pub fn plan_replacement(device: &Device, replaced: &ReplacedToken) -> Option<Device> {
+    if has_spoken_since(device, replaced.since_ms) || replaced.token.value == replaced.value {
+        return None;
+    }
+    let mut held = device.facts.tokens.iter();
+    let place = held.position(|token| same(token, &replaced.token))?;
+    let mut device = device.clone();
+    let token = device.facts.tokens.get_mut(place)?;
+    token.value = replaced.value.clone();
+    Some(device)
+}
+
+/// Whether a phone has said which tokens it has after a moment of its vendor's clock.
+fn has_spoken_since(device: &Device, since_ms: i64) -> bool {
+    i64::from(device.said_at.0) * 1000 > since_ms
+}
+
+/// Whether two tokens are of one kind: a device has at most one of them.
+fn addresses(one: &Token, other: &Token) -> bool {
+    (one.channel, one.kind) == (other.channel, other.kind)
+}
+
 /// Whether two tokens address the same thing, whatever else is said of them.
 fn same(one: &Token, other: &Token) -> bool {
-    (one.channel, one.kind) == (other.channel, other.kind) && one.value == other.value
+    addresses(one, other) && one.value == other.value
 }
 
 fn admits(phone: Option<&Phone>, secret: SecretHash) -> bool {

@@ -133,6 +133,7 @@ impl Model {
             // What was dropped since was there when it was planned.
             let was_there = just_dropped.contains(number);
             let dropped = device.dropped.first().filter(|_| was_there);
+            let dropped = dropped.map(|dropped| &dropped.token);
             let token = device.facts.tokens.first().or(dropped);
             let token = token.map(|token| token.channel);
             let connected = self.world.connected.0.lock().get(&(app, *number)).copied();

@@ -9,14 +9,14 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use pushtally_ledger::Batch;
 use pushtally_model::{
-    Account, AppId, Channel, Device, Kind, LossId, Number, RegistrationId, Revocation, Second,
-    Secret, TaskDraft, TaskId, TaskKey, TaskState,
+    Account, AppId, Device, Kind, LossId, Number, RegistrationId, Revocation, Second, TaskDraft,
+    TaskId, TaskKey, TaskState,
 };
 use pushtally_store::{
-    AcceptLimits, Accepted, BatchVisitor, Claim, ClaimedJob, DeadToken, DeviceChange,
+    AcceptLimits, Accepted, Addressed, BatchVisitor, Claim, ClaimedJob, DeadToken, DeviceChange,
     DeviceVisitor, Devices, Engine, Identities, Job, Log, LogReport, LossText, Names, Part, Phone,
-    Position, Registered, Registration, Resolved, Revoked, SecretHash, StoreError, StoredTask,
-    TaskSeq, Tasks, Unregistered, Updated,
+    Position, Registered, Registration, ReplacedToken, Resolved, Restoring, Revoked, SecretHash,
+    StoreError, StoredTask, TaskSeq, Tasks, Unregistered, Updated,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -312,13 +312,41 @@ impl Devices for FusedDevices {
     async fn holders(
         &self,
         app: AppId,
-        tokens: &[(Channel, Secret)],
+        tokens: &[Addressed],
     ) -> Result<Vec<Option<Number>>, StoreError> {
         self.1.pass(self.0.holders(app, tokens)).await
     }
 
-    async fn drop_tokens(&self, app: AppId, dead: &[DeadToken]) -> Result<u64, StoreError> {
-        self.1.pass(self.0.drop_tokens(app, dead)).await
+    async fn drop_tokens(
+        &self,
+        app: AppId,
+        dead: &[DeadToken],
+        at: Second,
+    ) -> Result<u64, StoreError> {
+        self.1.pass(self.0.drop_tokens(app, dead, at)).await
+    }
+
+    async fn restore_tokens(
+        &self,
+        app: AppId,
+        numbers: &[Number],
+        what: &Restoring,
+        at: Second,
+    ) -> Result<u64, StoreError> {
+        self.0.restore_tokens(app, numbers, what, at).await
+    }
+
+    async fn replace_tokens(
+        &self,
+        app: AppId,
+        replaced: &[ReplacedToken],
+        at: Second,
+    ) -> Result<u64, StoreError> {
+        self.0.replace_tokens(app, replaced, at).await
+    }
+
+    async fn forget_former_holders(&self, before: Second) -> Result<u64, StoreError> {
+        self.0.forget_former_holders(before).await
     }
 
     async fn update_device(
@@ -336,8 +364,9 @@ impl Devices for FusedDevices {
         app: AppId,
         id: &RegistrationId,
         secret: SecretHash,
+        at: Second,
     ) -> Result<Unregistered, StoreError> {
-        self.0.unregister_device(app, id, secret).await
+        self.0.unregister_device(app, id, secret, at).await
     }
 
     async fn find_phone(

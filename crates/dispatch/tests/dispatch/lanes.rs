@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pushtally_channel::Attention;
 use pushtally_dispatch::{Settings, Turn};
-use pushtally_model::{App, Channel, Clock, TaskId};
+use pushtally_model::{App, AppId, Channel, Clock, TaskId};
 use pushtally_store::Claim;
 
 use crate::phones::{Script, Scripted};
@@ -82,6 +82,63 @@ async fn a_target_told_to_wait_holds_up_no_other() {
     let health = world.dispatch().health();
     assert_eq!(health.sent, [(Channel::Fcm, 200)].into());
     assert_eq!((health.tasks_open, health.losses.len()), (0, 0));
+}
+
+/// A phone that has a token of another vendor now is sent to there, and no more where it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phone_that_changes_vendor_is_reached_by_the_new_one_alone() {
+    let world = World::calm(Script::Accept).await;
+    script(&world, Channel::Apns, Script::Busy(60));
+    let app = app(1);
+    let register = async |channel| {
+        let facts = facts(Some(channel), None, channel.name());
+        world.register(app.id, "p", Some("a"), facts).await
+    };
+    let before = register(Channel::Apns).await;
+    world.accept(&app, push(1, None)).await.unwrap();
+    world.work(20).await;
+    assert_eq!(register(Channel::Fcm).await, before, "the same device");
+    world.accept(&app, push(2, None)).await.unwrap();
+    world.work_to_the_end().await;
+    let health = world.dispatch().health();
+    assert_eq!(health.sent, [(Channel::Fcm, 1)].into());
+    // What was planned before waits no longer for a token that is no more.
+    assert_eq!(health.losses, [(("no_token", Channel::Apns), 1)].into());
+}
+
+/// With a wrong certificate all tokens seem dead: they are kept, what the vendor said is recorded, the operator decides.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_that_die_in_numbers_are_kept_until_the_operator_says_so() {
+    let world = World::calm(Script::Accept).await;
+    script(&world, Channel::Apns, Script::Gone);
+    let app = app(1);
+    with_phones(&world, &app, Channel::Apns, 300).await;
+    let send = async |random| {
+        world.accept(&app, push(random, None)).await.unwrap();
+        world.work_to_the_end().await;
+        world.dispatch().health()
+    };
+    let health = send(1).await;
+    assert_eq!(health.losses, [(("token_gone", Channel::Apns), 300)].into());
+    assert_eq!(health.dropped + health.spared, 300);
+    assert!(health.spared >= 100, "{health:?}");
+    assert_eq!(health.braked, [(Channel::Apns, 1)].into());
+    let braked = world.dispatch().braked(app.id);
+    assert_eq!((braked.len(), braked[0].channel), (1, Channel::Apns));
+    assert_eq!(world.dispatch().braked(AppId(2)), []);
+
+    // It stays on; an app's or a channel's brake is no other's.
+    let spared = send(2).await.spared;
+    assert_eq!(spared, 2 * health.spared);
+    let release = |app, channel, cert_id| world.dispatch().release_brakes(app, channel, cert_id);
+    assert_eq!(release(AppId(2), Channel::Apns, None), 0);
+    assert_eq!(release(app.id, Channel::Fcm, None), 0);
+    assert_eq!(release(app.id, Channel::Apns, Some(99)), 0);
+    assert_eq!(release(app.id, Channel::Apns, None), 1);
+    assert_eq!(release(app.id, Channel::Apns, None), 0);
+    let health = send(3).await;
+    assert_eq!((health.dropped, health.spared), (300, spared));
+    assert_eq!(health.braked, [].into());
 }
 
 /// A token that its vendor calls dead is dropped, and the device is not planned offline until it registers again.

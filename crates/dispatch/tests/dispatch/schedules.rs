@@ -164,7 +164,12 @@ impl Model {
             let id = RegistrationId::new(format!("phone{phone}")).unwrap();
             let devices = &self.world.inner.devices;
             devices
-                .unregister_device(app, &id, SecretHash([7; 32]))
+                .unregister_device(
+                    app,
+                    &id,
+                    SecretHash([7; 32]),
+                    pushtally_model::Second(1_700_000_000),
+                )
                 .await
                 .unwrap();
             self.world.connected.0.lock().remove(&(app, number));

@@ -44,6 +44,16 @@ pub(super) fn dispatch(health: &Health, registry: &mut Registry) {
             health.reopened,
         ),
         (
+            "dispatch_tokens_dropped",
+            "Tokens dropped since the start because their vendor called them dead",
+            health.dropped,
+        ),
+        (
+            "dispatch_tokens_spared",
+            "Tokens not dropped since the start although called dead, because too many were",
+            health.spared,
+        ),
+        (
             "dispatch_unrecorded",
             "Sends since the start whose outcome could not be recorded",
             health.unrecorded,
@@ -59,7 +69,12 @@ fn ends(health: &Health, registry: &mut Registry) {
     let planned = Family::<ChannelLabels, Unsigned>::default();
     let sent = Family::<ChannelLabels, Unsigned>::default();
     let lost = Family::<LossLabels, Unsigned>::default();
-    for (family, counts) in [(&planned, &health.planned), (&sent, &health.sent)] {
+    let braked = Family::<ChannelLabels, Unsigned>::default();
+    for (family, counts) in [
+        (&planned, &health.planned),
+        (&sent, &health.sent),
+        (&braked, &health.braked),
+    ] {
         for (channel, count) in counts {
             let channel = channel.name();
             family.get_or_create(&ChannelLabels { channel }).set(*count);
@@ -79,6 +94,11 @@ fn ends(health: &Health, registry: &mut Registry) {
         "dispatch_sent",
         "Devices sent to since the start, by channel",
         sent,
+    );
+    registry.register(
+        "dispatch_brakes",
+        "Lines (app, CertId) whose dead tokens are not dropped because too many die, by channel",
+        braked,
     );
     registry.register(
         "dispatch_lost",

@@ -96,13 +96,14 @@ impl Server {
         let entropy = Arc::new(SystemEntropy);
         let online = Online::new(parts, Settings::default());
         let dispatch = dispatch(&engine, &stats, &online, clock.clone()).await;
+        let dead = dispatch.dead_tokens();
         let state = Arc::new(State {
             directory,
             identities: engine.identities.clone(),
             importer: Importer::new(engine.identities.clone(), stats.clone()),
             receipts: Inbox::new(
                 std::collections::BTreeMap::new(),
-                receipt::Recorder::new(&engine, stats.clone(), clock.clone()),
+                receipt::Recorder::new(&engine, stats.clone(), dead, clock.clone()),
             ),
             stats,
             registrar: Registrar::new(engine.devices.clone(), clock.clone(), entropy),

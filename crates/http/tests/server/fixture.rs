@@ -126,6 +126,7 @@ impl Server {
         };
         let online = Online::new(parts, sockets);
         let dispatch = dispatch(&engine, &stats, &online, clock.clone()).await;
+        let dead = dispatch.dead_tokens();
         let state = Arc::new(State {
             directory,
             registrar: Registrar::new(
@@ -144,7 +145,7 @@ impl Server {
             importer: Importer::new(engine.identities.clone(), stats.clone()),
             receipts: Inbox::new(
                 vendors,
-                receipt::Recorder::new(&engine, stats.clone(), clock.clone()),
+                receipt::Recorder::new(&engine, stats.clone(), dead, clock.clone()),
             ),
             stats,
             relays: engine.relays.clone(),

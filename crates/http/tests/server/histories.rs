@@ -194,7 +194,12 @@ async fn perform(server: &Server, act: &Act) -> Answer {
             let phone = RegistrationId::new(*phone).unwrap();
             let devices = &server.engine.devices;
             devices
-                .unregister_device(APP, &phone, SecretHash([7; 32]))
+                .unregister_device(
+                    APP,
+                    &phone,
+                    SecretHash([7; 32]),
+                    pushtally_model::Second(1_700_000_000),
+                )
                 .await
                 .unwrap();
             return nothing;

@@ -85,7 +85,7 @@ async fn refusals_are_problems_that_tell_a_stranger_nothing() {
     let secret = pushtally_online::secret_hash(&Secret::new(SECRET)).unwrap();
     engine
         .devices
-        .unregister_device(APP, &id, secret)
+        .unregister_device(APP, &id, secret, pushtally_model::Second(1_700_000_000))
         .await
         .unwrap();
     let (status, problem) = report(&server, &path, SECRET, REPORT).await;

@@ -142,7 +142,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         importer: Importer::new(Arc::clone(&engine.identities), Arc::clone(&report)),
         receipts: Inbox::new(
             vendors,
-            receipt::Recorder::new(&engine, report, Arc::clone(&clock)),
+            receipt::Recorder::new(&engine, report, dispatch.dead_tokens(), Arc::clone(&clock)),
         ),
         identities: engine.identities,
         stats,

@@ -23,8 +23,10 @@ use crate::error::LocalError;
 use crate::segments::SegmentLog;
 
 /// The newest form of the tables that this release reads, and the one that it writes. Form 1 had no labels, no index and no
-/// revocations.
-const FORMAT: u64 = 2;
+/// revocations, form 2 not who had tokens before.
+const FORMAT: u64 = 3;
+/// The first form with an index.
+const INDEXED: u64 = 2;
 
 /// An open database, or why there is none.
 pub(super) struct StateDatabase {
@@ -301,9 +303,11 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
             write.abort()?;
             return Ok(known);
         }
-        Some(_) => {
+        Some(known) => {
             Tables::open(&write, &Changes::default())?;
-            build(&write)?;
+            if known < INDEXED {
+                build(&write)?;
+            }
         }
         None => {
             Tables::open(&write, &Changes::default())?;

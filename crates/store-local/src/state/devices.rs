@@ -2,20 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use pushtally_model::{Account, AppId, Device, DeviceFacts, Number, RegistrationId};
+use pushtally_model::{Account, AppId, Device, DeviceFacts, Number, RegistrationId, Second, Token};
 use pushtally_store::registering::{
     RegisterPlan, Registrant, UpdatePlan, new_device, plan_drop, plan_registration,
-    plan_unregistration, plan_update, tokens_gained, without_token,
+    plan_replacement, plan_restoring, plan_unregistration, plan_update, tokens_gained,
+    without_token,
 };
 use pushtally_store::{
-    DeadToken, DeviceChange, Phone, Registered, Registration, SecretHash, Unregistered, Updated,
+    DeadToken, DeviceChange, Phone, Registered, Registration, ReplacedToken, Restoring, SecretHash,
+    Unregistered, Updated,
 };
 use redb::ReadableTable;
 
+use super::holdings::Moved;
 use super::numbers::Numbers;
 use super::rows::AppRow;
 use super::tables::{
-    ActError, Bytes, KNOWN, Tables, account_key, encode, number_of, phone_key, row, token_key,
+    ActError, Bytes, KNOWN, Tables, TokenKey, account_key, encode, number_of, phone_key, row,
+    token_key,
 };
 use super::writer::Outcome;
 
@@ -106,6 +110,7 @@ pub(super) fn register(
         &registration.registration_id,
     )?;
     let mut counts = app_row(&*tables.apps, app)?;
+    let at = registration.at;
     let plan = plan_registration(
         phone.as_ref(),
         known.as_ref(),
@@ -118,13 +123,13 @@ pub(super) fn register(
         RegisterPlan::Answer(answer) => Ok(Outcome::of(answer)),
         RegisterPlan::Change(device) => {
             let number = device.number;
-            Change::new(tables, app, known, Some(*device))?.write(tables)?;
+            Change::new(tables, app, known, Some(*device), at)?.write(tables)?;
             Ok(Outcome::of(Registered::Changed { number }))
         }
         RegisterPlan::Claim { secret, device } => {
             let number = device.number;
             let phone = phone_row(secret, number)?;
-            Change::new(tables, app, known, Some(*device))?.write(tables)?;
+            Change::new(tables, app, known, Some(*device), at)?.write(tables)?;
             let key = phone_key(app, &registration.registration_id);
             tables.phones.insert(key.as_slice(), phone.as_slice())?;
             Ok(Outcome::of(Registered::Claimed { number }))
@@ -135,10 +140,10 @@ pub(super) fn register(
             counts.devices += u64::from(replaced.is_none());
             counts.numbers_end = counts.numbers_end.max(number.0 + 1);
             let counts = encode("apps", &counts)?;
-            let gone = known.map(|known| Change::new(tables, app, Some(known), None));
+            let gone = known.map(|known| Change::new(tables, app, Some(known), None, at));
             let gone = gone.transpose()?;
             let device = new_device(registration, number);
-            let mut come = Change::new(tables, app, None, Some(device))?;
+            let mut come = Change::new(tables, app, None, Some(device), at)?;
             // What is gone loses no token to its successor: its row is no more.
             come.losers.retain(|loser, _| Some(*loser) != replaced);
             if let Some(gone) = gone {
@@ -173,7 +178,7 @@ pub(super) fn update(
         UpdatePlan::Answer(answer) => Ok(Outcome::of(answer)),
         UpdatePlan::Change(device) => {
             let number = device.number;
-            Change::new(tables, app, known, Some(*device))?.write(tables)?;
+            Change::new(tables, app, known, Some(*device), change.at)?.write(tables)?;
             Ok(Outcome::of(Updated::Changed(number)))
         }
     }
@@ -184,6 +189,7 @@ pub(super) fn unregister(
     app: AppId,
     registration_id: &RegistrationId,
     secret: SecretHash,
+    at: Second,
 ) -> Result<Outcome<Unregistered>, ActError> {
     let (phone, known) = pair(&*tables.phones, &*tables.devices, app, registration_id)?;
     let answer = plan_unregistration(phone.as_ref(), secret);
@@ -198,7 +204,7 @@ pub(super) fn unregister(
     let mut counts = app_row(&*tables.apps, app)?;
     counts.devices = counts.devices.saturating_sub(1);
     let counts = encode("apps", &counts)?;
-    Change::new(tables, app, known, None)?.write(tables)?;
+    Change::new(tables, app, known, None, at)?.write(tables)?;
     let key = phone_key(app, registration_id);
     tables.phones.insert(key.as_slice(), phone.as_slice())?;
     tables.apps.insert(app.0, counts.as_slice())?;
@@ -210,13 +216,63 @@ pub(super) fn drop_token(
     tables: &mut Tables<'_>,
     app: AppId,
     dead: &DeadToken,
+    at: Second,
 ) -> Result<bool, ActError> {
     let known = device(&*tables.devices, app, dead.number)?;
-    let Some(without) = known.as_ref().and_then(|known| plan_drop(known, dead)) else {
+    let plan = known.as_ref().and_then(|known| plan_drop(known, dead, at));
+    let Some(without) = plan else {
         return Ok(false);
     };
-    Change::new(tables, app, known, Some(without))?.write(tables)?;
+    Change::new(tables, app, known, Some(without), at)?.write(tables)?;
     Ok(true)
+}
+
+/// How many tokens a device was given back.
+pub(super) fn restore_tokens(
+    tables: &mut Tables<'_>,
+    app: AppId,
+    number: Number,
+    what: &Restoring,
+    at: Second,
+) -> Result<u64, ActError> {
+    let Some(known) = device(&*tables.devices, app, number)? else {
+        return Ok(0);
+    };
+    let is_free = |token: &Token| is_free(tables, app, token);
+    let Some((restored, count)) = plan_restoring(&known, what, at, is_free)? else {
+        return Ok(0);
+    };
+    Change::new(tables, app, Some(known), Some(restored), at)?.write(tables)?;
+    Ok(count)
+}
+
+/// Whether the token was still there, and the other one is nobody's.
+pub(super) fn replace_token(
+    tables: &mut Tables<'_>,
+    app: AppId,
+    replaced: &ReplacedToken,
+    at: Second,
+) -> Result<bool, ActError> {
+    let known = device(&*tables.devices, app, replaced.number)?;
+    let plan = known
+        .as_ref()
+        .and_then(|known| plan_replacement(known, replaced));
+    let Some(device) = plan else {
+        return Ok(false);
+    };
+    let other = Token {
+        value: replaced.value.clone(),
+        ..replaced.token.clone()
+    };
+    if !is_free(tables, app, &other)? {
+        return Ok(false);
+    }
+    Change::new(tables, app, known, Some(device), at)?.write(tables)?;
+    Ok(true)
+}
+
+fn is_free(tables: &Tables<'_>, app: AppId, token: &Token) -> Result<bool, ActError> {
+    Ok(tables.tokens.get(token_key(app, token))?.is_none())
 }
 
 /// A device that comes, goes or changes, and everybody who loses a token by it: all rows are ready before the first
@@ -226,6 +282,8 @@ pub(super) struct Change {
     before: Option<Device>,
     after: Option<(Device, Vec<u8>)>,
     losers: BTreeMap<Number, (Device, Vec<u8>)>,
+    /// Of tokens that somebody loses, or lost before.
+    holdings: Vec<(TokenKey, Vec<u8>)>,
 }
 
 impl Change {
@@ -234,27 +292,37 @@ impl Change {
         app: AppId,
         before: Option<Device>,
         after: Option<Device>,
+        at: Second,
     ) -> Result<Self, ActError> {
         let mut losers = BTreeMap::new();
+        let mut moved = Moved::new(app, at);
+        if let Some(before) = &before {
+            let none = DeviceFacts::default();
+            let has = after.as_ref().map_or(&none, |after| &after.facts);
+            for token in tokens_gained(Some(has), &before.facts) {
+                moved.lost(tables, before, token)?;
+            }
+        }
         if let Some(after) = &after {
             let had = before.as_ref().map(|before| &before.facts);
             for token in tokens_gained(had, &after.facts) {
                 let holder = tables.tokens.get(token_key(app, token))?;
-                let Some(holder) = holder.map(|holder| Number(holder.value())) else {
+                let holder = holder.map(|holder| Number(holder.value()));
+                let Some(holder) = holder.filter(|holder| *holder != after.number) else {
+                    moved.gained(tables, token)?;
                     continue;
                 };
-                if holder == after.number {
-                    continue;
-                }
                 let known = match losers.remove(&holder) {
                     Some((known, _)) => Some(known),
                     None => device(&*tables.devices, app, holder)?,
                 };
                 if let Some(known) = known {
+                    moved.lost(tables, &known, token)?;
                     let known = without_token(known, token);
                     let row = encode("devices", &known)?;
                     losers.insert(holder, (known, row));
                 }
+                moved.gained(tables, token)?;
             }
         }
         let after = after.map(|after| {
@@ -266,6 +334,7 @@ impl Change {
             before,
             after: after.transpose()?,
             losers,
+            holdings: moved.rows()?,
         })
     }
 
@@ -277,6 +346,9 @@ impl Change {
         let after = self.after.as_ref().map_or(&none, |(after, _)| &after.facts);
         for (number, (_, row)) in &self.losers {
             tables.devices.insert((app.0, number.0), row.as_slice())?;
+        }
+        for (key, row) in &self.holdings {
+            tables.holdings.insert(key, row.as_slice())?;
         }
         for token in tokens_gained(Some(after), &before) {
             tables.tokens.remove(token_key(app, token))?;

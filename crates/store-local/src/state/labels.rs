@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use pushtally_model::{
-    Account, AccountKind, AppId, AttributeNames, Labels, Number, RegistrationId, Tag,
+    Account, AccountKind, AppId, AttributeNames, Labels, Number, RegistrationId, Second, Tag,
 };
 use pushtally_store::labelling::{
     Known, LabelPlan, NamingPlan, TagUse, plan_labels, plan_naming, tags_moved,
@@ -251,6 +251,7 @@ pub(super) fn delete(
     tables: &mut Tables<'_>,
     uses: &mut TagUses,
     account: &Account,
+    at: Second,
 ) -> Result<AccountDeleted, ActError> {
     let app = uses.app;
     let mark = account_key(app, account, KNOWN);
@@ -261,7 +262,7 @@ pub(super) fn delete(
     let mut counts = app_row(&*tables.apps, app)?;
     counts.devices = counts.devices.saturating_sub(numbers.len() as u64);
     let counts = encode("apps", &counts)?;
-    let (phones, gone) = devices_that_go(tables, app, &numbers)?;
+    let (phones, gone) = devices_that_go(tables, app, &numbers, at)?;
     let before = labels_of(&*tables.labels, app, AccountKind::User, account.as_str())?;
     for tag in &before.tags {
         uses.get(tables, tag)?;
@@ -293,6 +294,7 @@ fn devices_that_go(
     tables: &Tables<'_>,
     app: AppId,
     numbers: &[Number],
+    at: Second,
 ) -> Result<(Vec<PhoneRow>, Vec<devices::Change>), ActError> {
     let (mut phones, mut gone) = (Vec::new(), Vec::new());
     for number in numbers {
@@ -308,7 +310,7 @@ fn devices_that_go(
             };
             phones.push((key, encode("phones", &phone)?));
         }
-        gone.push(devices::Change::new(tables, app, Some(device), None)?);
+        gone.push(devices::Change::new(tables, app, Some(device), None, at)?);
     }
     Ok((phones, gone))
 }

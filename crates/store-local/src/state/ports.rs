@@ -9,26 +9,26 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use pushtally_model::{
-    Account, AppId, Channel, Device, Number, RegistrationId, Revocation, Second, Secret, TaskDraft,
-    TaskId, TaskState, TokenKind,
+    Account, AppId, Device, Number, RegistrationId, Revocation, Second, TaskDraft, TaskId,
+    TaskState,
 };
 use pushtally_store::registering::{
     RegisterPlan, Registrant, UpdatePlan, plan_registration, plan_update,
 };
 use pushtally_store::{
-    AcceptLimits, Accepted, Audit, AuditEntry, Claim, ClaimedJob, DeadToken, DeviceChange,
-    DeviceVisitor, Devices, Job, Phone, Registered, Registration, Revoked, SecretHash, StoreError,
-    StoredTask, TaskSeq, Tasks, Unregistered, Updated,
+    AcceptLimits, Accepted, Addressed, Audit, AuditEntry, Claim, ClaimedJob, DeadToken,
+    DeviceChange, DeviceVisitor, Devices, Job, Phone, Registered, Registration, ReplacedToken,
+    Restoring, Revoked, SecretHash, StoreError, StoredTask, TaskSeq, Tasks, Unregistered, Updated,
 };
 use redb::{ReadOnlyTable, ReadTransaction};
 
 use super::rows::Called;
 use super::tables::{
     ACCOUNTS, APP_TASKS, APPS, ActError, Bytes, CALLS, DEVICES, KNOWN, PHONES, REVOCATIONS,
-    TASK_IDS, TASKS, TOKENS, TokenKey, account_key, decode, job_key, row, token_key_of,
+    TASK_IDS, TASKS, account_key, decode, job_key, row,
 };
 use super::writer::Class;
-use super::{DIRECT_LEN_MAX, State, VISIT_LEN, audit, devices, tasks, until_full};
+use super::{DIRECT_LEN_MAX, State, VISIT_LEN, audit, devices, holdings, tasks, until_full};
 
 pub(super) const fn of_devices(app: AppId) -> (Class, AppId) {
     (Class::Devices, app)
@@ -170,45 +170,75 @@ impl Devices for State {
         app: AppId,
         registration_id: &RegistrationId,
         secret: SecretHash,
+        at: Second,
     ) -> Result<Unregistered, StoreError> {
         let registration_id = registration_id.clone();
         self.act(of_devices(app), move |tables, _| {
-            devices::unregister(tables, app, &registration_id, secret)
+            devices::unregister(tables, app, &registration_id, secret, at)
         })
         .await
     }
 
-    async fn drop_tokens(&self, app: AppId, dead: &[DeadToken]) -> Result<u64, StoreError> {
+    async fn drop_tokens(
+        &self,
+        app: AppId,
+        dead: &[DeadToken],
+        at: Second,
+    ) -> Result<u64, StoreError> {
         let dropped = self.act_on_all(app, dead, move |tables, _, part| {
             until_full(tables, part, |tables, dead| {
-                devices::drop_token(tables, app, dead)
+                devices::drop_token(tables, app, dead, at)
             })
         });
         Ok(dropped.await?.into_iter().map(u64::from).sum())
     }
 
+    async fn restore_tokens(
+        &self,
+        app: AppId,
+        numbers: &[Number],
+        what: &Restoring,
+        at: Second,
+    ) -> Result<u64, StoreError> {
+        let what = *what;
+        let restored = self.act_on_all(app, numbers, move |tables, _, part| {
+            until_full(tables, part, |tables, number| {
+                devices::restore_tokens(tables, app, *number, &what, at)
+            })
+        });
+        Ok(restored.await?.into_iter().sum())
+    }
+
+    async fn replace_tokens(
+        &self,
+        app: AppId,
+        replaced: &[ReplacedToken],
+        at: Second,
+    ) -> Result<u64, StoreError> {
+        let done = self.act_on_all(app, replaced, move |tables, _, part| {
+            until_full(tables, part, |tables, replaced| {
+                devices::replace_token(tables, app, replaced, at)
+            })
+        });
+        Ok(done.await?.into_iter().map(u64::from).sum())
+    }
+
     async fn holders(
         &self,
         app: AppId,
-        tokens: &[(Channel, Secret)],
+        tokens: &[Addressed],
     ) -> Result<Vec<Option<Number>>, StoreError> {
-        let keys: Vec<TokenKey> = tokens
-            .iter()
-            .map(|(channel, value)| token_key_of(app, *channel, TokenKind::Alert, value))
-            .collect();
-        let look = move |read: &ReadTransaction| {
-            let table = read.open_table(TOKENS)?;
-            let holder = |key: &TokenKey| {
-                let holder = table.get(*key)?;
-                Ok::<_, ActError>(holder.map(|number| Number(number.value())))
-            };
-            keys.iter().map(holder).collect()
-        };
+        let asked = holdings::asked(app, tokens);
+        let look = move |read: &ReadTransaction| holdings::holders(read, &asked);
         if tokens.len() <= DIRECT_LEN_MAX {
             self.read(look)
         } else {
             self.read_apart(look).await
         }
+    }
+
+    async fn forget_former_holders(&self, before: Second) -> Result<u64, StoreError> {
+        self.sweep_holdings(before).await
     }
 
     async fn find_phone(

@@ -5,13 +5,14 @@
 //! added at the end of a stored enum without a new version. Later releases read every earlier version.
 
 mod content;
+mod holding;
 mod labels;
 mod revocation;
 mod task;
 
 use pushtally_model::{
-    Account, AppId, Channel, Device, DeviceFacts, Environment, Number, Permission, RegistrationId,
-    Second, Secret, Token, TokenKind,
+    Account, AppId, Channel, Device, DeviceFacts, DroppedToken, Environment, Number, Permission,
+    RegistrationId, Second, Secret, Token, TokenKind,
 };
 use pushtally_store::{AuditEntry, Phone, SecretHash};
 use serde::{Deserialize, Serialize};
@@ -198,6 +199,43 @@ struct DeviceV2<'a> {
     said_at: u32,
 }
 
+#[derive(Serialize, Deserialize)]
+struct DroppedV1<'a> {
+    #[serde(borrow)]
+    token: TokenV1<'a>,
+    at: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeviceV3<'a> {
+    #[serde(borrow)]
+    first: DeviceV1<'a>,
+    #[serde(borrow)]
+    dropped: Vec<DroppedV1<'a>>,
+    said_at: u32,
+}
+
+impl<'a> From<DeviceV1<'a>> for DeviceV3<'a> {
+    fn from(first: DeviceV1<'a>) -> Self {
+        Self {
+            said_at: first.registered_at,
+            first,
+            dropped: Vec::new(),
+        }
+    }
+}
+
+impl<'a> From<DeviceV2<'a>> for DeviceV3<'a> {
+    fn from(row: DeviceV2<'a>) -> Self {
+        let dropped = row.dropped.into_iter();
+        Self {
+            first: row.first,
+            dropped: dropped.map(|token| DroppedV1 { token, at: 0 }).collect(),
+            said_at: row.said_at,
+        }
+    }
+}
+
 impl<'a> From<&'a Token> for TokenV1<'a> {
     fn from(token: &'a Token) -> Self {
         Self {
@@ -232,34 +270,36 @@ impl Row for Device {
         if self.dropped.is_empty() && self.said_at == self.registered_at {
             return write(&first);
         }
-        let dropped = self.dropped.iter().map(TokenV1::from).collect();
-        let said_at = self.said_at.0;
-        let row = DeviceV2 {
+        let dropped = self.dropped.iter().map(|dropped| DroppedV1 {
+            token: TokenV1::from(&dropped.token),
+            at: dropped.at.0,
+        });
+        let row = DeviceV3 {
             first,
-            dropped,
-            said_at,
+            dropped: dropped.collect(),
+            said_at: self.said_at.0,
         };
-        write_as(V2, &row)
+        write_as(V3, &row)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RowError> {
-        let DeviceV2 {
+        let DeviceV3 {
             first: row,
             dropped,
             said_at,
         } = match split(bytes)? {
-            (V1, row) => {
-                let first: DeviceV1<'_> = parse(row)?;
-                DeviceV2 {
-                    said_at: first.registered_at,
-                    first,
-                    dropped: Vec::new(),
-                }
-            }
-            (V2, row) => parse(row)?,
+            (V1, row) => parse::<DeviceV1<'_>>(row)?.into(),
+            (V2, row) => parse::<DeviceV2<'_>>(row)?.into(),
+            (V3, row) => parse(row)?,
             (version, _) => return Err(RowError::Version(version)),
         };
-        let dropped = dropped.iter().map(token).collect::<Result<_, _>>()?;
+        let dropped = dropped.iter().map(|dropped| {
+            Ok(DroppedToken {
+                token: token(&dropped.token)?,
+                at: Second(dropped.at),
+            })
+        });
+        let dropped = dropped.collect::<Result<_, RowError>>()?;
         let account = row.account.map(Account::new).transpose();
         let tokens = row.tokens.iter().map(token).collect::<Result<_, _>>()?;
         Ok(Self {

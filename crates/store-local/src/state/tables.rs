@@ -1,7 +1,8 @@
 //! The tables of `state.redb`, their keys, and the rows in them as values.
 //!
 //! Invariant: `devices` holds exactly the device that each phone in `phones` names; `accounts` and `tokens` have a row
-//! for each account and token of each device, and no other but the marks of accounts known; `jobs` are what is open,
+//! for each account and token of each device, and no other but the marks of accounts known; `holdings` has one for each
+//! token that a device lost in the last 30 days, and maybe older ones; `jobs` are what is open,
 //! and a task is done when it has none; `tags` counts the rows of `labels` with each tag.
 
 use pushtally_model::{
@@ -115,6 +116,8 @@ tables! {
     15 tags, TAGS, Bytes, Bytes;
     /// How revoked tasks were, by place.
     16 revocations, REVOCATIONS, u64, Bytes;
+    /// Who had a token that somebody lost.
+    17 holdings, HOLDINGS, TokenKey, Bytes;
     /// Devices that may be under way to a channel, of open jobs whose tasks repeat nothing, by the job's key.
     18 calls, CALLS, Bytes, Bytes;
 }

@@ -10,7 +10,7 @@ use pushtally_model::{
     Account, Channel, DeviceFacts, Environment, Number, RegistrationId, Second, Secret, Token,
     TokenKind,
 };
-use pushtally_store::{Devices, Registered, Registration, SecretHash, Tasks};
+use pushtally_store::{Addressed, Devices, Registered, Registration, SecretHash, Tasks};
 
 use super::writer::{Act, Class};
 use super::*;
@@ -84,7 +84,7 @@ async fn settle(state: &State) {
     let nobody = RegistrationId::new("nobody").unwrap();
     // Refused or not possible: either way it was the writer's turn.
     let _ = state
-        .unregister_device(APP, &nobody, SecretHash([0; 32]))
+        .unregister_device(APP, &nobody, SecretHash([0; 32]), Second(1_700_000_000))
         .await;
 }
 
@@ -221,6 +221,7 @@ async fn whenever_the_power_goes_what_was_acknowledged_stays() {
         let state = open(&disk, &given);
         disk.cut_power_at(nth);
         let mut numbers = BTreeSet::new();
+        let mut given_to = Vec::new();
         let mut acknowledged = 0;
         for n in 0..12 {
             let Ok(number) = register(&state, n).await else {
@@ -228,12 +229,14 @@ async fn whenever_the_power_goes_what_was_acknowledged_stays() {
                 break;
             };
             assert!(numbers.insert(number), "no number is given twice");
+            given_to.push(number);
             acknowledged = n + 1;
             if n % 3 == 2 {
                 let gone = state
-                    .unregister_device(APP, &rid(n), SecretHash([7; 32]))
+                    .unregister_device(APP, &rid(n), SecretHash([7; 32]), Second(1_700_000_000))
                     .await;
                 if gone.is_err() {
+                    acts_cut += 1;
                     acknowledged = n;
                     break;
                 }
@@ -247,6 +250,16 @@ async fn whenever_the_power_goes_what_was_acknowledged_stays() {
                 is_registered(&state, n).await,
                 n % 3 != 2,
                 "device {n}, change {nth}"
+            );
+            let asked = Addressed {
+                channel: Channel::Fcm,
+                value: registration(n).facts.tokens[0].value.clone(),
+                at: registration(n).at,
+            };
+            assert_eq!(
+                state.holders(APP, &[asked]).await.unwrap(),
+                [Some(given_to[n as usize])],
+                "whoever had the token of device {n}, change {nth}"
             );
         }
         let mut visited = 0;
@@ -298,7 +311,7 @@ async fn a_visit_sees_one_moment_whatever_changes_meanwhile() {
                         let last = VISIT_LEN as u32 * 2 + 4;
                         let secret = SecretHash([7; 32]);
                         state
-                            .unregister_device(APP, &rid(last), secret)
+                            .unregister_device(APP, &rid(last), secret, Second(1_700_000_000))
                             .await
                             .unwrap();
                         register(state, 1_000_000).await.unwrap();
@@ -340,7 +353,7 @@ async fn a_damaged_row_is_reported_without_what_it_holds_and_stops_nobody_else()
             .await
             .unwrap_err(),
         state
-            .unregister_device(APP, &rid(1), secret)
+            .unregister_device(APP, &rid(1), secret, Second(1_700_000_000))
             .await
             .unwrap_err(),
     ];
@@ -370,7 +383,7 @@ async fn a_newer_form_is_refused() {
     write
         .open_table(tables::META)
         .unwrap()
-        .insert("format", 3)
+        .insert("format", 4)
         .unwrap();
     write.commit().unwrap();
     drop(state);
@@ -379,8 +392,8 @@ async fn a_newer_form_is_refused() {
         matches!(
             refused,
             LocalError::NewerVersion {
-                found: 3,
-                known: 2,
+                found: 4,
+                known: 3,
                 ..
             }
         ),

@@ -12,12 +12,13 @@ use pushtally_model::{
     TaskDraft, TaskId, TaskKind, TaskState, Token, TokenKind, Urgency,
 };
 use pushtally_store::{
-    AcceptLimits, AuditEntry, Claim, ClaimedJob, DeviceChange, Engine, Job, Labelled, Part,
-    Registered, Registration, SecretHash, StoreError, StoredTask, TaskSeq, Unregistered, Updated,
-    memory,
+    AcceptLimits, Addressed, AuditEntry, Claim, ClaimedJob, DeadToken, DeviceChange, Engine, Job,
+    Labelled, Part, Registered, Registration, ReplacedToken, Restoring, SecretHash, StoreError,
+    StoredTask, TaskSeq, Unregistered, Updated, memory,
 };
 use pushtally_store_local::{LocalEngine, LocalError, LocalOptions, restore};
 
+use crate::diary::Diary;
 use crate::labelled::{self, LabelStep};
 
 pub(crate) const APP: AppId = AppId(1_400_000_000);
@@ -171,6 +172,19 @@ impl Order {
         self.0[&(app, number)]
     }
 
+    /// The number that was given as this one.
+    fn given(&self, app: AppId, place: Number) -> Option<Number> {
+        let mut all = self.0.iter();
+        let found = all.find(|((of, _), given)| *of == app && **given == place);
+        found.map(|((_, number), _)| *number)
+    }
+
+    fn all(&self, app: AppId) -> impl Iterator<Item = Number> {
+        let keys = self.0.keys();
+        keys.filter(move |(of, _)| *of == app)
+            .map(|(_, number)| *number)
+    }
+
     /// What was seen, with numbers by order; ends and shards follow from the gaps and are left out.
     fn seen(&self, seen: Seen) -> Seen {
         let mut devices = BTreeMap::new();
@@ -263,6 +277,23 @@ enum Step {
         app: usize,
         phone: u32,
     },
+    /// Of whoever has it, as known so many milliseconds ago.
+    Drop {
+        app: usize,
+        token: u8,
+        ago_ms: i64,
+    },
+    Restore {
+        app: usize,
+        channel: Channel,
+        ago_s: u32,
+    },
+    Replace {
+        app: usize,
+        token: u8,
+        by: u8,
+        ago_ms: i64,
+    },
     Accept {
         app: usize,
         n: u32,
@@ -326,6 +357,10 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..2usize, 0..6u32, prop::option::of(tokens()), prop::option::of(0..3u8))
             .prop_map(|(app, phone, tokens, model)| Step::Update { app, phone, tokens, model }),
         3 => (0..2usize, 0..6u32).prop_map(|(app, phone)| Step::Unregister { app, phone }),
+        3 => (0..2usize, 0..5u8, 0..4000i64).prop_map(|(app, token, ago_ms)| Step::Drop { app, token, ago_ms }),
+        2 => (0..2usize, prop_oneof![Just(Channel::Fcm), Just(Channel::Apns)], 0..9u32)
+            .prop_map(|(app, channel, ago_s)| Step::Restore { app, channel, ago_s }),
+        2 => (0..2usize, 0..5u8, 0..5u8, 0..4000i64).prop_map(|(app, token, by, ago_ms)| Step::Replace { app, token, by, ago_ms }),
         5 => (0..2usize, 0..8u32, any::<bool>(), prop::option::of(prop::collection::vec(0..4u16, 0..4)), (1..6u32, 0..3u32, 1..6usize))
             .prop_map(|(app, n, batch, shards, limits)| Step::Accept { app, n, batch, shards, limits }),
         2 => (0..8u32, state).prop_map(|(n, state)| Step::SetState { n, state }),
@@ -345,6 +380,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A device's number, or one that no device has.
+fn number_of(order: &Order, app: AppId, place: Option<Number>) -> Number {
+    let given = place.and_then(|place| order.given(app, place));
+    given.unwrap_or(Number(u32::MAX - 1))
+}
+
 /// The two engines, and what the history knows.
 struct Pair {
     dir: tempfile::TempDir,
@@ -354,6 +395,7 @@ struct Pair {
     orders: (Order, Order),
     claimed: Vec<Job>,
     known_jobs: Vec<Job>,
+    diary: Diary,
     now_ms: i64,
 }
 
@@ -395,6 +437,7 @@ impl Pair {
             orders: Default::default(),
             claimed: Vec::new(),
             known_jobs: Vec::new(),
+            diary: Diary::default(),
             now_ms: i64::from(START) * 1000,
         }
     }
@@ -411,6 +454,7 @@ impl Pair {
             } => {
                 let app = APPS[app];
                 let mut registration = registration(phone, None);
+                registration.at = self.now();
                 registration.account = name.map(account);
                 registration.facts.tokens = tokens.into_iter().map(token).collect();
                 registration.secret = secret(phone + u32::from(wrong));
@@ -428,6 +472,7 @@ impl Pair {
                 let change = DeviceChange {
                     tokens: tokens.map(|tokens| tokens.into_iter().map(token).collect()),
                     model: model.map(|model| model.to_string()),
+                    at: self.now(),
                     ..DeviceChange::default()
                 };
                 let app = APPS[app];
@@ -445,13 +490,78 @@ impl Pair {
                 let app = APPS[app];
                 let (local, memory) = both!(
                     self,
-                    devices.unregister_device(app, &rid(phone), secret(phone))
+                    devices.unregister_device(app, &rid(phone), secret(phone), self.now())
                 );
                 let (first, second) = &self.orders;
                 assert_eq!(
                     first.unregistered(app, local.unwrap()),
                     second.unregistered(app, memory.unwrap())
                 );
+            }
+            Step::Drop {
+                app: at,
+                token: n,
+                ago_ms,
+            } => {
+                let app = APPS[at];
+                let since_ms = Some(self.now_ms - ago_ms);
+                let mut dropped = Vec::new();
+                for (ports, order) in self.ports() {
+                    let number = number_of(order, app, self.diary.holder(at, n));
+                    let dead = DeadToken {
+                        number,
+                        token: token(n),
+                        since_ms,
+                    };
+                    let devices = &ports.devices;
+                    dropped.push(devices.drop_tokens(app, &[dead], self.now()).await.unwrap());
+                }
+                assert_eq!(dropped[0], dropped[1]);
+            }
+            Step::Restore {
+                app,
+                channel,
+                ago_s,
+            } => {
+                let app = APPS[app];
+                let what = Restoring {
+                    channel,
+                    cert_id: None,
+                    since: Second(self.now().0 - ago_s),
+                };
+                let mut restored = Vec::new();
+                for (ports, order) in self.ports() {
+                    let all: Vec<Number> = order.all(app).collect();
+                    let devices = &ports.devices;
+                    let done = devices.restore_tokens(app, &all, &what, self.now());
+                    restored.push(done.await.unwrap());
+                }
+                assert_eq!(restored[0], restored[1]);
+            }
+            Step::Replace {
+                app: at,
+                token: n,
+                by,
+                ago_ms,
+            } => {
+                let app = APPS[at];
+                let mut done = Vec::new();
+                for (ports, order) in self.ports() {
+                    let replaced = ReplacedToken {
+                        number: number_of(order, app, self.diary.holder(at, n)),
+                        token: token(n),
+                        value: token(by).value,
+                        since_ms: self.now_ms - ago_ms,
+                    };
+                    let devices = &ports.devices;
+                    done.push(
+                        devices
+                            .replace_tokens(app, &[replaced], self.now())
+                            .await
+                            .unwrap(),
+                    );
+                }
+                assert_eq!(done[0], done[1]);
             }
             Step::Accept {
                 app,
@@ -510,8 +620,8 @@ impl Pair {
                 alike(local, memory);
             }
             Step::Labels { app, step } => {
-                let local = labelled::perform(&self.ports, APPS[app], &step).await;
-                let memory = labelled::perform(&self.memory, APPS[app], &step).await;
+                let local = labelled::perform(&self.ports, APPS[app], &step, self.now()).await;
+                let memory = labelled::perform(&self.memory, APPS[app], &step, self.now()).await;
                 assert_eq!(local, memory, "{step:?}");
             }
             Step::Audit => {
@@ -534,6 +644,62 @@ impl Pair {
         }
         let (local, memory) = both!(self, tasks.next_job_at(self.now_ms));
         alike(local, memory);
+        self.note_holders().await;
+    }
+
+    fn now(&self) -> Second {
+        Second((self.now_ms / 1000) as u32)
+    }
+
+    fn ports(&self) -> [(&Engine, &Order); 2] {
+        let (first, second) = &self.orders;
+        [(&self.ports, first), (&self.memory, second)]
+    }
+
+    /// Writes down whose each token is, by looking at every device.
+    async fn note_holders(&mut self) {
+        let seen = self.orders.1.seen(look(&self.memory).await);
+        for (at, app) in APPS.into_iter().enumerate() {
+            for n in 0..5 {
+                let has = |device: &&Device| {
+                    let mut tokens = device.facts.tokens.iter();
+                    tokens.any(|held| {
+                        held.channel == token(n).channel && held.value == token(n).value
+                    })
+                };
+                let of_app = seen
+                    .devices
+                    .iter()
+                    .filter(|(moved, _)| (moved.0 < 0x4000_0000) == (app == APP));
+                let holder = of_app.map(|(_, device)| device).find(has);
+                self.diary
+                    .note(at, n, self.now(), holder.map(|device| device.number));
+            }
+        }
+    }
+
+    /// Whoever had a token at any second is still known, in both engines.
+    async fn compare_holders(&self) {
+        for (at, app) in APPS.into_iter().enumerate() {
+            for n in 0..5 {
+                for (second, expected) in self.diary.of(at, n) {
+                    let asked = Addressed {
+                        channel: token(n).channel,
+                        value: token(n).value,
+                        at: second,
+                    };
+                    for (ports, order) in self.ports() {
+                        let found = ports
+                            .devices
+                            .holders(app, std::slice::from_ref(&asked))
+                            .await
+                            .unwrap();
+                        let found = found[0].map(|number| order.of(app, number));
+                        assert_eq!(found, expected, "token {n} of app {at} at {second:?}");
+                    }
+                }
+            }
+        }
     }
 
     async fn accept(
@@ -629,6 +795,7 @@ impl Pair {
     }
 
     async fn look(&self) {
+        self.compare_holders().await;
         let (first, second) = &self.orders;
         assert_eq!(
             first.seen(look(&self.ports).await),

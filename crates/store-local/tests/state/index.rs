@@ -45,7 +45,7 @@ async fn a_backup_has_what_moved_since_the_last_save() {
     label(&ports, "a", [tag(1)]).await;
     let gone = ports
         .devices
-        .unregister_device(APP, &rid(3), secret(3))
+        .unregister_device(APP, &rid(3), secret(3), Second(1_700_000_000))
         .await;
     gone.unwrap();
     engine.backup(&backup).unwrap();

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use pushtally_model::{
-    Account, AccountKind, AppId, AttributeIndex, AttributeName, AttributeNames, AttributeValue, Tag,
+    Account, AccountKind, AppId, AttributeIndex, AttributeName, AttributeNames, AttributeValue,
+    Second, Tag,
 };
 use pushtally_store::{AttributeNaming, Engine, LabelChange, Labelled};
 
@@ -64,7 +65,7 @@ pub(crate) fn step() -> impl Strategy<Value = LabelStep> {
 }
 
 /// Does the step; answers what the engine answered, with devices by how many they are.
-pub(crate) async fn perform(ports: &Engine, app: AppId, step: &LabelStep) -> String {
+pub(crate) async fn perform(ports: &Engine, app: AppId, step: &LabelStep, now: Second) -> String {
     let accounts = &ports.accounts;
     match step {
         LabelStep::Import(names) => {
@@ -73,7 +74,7 @@ pub(crate) async fn perform(ports: &Engine, app: AppId, step: &LabelStep) -> Str
         }
         LabelStep::Delete(names) => {
             let names: Vec<Account> = names.iter().copied().map(name).collect();
-            let deleted = accounts.delete_accounts(app, &names).await.unwrap();
+            let deleted = accounts.delete_accounts(app, &names, now).await.unwrap();
             let counts = deleted.iter().map(|deleted| match deleted {
                 pushtally_store::AccountDeleted::Done(numbers) => Some(numbers.len()),
                 pushtally_store::AccountDeleted::Unknown => None,

@@ -10,7 +10,7 @@ use pushtally_model::{
 };
 
 use super::APP;
-use super::devices::{OTHER, account, new, registration, rid, secret};
+use super::devices::{LATER, OTHER, account, new, registration, rid, secret};
 use crate::ports::{
     AccountDeleted, AttributeNaming, Engine, LabelChange, Labelled, LabelsChanged, NamesChanged,
 };
@@ -98,7 +98,11 @@ async fn labels(engine: &Engine, name: &str) -> Labels {
 
 async fn delete(engine: &Engine, names: &[&str]) -> Vec<AccountDeleted> {
     let names: Vec<Account> = names.iter().map(|name| account(name)).collect();
-    engine.accounts.delete_accounts(APP, &names).await.unwrap()
+    engine
+        .accounts
+        .delete_accounts(APP, &names, LATER)
+        .await
+        .unwrap()
 }
 
 /// Once imported they are known, in their app, with nothing on them; importing again leaves them as they are.

@@ -1,5 +1,6 @@
 //! Devices: who is who, what a registration and a change do, numbers.
 
+mod holders;
 mod importing;
 mod numbers;
 mod phones;
@@ -15,6 +16,8 @@ use phones::{MANY, tokens};
 pub(super) use phones::{account, device, new, register, registration, rid, secret, token};
 
 pub(super) const OTHER: AppId = AppId(7);
+/// An hour after the first registrations.
+pub(super) const LATER: Second = Second(1_700_003_600);
 
 pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     a_phone_and_account_keep_their_number(fresh().await).await;
@@ -31,6 +34,7 @@ pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     reading::devices_are_found_by_number(fresh().await).await;
     numbers::many_are_registered_one_after_the_other(fresh().await).await;
     importing::check(fresh).await;
+    holders::check(fresh).await;
 }
 
 /// The same phone and account keep their number and their first second, and repeating changes nothing.
@@ -135,7 +139,7 @@ async fn another_account_or_registering_again_is_a_new_number(engine: Engine) {
     let unregister = async || {
         let devices = &engine.devices;
         devices
-            .unregister_device(APP, &rid("p"), secret("p"))
+            .unregister_device(APP, &rid("p"), secret("p"), LATER)
             .await
             .unwrap()
     };
@@ -190,14 +194,14 @@ async fn another_secret_changes_nothing(engine: Engine) {
     ] {
         let updated = devices.update_device(app, &phone, secret, &change).await;
         assert_eq!(updated.unwrap(), Updated::OtherSecret);
-        let gone = devices.unregister_device(app, &phone, secret).await;
+        let gone = devices.unregister_device(app, &phone, secret, LATER).await;
         assert_eq!(gone.unwrap(), Unregistered::OtherSecret);
     }
     assert_eq!(device(&engine, APP, number).await, before);
     assert_eq!(devices.find_phone(APP, &rid("nobody")).await.unwrap(), None);
 
     devices
-        .unregister_device(APP, &rid("p"), secret("p"))
+        .unregister_device(APP, &rid("p"), secret("p"), LATER)
         .await
         .unwrap();
     assert_eq!(
@@ -241,7 +245,7 @@ async fn an_app_has_no_more_devices_than_it_may(engine: Engine) {
         }
     ));
     devices
-        .unregister_device(APP, &rid("q"), secret("q"))
+        .unregister_device(APP, &rid("q"), secret("q"), LATER)
         .await
         .unwrap();
     let third = devices.register_device(APP, &third, 2).await;
@@ -328,7 +332,7 @@ async fn a_change_leaves_what_it_does_not_name(engine: Engine) {
         (first.account, first.at)
     );
     devices
-        .unregister_device(APP, &rid("p"), secret("p"))
+        .unregister_device(APP, &rid("p"), secret("p"), LATER)
         .await
         .unwrap();
     let updated = devices

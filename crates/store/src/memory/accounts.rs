@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pushtally_model::{
-    Account, AccountKind, AppId, AttributeNames, Device, Labels, RegistrationId, Tag,
+    Account, AccountKind, AppId, AttributeNames, Device, Labels, RegistrationId, Second, Tag,
 };
 
 use super::devices::{MemoryDevices, Registry};
@@ -48,7 +48,7 @@ impl Registry {
         uses
     }
 
-    fn delete(&mut self, account: &Account) -> AccountDeleted {
+    fn delete(&mut self, account: &Account, at: Second) -> AccountDeleted {
         if !self.accounts.remove(account) {
             return AccountDeleted::Unknown;
         }
@@ -57,7 +57,7 @@ impl Registry {
         let of_account = devices.filter(|device| device.account.as_ref() == Some(account));
         let gone: Vec<Device> = of_account.cloned().collect();
         for device in &gone {
-            self.devices.remove(&device.number);
+            self.remove(device.number, at);
             if let Some(phone) = self.phones.get_mut(&device.registration_id) {
                 phone.device = None;
             }
@@ -115,9 +115,10 @@ impl Accounts for MemoryDevices {
         &self,
         app: AppId,
         accounts: &[Account],
+        at: Second,
     ) -> Result<Vec<AccountDeleted>, StoreError> {
         Ok(self.change(app, |registry| {
-            let deleted = accounts.iter().map(|account| registry.delete(account));
+            let deleted = accounts.iter().map(|account| registry.delete(account, at));
             deleted.collect()
         }))
     }

@@ -6,19 +6,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use pushtally_model::{
-    Account, AccountKind, AppId, AttributeNames, Channel, Device, Labels, Number, RegistrationId,
-    Secret, TokenKind,
+    Account, AccountKind, AppId, AttributeNames, Device, DeviceFacts, Environment, Labels, Number,
+    RegistrationId, Second, Token, TokenKind,
 };
 
 use super::identities::MemoryIdentities;
 use crate::StoreError;
+use crate::holding::Holding;
 use crate::ports::{
-    DeadToken, DeviceChange, DeviceVisitor, Devices, Phone, Registered, Registration, SecretHash,
-    Unregistered, Updated,
+    Addressed, DeadToken, DeviceChange, DeviceVisitor, Devices, Phone, Registered, Registration,
+    ReplacedToken, Restoring, SecretHash, Unregistered, Updated,
 };
 use crate::registering::{
     RegisterPlan, Registrant, UpdatePlan, new_device, plan_drop, plan_registration,
-    plan_unregistration, plan_update, tokens_gained, without_token,
+    plan_replacement, plan_restoring, plan_unregistration, plan_update, tokens_gained,
+    without_token,
 };
 
 /// What one app has.
@@ -30,6 +32,8 @@ pub(super) struct Registry {
     /// What accounts and phones are labelled with; nobody has empty ones.
     pub(super) labels: BTreeMap<(AccountKind, Account), Labels>,
     pub(super) attribute_names: AttributeNames,
+    /// Tokens that somebody lost.
+    holdings: Vec<(Token, Holding)>,
     numbers_end: u32,
 }
 
@@ -92,13 +96,13 @@ impl Registry {
             RegisterPlan::Answer(answer) => Ok(answer),
             RegisterPlan::Change(device) => {
                 let number = device.number;
-                self.put(*device);
+                self.put(*device, registration.at);
                 Ok(Registered::Changed { number })
             }
             RegisterPlan::Claim { secret, device } => {
                 let number = device.number;
                 write(secret, number);
-                self.put(*device);
+                self.put(*device, registration.at);
                 Ok(Registered::Claimed { number })
             }
             RegisterPlan::New { replaced, secret } => {
@@ -107,24 +111,80 @@ impl Registry {
                 write(secret, number);
                 self.numbers_end = number.0 + 1;
                 if let Some(replaced) = replaced {
-                    self.devices.remove(&replaced);
+                    self.remove(replaced, registration.at);
                 }
-                self.put(new_device(registration, number));
+                self.put(new_device(registration, number), registration.at);
                 Ok(Registered::New { number, replaced })
             }
         }
     }
 
     /// Stores a device and takes its new tokens from whoever had them.
-    fn put(&mut self, device: Device) {
+    fn put(&mut self, device: Device, at: Second) {
         let before = self.devices.get(&device.number).cloned();
         for token in tokens_gained(before.as_ref().map(|device| &device.facts), &device.facts) {
-            for other in self.devices.values_mut() {
-                *other = without_token(other.clone(), token);
+            for other in self.devices.clone().into_values() {
+                let without = without_token(other.clone(), token);
+                self.tell(Some(&other), Some(&without), at);
+                self.devices.insert(other.number, without);
             }
         }
+        self.tell(before.as_ref(), Some(&device), at);
         self.accounts.extend(device.account.clone());
         self.devices.insert(device.number, device);
+    }
+
+    /// Takes a device away.
+    pub(super) fn remove(&mut self, number: Number, at: Second) {
+        let device = self.devices.remove(&number);
+        self.tell(device.as_ref(), None, at);
+    }
+
+    /// Who has which token has changed.
+    fn tell(&mut self, before: Option<&Device>, after: Option<&Device>, at: Second) {
+        let none = DeviceFacts::default();
+        let (had, has) = (
+            before.map(|device| &device.facts),
+            after.map(|device| &device.facts),
+        );
+        if let Some(before) = before {
+            for token in tokens_gained(Some(has.unwrap_or(&none)), &before.facts) {
+                let holding = self.holding(token);
+                holding.ceased(before.number, before.registered_at, at);
+            }
+        }
+        for token in tokens_gained(had, has.unwrap_or(&none)) {
+            let key = key_of(token);
+            let mut known = self.holdings.iter_mut();
+            if let Some((_, holding)) = known.find(|(other, _)| *other == key) {
+                holding.gained(at);
+            }
+        }
+    }
+
+    fn holding(&mut self, token: &Token) -> &mut Holding {
+        let key = key_of(token);
+        let known = self.holdings.iter().position(|(other, _)| *other == key);
+        let place = known.unwrap_or_else(|| {
+            self.holdings.push((key, Holding::default()));
+            self.holdings.len() - 1
+        });
+        &mut self.holdings[place].1
+    }
+
+    fn holder(&self, token: &Token) -> Option<Number> {
+        let key = key_of(token);
+        let has = |device: &&Device| device.facts.tokens.iter().any(|held| key_of(held) == key);
+        self.devices.values().find(has).map(|device| device.number)
+    }
+}
+
+/// What is the same of two tokens that address the same thing, whatever else is said of them.
+fn key_of(token: &Token) -> Token {
+    Token {
+        cert_id: 0,
+        environment: Environment::Production,
+        ..token.clone()
     }
 }
 
@@ -181,7 +241,7 @@ impl Devices for MemoryDevices {
             UpdatePlan::Answer(answer) => Ok(answer),
             UpdatePlan::Change(device) => {
                 let number = device.number;
-                registry.put(*device);
+                registry.put(*device, change.at);
                 Ok(Updated::Changed(number))
             }
         }
@@ -192,6 +252,7 @@ impl Devices for MemoryDevices {
         app: AppId,
         registration_id: &RegistrationId,
         secret: SecretHash,
+        at: Second,
     ) -> Result<Unregistered, StoreError> {
         let mut apps = self.apps.lock();
         let registry = apps.entry(app).or_default();
@@ -199,18 +260,71 @@ impl Devices for MemoryDevices {
         let answer = plan_unregistration(phone.as_deref(), secret);
         if let (Unregistered::Done(number), Some(phone)) = (answer, phone) {
             phone.device = None;
-            registry.devices.remove(&number);
+            registry.remove(number, at);
         }
         Ok(answer)
     }
 
-    async fn drop_tokens(&self, app: AppId, dead: &[DeadToken]) -> Result<u64, StoreError> {
+    async fn drop_tokens(
+        &self,
+        app: AppId,
+        dead: &[DeadToken],
+        at: Second,
+    ) -> Result<u64, StoreError> {
         Ok(self.change(app, |registry| {
             let mut count = 0;
             for dead in dead {
                 let known = registry.devices.get(&dead.number);
-                if let Some(device) = known.and_then(|known| plan_drop(known, dead)) {
-                    registry.devices.insert(device.number, device);
+                if let Some(device) = known.and_then(|known| plan_drop(known, dead, at)) {
+                    registry.put(device, at);
+                    count += 1;
+                }
+            }
+            count
+        }))
+    }
+
+    async fn restore_tokens(
+        &self,
+        app: AppId,
+        numbers: &[Number],
+        what: &Restoring,
+        at: Second,
+    ) -> Result<u64, StoreError> {
+        self.change(app, |registry| {
+            let mut count = 0;
+            for number in numbers {
+                let Some(known) = registry.devices.get(number) else {
+                    continue;
+                };
+                let is_free = |token: &Token| Ok(registry.holder(token).is_none());
+                if let Some((device, restored)) = plan_restoring(known, what, at, is_free)? {
+                    registry.put(device, at);
+                    count += restored;
+                }
+            }
+            Ok(count)
+        })
+    }
+
+    async fn replace_tokens(
+        &self,
+        app: AppId,
+        replaced: &[ReplacedToken],
+        at: Second,
+    ) -> Result<u64, StoreError> {
+        Ok(self.change(app, |registry| {
+            let mut count = 0;
+            for replaced in replaced {
+                let known = registry.devices.get(&replaced.number);
+                let other = Token {
+                    value: replaced.value.clone(),
+                    ..replaced.token.clone()
+                };
+                if let Some(device) = known.and_then(|known| plan_replacement(known, replaced))
+                    && registry.holder(&other).is_none()
+                {
+                    registry.put(device, at);
                     count += 1;
                 }
             }
@@ -221,25 +335,38 @@ impl Devices for MemoryDevices {
     async fn holders(
         &self,
         app: AppId,
-        tokens: &[(Channel, Secret)],
+        tokens: &[Addressed],
     ) -> Result<Vec<Option<Number>>, StoreError> {
         let mut holders = vec![None; tokens.len()];
         self.read(app, |registry| {
-            for ((channel, value), holder) in tokens.iter().zip(&mut holders) {
-                let has = |device: &&Device| {
-                    device.facts.tokens.iter().any(|token| {
-                        (token.channel, token.kind) == (*channel, TokenKind::Alert)
-                            && token.value == *value
-                    })
+            for (addressed, holder) in tokens.iter().zip(&mut holders) {
+                let token = Token {
+                    channel: addressed.channel,
+                    kind: TokenKind::Alert,
+                    value: addressed.value.clone(),
+                    cert_id: 0,
+                    environment: Environment::Production,
                 };
-                *holder = registry
-                    .devices
-                    .values()
-                    .find(has)
-                    .map(|device| device.number);
+                let now = registry.holder(&token);
+                let mut known = registry.holdings.iter();
+                *holder = match known.find(|(other, _)| *other == token) {
+                    Some((_, holding)) => holding.holder_at(now, addressed.at),
+                    None => now,
+                };
             }
         });
         Ok(holders)
+    }
+
+    async fn forget_former_holders(&self, before: Second) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        for registry in self.apps.lock().values_mut() {
+            registry.holdings.retain_mut(|(_, holding)| {
+                forgotten += holding.forget(before) as u64;
+                !holding.former.is_empty()
+            });
+        }
+        Ok(forgotten)
     }
 
     async fn find_phone(

@@ -145,6 +145,41 @@ pub struct DeadToken {
     pub since_ms: Option<i64>,
 }
 
+/// A token that a vendor has replaced by another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplacedToken {
+    /// Whose it was when it was sent to.
+    pub number: Number,
+    /// The token that was sent to.
+    pub token: Token,
+    /// What reaches the device from now on.
+    pub value: Secret,
+    /// Since when it has been so, in Unix milliseconds.
+    pub since_ms: i64,
+}
+
+/// Which dropped tokens are given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restoring {
+    /// Of this channel.
+    pub channel: Channel,
+    /// Of these credentials only.
+    pub cert_id: Option<u32>,
+    /// Dropped at this second or later.
+    pub since: Second,
+}
+
+/// A token for ordinary notifications, and when it was sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressed {
+    /// The vendor.
+    pub channel: Channel,
+    /// The token.
+    pub value: Secret,
+    /// When.
+    pub at: Second,
+}
+
 /// Called for each device, by number. `Break` ends the visit early.
 pub type DeviceVisitor<'a> = dyn FnMut(Device) -> ControlFlow<()> + Send + 'a;
 
@@ -201,18 +236,47 @@ pub trait Devices: Send + Sync {
         app: AppId,
         registration_id: &RegistrationId,
         secret: SecretHash,
+        at: Second,
     ) -> Result<Unregistered, StoreError>;
 
     /// Takes dead tokens from the devices that still have them and were not registered since; the others keep what they have.
-    /// Answers how many were taken.
-    async fn drop_tokens(&self, app: AppId, dead: &[DeadToken]) -> Result<u64, StoreError>;
+    /// Answers how many were taken. Each is kept beside its device, so that it can be given back.
+    async fn drop_tokens(
+        &self,
+        app: AppId,
+        dead: &[DeadToken],
+        at: Second,
+    ) -> Result<u64, StoreError>;
 
-    /// The devices that have these tokens for ordinary notifications, in their order.
+    /// Gives devices back what was dropped of them, unless they have said something new since or another has the token
+    /// now; numbers of no device are passed over. Answers how many tokens were given back: repeating gives back none.
+    async fn restore_tokens(
+        &self,
+        app: AppId,
+        numbers: &[Number],
+        what: &Restoring,
+        at: Second,
+    ) -> Result<u64, StoreError>;
+
+    /// Puts other tokens in place of those that devices were sent to, if they still have those, were not registered since,
+    /// and nobody has the other. Answers how many.
+    async fn replace_tokens(
+        &self,
+        app: AppId,
+        replaced: &[ReplacedToken],
+        at: Second,
+    ) -> Result<u64, StoreError>;
+
+    /// The devices that had these tokens when they were sent to, in their order. Who lost a token is known for
+    /// [`FORMER_KEPT_S`](crate::holding::FORMER_KEPT_S) seconds, and [`FORMER_MAX`](crate::holding::FORMER_MAX) of each.
     async fn holders(
         &self,
         app: AppId,
-        tokens: &[(Channel, Secret)],
+        tokens: &[Addressed],
     ) -> Result<Vec<Option<Number>>, StoreError>;
+
+    /// Forgets who lost a token before a second; answers how many were forgotten. May be done in parts.
+    async fn forget_former_holders(&self, before: Second) -> Result<u64, StoreError>;
 
     /// A phone.
     async fn find_phone(
@@ -254,6 +318,14 @@ pub trait Devices: Send + Sync {
 
     /// One above the highest number ever given to a device, by app.
     async fn device_numbers_end(&self) -> Result<BTreeMap<AppId, u32>, StoreError>;
+}
+
+/// Takes vendors' word that tokens are dead: they are dropped, unless so many die at once that it is not believed.
+#[async_trait]
+pub trait DeadTokens: Send + Sync {
+    /// Drops them as [`Devices::drop_tokens`] does; answers how many were dropped. What is not dropped is recorded all the
+    /// same as what the vendor said: that is the caller's.
+    async fn drop_dead(&self, app: AppId, dead: &[DeadToken]) -> Result<u64, StoreError>;
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use pushtally_model::{
     Account, AccountKind, AppId, AttributeIndex, AttributeName, AttributeNames, AttributeValue,
-    Channel, Labels, Number, Tag,
+    Channel, Labels, Number, Second, Tag,
 };
 
 use crate::StoreError;
@@ -135,6 +135,7 @@ pub trait Accounts: Send + Sync {
         &self,
         app: AppId,
         accounts: &[Account],
+        at: Second,
     ) -> Result<Vec<AccountDeleted>, StoreError>;
 
     /// What an app calls its attributes.

@@ -484,16 +484,35 @@ impl Devices for Phones {
         unreachable!("the gateway registers nobody")
     }
 
-    async fn holders(
-        &self,
-        _: AppId,
-        _: &[(Channel, Secret)],
-    ) -> Result<Vec<Option<Number>>, StoreError> {
+    async fn holders(&self, _: AppId, _: &[Addressed]) -> Result<Vec<Option<Number>>, StoreError> {
         unreachable!("the gateway asks for no token")
     }
 
-    async fn drop_tokens(&self, _: AppId, _: &[DeadToken]) -> Result<u64, StoreError> {
+    async fn drop_tokens(&self, _: AppId, _: &[DeadToken], _: Second) -> Result<u64, StoreError> {
         unreachable!("the gateway drops no token")
+    }
+
+    async fn restore_tokens(
+        &self,
+        _: AppId,
+        _: &[Number],
+        _: &Restoring,
+        _: Second,
+    ) -> Result<u64, StoreError> {
+        unreachable!("the gateway restores no token")
+    }
+
+    async fn replace_tokens(
+        &self,
+        _: AppId,
+        _: &[ReplacedToken],
+        _: Second,
+    ) -> Result<u64, StoreError> {
+        unreachable!("the gateway replaces no token")
+    }
+
+    async fn forget_former_holders(&self, _: Second) -> Result<u64, StoreError> {
+        unreachable!("the gateway asks for no token")
     }
 
     async fn import_devices(
@@ -520,6 +539,7 @@ impl Devices for Phones {
         _: AppId,
         _: &RegistrationId,
         _: SecretHash,
+        _: Second,
     ) -> Result<Unregistered, StoreError> {
         unreachable!("the gateway unregisters nobody")
     }

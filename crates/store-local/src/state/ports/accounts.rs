@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pushtally_model::{Account, AccountKind, AppId, AttributeNames};
+use pushtally_model::{Account, AccountKind, AppId, AttributeNames, Second};
 use pushtally_store::{
     AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,
     NamesChanged, Slots, StoreError,
@@ -61,9 +61,12 @@ impl Accounts for State {
         &self,
         app: AppId,
         accounts: &[Account],
+        at: Second,
     ) -> Result<Vec<AccountDeleted>, StoreError> {
         self.act_on_all(app, accounts, move |tables, _, part| {
-            with_uses(tables, app, part, labels::delete)
+            with_uses(tables, app, part, |tables, uses, account| {
+                labels::delete(tables, uses, account, at)
+            })
         })
         .await
     }

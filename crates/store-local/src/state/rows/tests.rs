@@ -183,3 +183,54 @@ fn a_task_that_is_not_repeated_needs_the_third_version_and_others_the_second() {
     };
     assert_eq!(StoredTask::decode(&newer), Err(refused));
 }
+
+#[test]
+fn a_device_of_the_second_version_is_read_and_written_in_the_third() {
+    let token = |value: &str| Token {
+        channel: Channel::Fcm,
+        kind: TokenKind::Alert,
+        value: Secret::new(value),
+        cert_id: 2,
+        environment: Environment::Sandbox,
+    };
+    let mut device = Device {
+        number: Number(7),
+        registration_id: RegistrationId::new("p").unwrap(),
+        account: None,
+        facts: DeviceFacts {
+            tokens: vec![token("t")],
+            ..DeviceFacts::default()
+        },
+        registered_at: Second(9),
+        said_at: Second(10),
+        dropped: vec![DroppedToken {
+            token: token("u"),
+            at: Second(0),
+        }],
+    };
+    let fcm = Channel::Fcm as u8;
+    let mut second = vec![V2, 7, 1, b'p', 0, 1, fcm, 0, 1, b't', 2, 1];
+    second.extend([0, 0, 0, 0, 0, 0, 0, 0, 9]);
+    second.extend([1, fcm, 0, 1, b'u', 2, 1, 10]);
+    assert_eq!(Device::decode(&second).as_ref(), Ok(&device));
+    let mut third = second.clone();
+    third[0] = V3;
+    third.insert(third.len() - 1, 0);
+    assert_eq!(device.encode().as_ref(), Ok(&third));
+    device.dropped[0].at = Second(11);
+    assert_eq!(Device::decode(&device.encode().unwrap()), Ok(device));
+    third[0] = V3 + 1;
+    assert_eq!(Device::decode(&third), Err(RowError::Version(4)));
+}
+
+#[test]
+fn who_had_a_token_comes_back() {
+    use pushtally_store::holding::Holding;
+
+    let mut holding = Holding::default();
+    holding.ceased(Number(300), Second(5), Second(6));
+    holding.gained(Second(7));
+    let bytes = holding.encode().unwrap();
+    assert_eq!(bytes, [V1, 7, 1, 0xac, 0x02, 5, 6]);
+    assert_eq!(Holding::decode(&bytes), Ok(holding));
+}

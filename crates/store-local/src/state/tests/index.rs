@@ -41,12 +41,12 @@ async fn act(state: &State, n: u32) -> Result<(), StoreError> {
         4 => {
             let secret = SecretHash([7; 32]);
             state
-                .unregister_device(APP, &rid(n - 1), secret)
+                .unregister_device(APP, &rid(n - 1), secret, Second(1_700_000_000))
                 .await
                 .map(drop)
         }
         _ => state
-            .delete_accounts(APP, &[user((n - 5) % 7)])
+            .delete_accounts(APP, &[user((n - 5) % 7)], Second(1_700_000_000))
             .await
             .map(drop),
     }

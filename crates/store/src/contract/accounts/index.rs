@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pushtally_model::{AccountKind, AppId, Channel, Number, TokenKind};
 
 use super::super::APP;
-use super::super::devices::{OTHER, new, register, registration, rid, secret, token};
+use super::super::devices::{LATER, OTHER, new, register, registration, rid, secret, token};
 use super::{add, change, delete, import, index, name_two, set, tag, value};
 use crate::ports::{DeviceChange, Engine, IndexKey, LabelChange, LabelsChanged};
 
@@ -181,12 +181,16 @@ async fn what_goes_leaves_no_ghost(engine: Engine) {
         found.into_iter().collect::<Vec<_>>()
     };
     let devices = &engine.devices;
-    let unregistered = devices.unregister_device(APP, &rid("p"), secret("p")).await;
+    let unregistered = devices
+        .unregister_device(APP, &rid("p"), secret("p"), LATER)
+        .await;
     unregistered.unwrap();
     assert_eq!(anywhere().await, [second, third]);
     delete(&engine, &["b"]).await;
     assert_eq!(anywhere().await, [third]);
-    let unregistered = devices.unregister_device(APP, &rid("r"), secret("r")).await;
+    let unregistered = devices
+        .unregister_device(APP, &rid("r"), secret("r"), LATER)
+        .await;
     unregistered.unwrap();
     assert_eq!(anywhere().await, []);
     let again = new(&engine, APP, &registration("p", Some("a"), &tokens)).await;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pushtally_model::{AccountKind, Labels};
 
 use super::super::APP;
-use super::super::devices::{OTHER, account, new, registration, rid, secret};
+use super::super::devices::{LATER, OTHER, account, new, registration, rid, secret};
 use super::{add, change, delete, import, index, labels, name_two, named, set, tag, tags, value};
 use crate::ports::{Engine, LabelChange, LabelsChanged};
 
@@ -139,7 +139,9 @@ async fn a_label_fits_one_kind_of_account(engine: Engine) {
     }
     assert_eq!(labels(&engine, "a").await.tags, BTreeSet::new());
     let devices = &engine.devices;
-    let unregistered = devices.unregister_device(APP, &rid("p"), secret("p")).await;
+    let unregistered = devices
+        .unregister_device(APP, &rid("p"), secret("p"), LATER)
+        .await;
     unregistered.unwrap();
     assert_eq!(
         labels(&engine, "p").await.tags,

@@ -2,7 +2,7 @@
 
 use pushtally_model::{Channel, Number, TokenKind};
 
-use super::{APP, MANY, device, new, register, registration, rid, secret, token};
+use super::{APP, LATER, MANY, device, new, register, registration, rid, secret, token};
 use crate::ports::{
     DeviceChange, Engine, Registered, Registration, SecretHash, Unregistered, Updated,
 };
@@ -49,7 +49,7 @@ async fn an_unclaimed_phone_is_claimed_by_registering(engine: Engine) {
         let p = &rid("p");
         let updated = engine.devices.update_device(APP, p, shown, &change);
         assert_eq!(updated.await.unwrap(), Updated::OtherSecret);
-        let gone = engine.devices.unregister_device(APP, p, shown);
+        let gone = engine.devices.unregister_device(APP, p, shown, LATER);
         assert_eq!(gone.await.unwrap(), Unregistered::OtherSecret);
     }
     let claim = registration("p", Some("a"), &[]);
@@ -93,7 +93,11 @@ async fn an_unclaimed_phone_is_claimed_by_registering(engine: Engine) {
     assert_eq!(held(&engine, "r").await, secret("r"));
     import_new(&engine, &unclaimed("s", Some("gone"))).await;
     let gone = [super::account("gone")];
-    engine.accounts.delete_accounts(APP, &gone).await.unwrap();
+    engine
+        .accounts
+        .delete_accounts(APP, &gone, LATER)
+        .await
+        .unwrap();
     new(&engine, APP, &registration("s", None, &[])).await;
     assert_eq!(held(&engine, "s").await, secret("s"));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pushtally_model::{Channel, Route};
 
-use super::{APP, OTHER, new, registration, rid, secret};
+use super::{APP, LATER, OTHER, new, registration, rid, secret};
 use crate::ports::{Engine, Names, Recipient, Registered, Registration};
 
 /// A device's number is nobody else's: no imported recipient's, none that the ledger has.
@@ -44,7 +44,7 @@ pub(super) async fn numbers_are_above_those_of_the_names_and_the_ledger(engine: 
     assert_eq!(ends, BTreeMap::from([(APP, highest.0 + 1)]));
     engine
         .devices
-        .unregister_device(APP, &rid("p19"), secret("p19"))
+        .unregister_device(APP, &rid("p19"), secret("p19"), LATER)
         .await
         .unwrap();
     assert_eq!(

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use pushtally_model::{Device, Number};
 
 use super::super::APP;
-use super::{OTHER, account, new, register, registration, rid, secret};
+use super::{LATER, OTHER, account, new, register, registration, rid, secret};
 use crate::ports::{Engine, Registered, Registration};
 
 /// An account's devices come by number, and it stays known after the last of them has gone.
@@ -37,7 +37,7 @@ pub(super) async fn accounts_stay_known(engine: Engine) {
     );
     for phone in ["p", "t"] {
         devices
-            .unregister_device(APP, &rid(phone), secret(phone))
+            .unregister_device(APP, &rid(phone), secret(phone), LATER)
             .await
             .unwrap();
     }
@@ -118,7 +118,7 @@ pub(super) async fn devices_are_found_by_number(engine: Engine) {
     }
     engine
         .devices
-        .unregister_device(APP, &rid("p5"), secret("p5"))
+        .unregister_device(APP, &rid("p5"), secret("p5"), LATER)
         .await
         .unwrap();
     for len in [0, 1, 7, 40] {

@@ -1,11 +1,11 @@
 //! Tokens: whose they are.
 
-use pushtally_model::{Channel, Token, TokenKind};
+use pushtally_model::{Channel, DroppedToken, Token, TokenKind};
 
 use super::super::APP;
-use super::{OTHER, device, new, register, registration, rid, secret, token, tokens};
+use super::{LATER, OTHER, device, new, register, registration, rid, secret, token, tokens};
 use crate::ports::{
-    DeadToken, DeviceChange, Engine, Registered, Registration, Unregistered, Updated,
+    Addressed, DeadToken, DeviceChange, Engine, Registered, Registration, Unregistered, Updated,
 };
 
 /// A token of another device of the app moves; the same text of another vendor, kind or app is another token.
@@ -26,6 +26,11 @@ pub(super) async fn a_token_moves_to_who_registers_it(engine: Engine) {
         (Channel::Vivo, alert.value.clone()),
         (Channel::Apns, pushtally_model::Secret::new("nobody's")),
     ];
+    let asked = asked.map(|(channel, value)| Addressed {
+        channel,
+        value,
+        at: LATER,
+    });
     let holders = engine.devices.holders(APP, &asked).await.unwrap();
     assert_eq!(holders, [Some(two), Some(one), None, None]);
     let other = device(&engine, OTHER, elsewhere).await.unwrap();
@@ -48,7 +53,7 @@ pub(super) async fn a_token_moves_to_who_registers_it(engine: Engine) {
     // A token that nobody has any more is nobody's.
     let gone = engine
         .devices
-        .unregister_device(APP, &rid("r"), secret("r"))
+        .unregister_device(APP, &rid("r"), secret("r"), LATER)
         .await;
     assert_eq!(gone.unwrap(), Unregistered::Done(three));
     let answer = register(&engine, APP, &taker).await;
@@ -117,7 +122,7 @@ pub(super) async fn a_dead_token_is_dropped_unless_it_is_anothers_or_newer(engin
         since_ms,
     };
     let dropped =
-        async |app, all: &[DeadToken]| engine.devices.drop_tokens(app, all).await.unwrap();
+        async |app, all: &[DeadToken]| engine.devices.drop_tokens(app, all, LATER).await.unwrap();
 
     let registered_ms = i64::from(said.at.0) * 1000;
     let elsewhere = token(Channel::Apns, TokenKind::Alert, "other");
@@ -137,7 +142,11 @@ pub(super) async fn a_dead_token_is_dropped_unless_it_is_anothers_or_newer(engin
     assert_eq!(dropped(APP, &both).await, 1);
     let device_now = device(&engine, APP, one).await.unwrap();
     assert_eq!(device_now.facts.tokens, [voip]);
-    assert_eq!(device_now.dropped, std::slice::from_ref(&alert));
+    let kept = DroppedToken {
+        token: alert.clone(),
+        at: LATER,
+    };
+    assert_eq!(device_now.dropped, [kept]);
     assert!(device_now.is_dropped());
 
     // Registering brings it back, and what is said of tokens is what counts.

@@ -194,7 +194,9 @@ pub(super) fn end(outcome: &Outcome) -> TrialStep {
             ),
             "",
         ),
-        Outcome::Throttled { after } | Outcome::Unavailable { after } => TrialStep::new(
+        Outcome::Throttled { after }
+        | Outcome::Unavailable { after }
+        | Outcome::Unknown { after } => TrialStep::new(
             format!(
                 "outcome: a push would be tried again in {} s, until its deadline",
                 after.as_secs_f64().ceil()
