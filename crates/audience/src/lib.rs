@@ -5,6 +5,7 @@
 mod evaluate;
 mod fitting;
 mod register;
+pub mod tokens;
 
 pub use evaluate::Audience;
 pub use register::{

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use pushtally_model::{
     App, AppId, Audience, Channel, Clock, DeviceFacts, Environment, Event, Kind, Lane, ManualClock,
-    Notification, Number, Origin, RegistrationId, Second, Secret, Source, TaskDraft, TaskId,
-    TaskKind, Token, TokenKind, Urgency,
+    Notification, Number, OnUnknown, Origin, RegistrationId, Second, Secret, Source, TaskDraft,
+    TaskId, TaskKind, Token, TokenKind, Urgency,
 };
 use pushtally_receipt::{Marks, Recorded, Recorder};
 use pushtally_store::{
@@ -74,6 +74,7 @@ impl World {
             notification: Notification::default(),
             accepted_at: Second(START),
             deadline: Second(START + 1000),
+            on_unknown: OnUnknown::default(),
         };
         let limits = AcceptLimits {
             broadcasts_per_day: None,

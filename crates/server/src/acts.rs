@@ -7,6 +7,7 @@ mod apps;
 mod audience;
 mod bulk;
 mod channels;
+mod devices;
 mod error;
 mod ledger;
 mod sending;
@@ -33,6 +34,7 @@ use crate::engine::Opened;
 
 pub(crate) use audience::AudienceVerified;
 pub(crate) use channels::{ChannelRow, Trial, TrialStep};
+pub(crate) use devices::{BrakeRow, Counted, DevicesState, Meant};
 pub(crate) use error::ActError;
 pub(crate) use ledger::LedgerVerified;
 pub(crate) use tasks::Wanted;
@@ -69,6 +71,18 @@ pub(crate) enum Act {
         sdkappid: u32,
         id: String,
         wanted: Wanted,
+    },
+    DevicesCheck {
+        sdkappid: u32,
+        /// The number of a channel; `None` is all.
+        channel: Option<u8>,
+    },
+    DevicesRestore {
+        meant: Meant,
+        since: u32,
+    },
+    DevicesRelease {
+        meant: Meant,
     },
     Audit(Listing),
     AppRotateClientKey {
@@ -194,6 +208,13 @@ pub(crate) enum Done {
         report: Box<TaskReport>,
     },
     TaskSet(TaskRow),
+    DevicesChecked(Box<DevicesState>),
+    TokensRestored {
+        tokens: u64,
+    },
+    BrakesReleased {
+        brakes: usize,
+    },
     Audited(AuditPage),
     /// `replaced` says whether there was one before, which is good no more.
     ClientKeyRotated {
@@ -316,11 +337,11 @@ impl Acts {
                 entropy: Arc::clone(&entropy),
                 shared_access: SharedAccess::default(),
             },
-            vendors: OnceLock::new(),
             clock,
             audit: Arc::new(audit),
             dispatch: OnceLock::new(),
             online: OnceLock::new(),
+            vendors: OnceLock::new(),
             opened,
             ledger,
             declared: apps,
@@ -381,6 +402,9 @@ impl Acts {
             | Act::TaskList(_)
             | Act::TaskShow { .. }
             | Act::TaskSet { .. }
+            | Act::DevicesCheck { .. }
+            | Act::DevicesRestore { .. }
+            | Act::DevicesRelease { .. }
             | Act::Audit(_)
             | Act::LedgerStat
             | Act::LedgerDigest
@@ -406,6 +430,11 @@ impl Acts {
                 id,
                 wanted,
             } => self.set_task(AppId(sdkappid), &id, wanted).await,
+            Act::DevicesCheck { sdkappid, channel } => {
+                self.check_devices(AppId(sdkappid), channel).await
+            }
+            Act::DevicesRestore { meant, since } => self.restore_tokens(meant, since).await,
+            Act::DevicesRelease { meant } => self.release_brakes(meant).await,
             Act::Audit(listing) => self.list_audit(listing).await,
             Act::AppRotateClientKey { sdkappid } => self.rotate_client_key(AppId(sdkappid)).await,
             Act::ChannelSet { sdkappid, settings } => {

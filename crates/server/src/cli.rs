@@ -6,6 +6,7 @@ mod audit;
 mod bulk;
 mod channel;
 mod config;
+mod devices;
 mod ledger;
 mod moment;
 mod perform;
@@ -85,6 +86,9 @@ enum Command {
     /// List, show, pause, resume or cancel tasks.
     #[command(subcommand)]
     Task(task::TaskCommand),
+    /// Check the tokens of devices, and give back those that were dropped by mistake.
+    #[command(subcommand)]
+    Devices(devices::DevicesCommand),
     /// Show who did what, newest first.
     Audit(audit::AuditArgs),
     /// Make, list, pause or change apps that the configuration does not declare.
@@ -145,6 +149,7 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Export(arguments) => return bulk::export(arguments, &load()?),
         Command::Push(arguments) => push::run(arguments, |act| perform(&load()?, act))?,
         Command::Task(command) => task::run(command, |act| perform(&load()?, act))?,
+        Command::Devices(command) => devices::run(command, |act| perform(&load()?, act))?,
         Command::Audit(arguments) => audit::run(&arguments, |act| perform(&load()?, act))?,
         Command::App(command) => app::run(command, |act| perform(&load()?, act))?,
         Command::Channel(command) => {

@@ -430,7 +430,9 @@ fn accepted_calls_are_relayed_byte_for_byte() {
 /// What a demo's folder counted before its webhooks were played. A phone that is behind counts on two routes, so that how
 /// many that are depends on the crowd.
 fn counted_before(said: &str) -> u64 {
-    let (_, rest) = said.split_once("Overall TotalCount of this folder: ").unwrap();
+    let (_, rest) = said
+        .split_once("Overall TotalCount of this folder: ")
+        .unwrap();
     let (count, _) = rest.split_once(" before").unwrap();
     count.replace(',', "").parse().unwrap()
 }
@@ -465,7 +467,10 @@ fn a_demo_agrees_with_itself_and_continues_after_a_kill() {
         &[small.as_slice(), &["--keep", "--seed", "7"]].concat(),
     );
     assert!(again.contains("no count differs"), "{again}");
-    assert!(counted_before(&again) > counted_before(&first) + 3_000, "{again}");
+    assert!(
+        counted_before(&again) > counted_before(&first) + 3_000,
+        "{again}"
+    );
     let fresh = done(dir, &small);
     assert_eq!(counted_before(&fresh), counted_before(&first), "{fresh}");
 
@@ -617,4 +622,74 @@ fn files_are_imported_and_exported_with_and_without_a_server() {
     let audit = done(dir, &["audit", "--app", "7"]);
     let noted = audit.matches("import devices end").count();
     assert_eq!(noted, 2, "{audit}");
+}
+
+#[test]
+fn tokens_are_checked_and_given_back_with_and_without_a_server() {
+    let folder = folder();
+    let dir = folder.path();
+    done(dir, &["app", "add", "7"]);
+    let token = "{\"channel\":\"apns\",\"token\":\"ab01\",\"cert_id\":3}";
+    let row = format!("{{\"registration_id\":\"p1\",\"tokens\":[{token}]}}\n");
+    fs::write(dir.join("phones"), row + "{\"registration_id\":\"p2\"}\n").unwrap();
+    done(dir, &["import", "devices", "7", "phones"]);
+    let check = ["devices", "check", "7", "--json"];
+    let restore = ["devices", "restore", "7", "apns", "--since", "2h"];
+    let release = ["devices", "release", "7", "apns", "--cert-id", "3"];
+
+    let state = json(&done(dir, &check));
+    assert_eq!(
+        (&state["devices"], &state["without_token"]),
+        (&2.into(), &1.into())
+    );
+    let line = &state["lines"][0];
+    assert_eq!(
+        (&line["channel"], &line["cert_id"]),
+        (&"apns".into(), &3.into())
+    );
+    assert_eq!((&line["tokens"], &line["dropped"]), (&1.into(), &0.into()));
+    assert!(
+        state["brakes"].is_null() && line["has_account"].is_null(),
+        "{state}"
+    );
+    assert!(done(dir, &restore).starts_with("0 tokens given back, of those dropped since 2"));
+    let refused = run(dir, &release);
+    assert!(
+        refused.code == 1 && refused.err.contains("no server runs"),
+        "{}",
+        refused.err
+    );
+
+    let server = Server::start(dir);
+    let state = json(&done(dir, &check));
+    assert_eq!(state["brakes"], serde_json::json!([]));
+    assert_eq!(state["lines"][0]["has_account"], false);
+    assert_eq!(done(dir, &release), "0 brakes released\n");
+    done(dir, &restore);
+    let table = done(dir, &["devices", "check", "7", "--channel", "apns"]);
+    assert!(
+        table.contains("devices            2\n") && table.contains("no brake is on"),
+        "{table}"
+    );
+    let audit = done(dir, &["audit", "--app", "7"]);
+    assert_eq!(audit.matches("devices restore").count(), 2, "{audit}");
+    assert_eq!(audit.matches("devices release").count(), 1, "{audit}");
+    drop(server);
+
+    for (wrong, code, told) in [
+        (&["devices", "check", "9"][..], 1, "there is no app `9`"),
+        (
+            &["devices", "restore", "7", "online", "--since", "0"],
+            2,
+            "must be one of apns",
+        ),
+        (
+            &["devices", "restore", "7", "apns", "--since", "soon"],
+            2,
+            "not `soon`",
+        ),
+    ] {
+        let ran = run(dir, wrong);
+        assert!(ran.code == code && ran.err.contains(told), "{}", ran.err);
+    }
 }

@@ -22,6 +22,6 @@ pub use ports::{
     DeviceVisitor, Devices, Engine, Identities, IndexKey, Installed, Job, LabelChange, Labelled,
     LabelsChanged, Log, LogReport, LossText, Names, NamesChanged, PageVisitor, Pages, Part, Phone,
     Position, Recipient, Registered, Registration, RelayBacklog, RelayCall, RelayQueue,
-    ReplacedToken, Report, Resolved, Restoring, Revoked, SecretHash, Slots, Snapshot, StoredChannel,
-    StoredTask, TaskName, TaskSeq, Tasks, Unregistered, Updated,
+    ReplacedToken, Report, Resolved, Restoring, Revoked, SecretHash, Slots, Snapshot,
+    StoredChannel, StoredTask, TaskName, TaskSeq, Tasks, Unregistered, Updated,
 };

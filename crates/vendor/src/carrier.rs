@@ -51,6 +51,12 @@ impl Carrier {
         of_app.map(|(_, account)| Arc::clone(account)).collect()
     }
 
+    /// Whether an account would send to a token of this CertId.
+    #[must_use]
+    pub fn has_account(&self, app: AppId, cert_id: u32) -> bool {
+        cert_of(&self.accounts.load(), app, cert_id).is_some()
+    }
+
     /// An account of an app.
     #[must_use]
     pub fn account(&self, app: AppId, cert_id: u32) -> Option<Arc<Account>> {

@@ -45,6 +45,10 @@ pub(crate) enum ActError {
     TaskOver { id: String, status: TaskStatus },
     #[error("{0}")]
     Order(#[from] OrderError),
+    #[error("`{number}` is the number of no channel")]
+    Channel { number: u8 },
+    #[error("no server runs: brakes are in its memory, and none is on")]
+    NoServer,
     #[error("the server is starting, try again")]
     Starting,
     #[error(transparent)]

@@ -121,7 +121,7 @@ impl Acts {
         Ok(Done::Audited(page))
     }
 
-    fn require(&self, app: AppId) -> Result<(), ActError> {
+    pub(super) fn require(&self, app: AppId) -> Result<(), ActError> {
         match self.directory.get(app) {
             Some(_) => Ok(()),
             None => Err(ActError::Missing { app }),

@@ -489,3 +489,93 @@ async fn the_index_of_one_app_or_of_all_is_compared_with_the_records() {
         assert_eq!(found, expected);
     }
 }
+
+#[tokio::test]
+async fn dropped_tokens_are_given_back_to_whom_they_were_dropped() {
+    use pushtally_model::{
+        Channel, DeviceFacts, Environment, RegistrationId, Second, Token, TokenKind,
+    };
+    use pushtally_store::{DeadToken, Registered, Registration, SecretHash};
+
+    let acts = acts(Vec::new()).await;
+    assert!(acts.perform(Act::AppAdd(new_app(7))).await.is_ok());
+    let devices = &acts.opened.engine.devices;
+    let token = |n: u32| Token {
+        channel: Channel::Oppo,
+        kind: TokenKind::Alert,
+        value: Secret::new(n.to_string()),
+        cert_id: 3,
+        environment: Environment::Production,
+    };
+    let mut dead = Vec::new();
+    for n in 0..3 {
+        let registration = Registration {
+            registration_id: RegistrationId::new(format!("p{n}")).unwrap(),
+            account: None,
+            secret: SecretHash([1; 32]),
+            facts: DeviceFacts {
+                tokens: vec![token(n)],
+                ..DeviceFacts::default()
+            },
+            at: Second(1),
+        };
+        let answer = devices.register_device(AppId(7), &registration, 10).await;
+        let Ok(Registered::New { number, .. }) = answer else {
+            panic!("{answer:?}")
+        };
+        dead.push(DeadToken {
+            number,
+            token: token(n),
+            since_ms: None,
+        });
+    }
+    let dropped_at = NOW_S as u32 - 100;
+    let early = devices.drop_tokens(AppId(7), &dead[..1], Second(dropped_at - 1));
+    assert_eq!(early.await.unwrap(), 1);
+    let dropped = devices.drop_tokens(AppId(7), &dead, Second(dropped_at));
+    assert_eq!(dropped.await.unwrap(), 2);
+
+    let state = async || {
+        let check = Act::DevicesCheck {
+            sdkappid: 7,
+            channel: None,
+        };
+        match acts.perform(check).await {
+            Ok(Done::DevicesChecked(state)) => *state,
+            _ => panic!("not checked"),
+        }
+    };
+    let before = state().await;
+    assert_eq!(
+        (before.devices, before.dropped, before.lines.len()),
+        (3, 3, 1)
+    );
+    assert_eq!(before.lines[0].counted.dropped_last, dropped_at);
+    let restore = async |cert_id| {
+        let meant = Meant {
+            sdkappid: 7,
+            channel: Channel::Oppo as u8,
+            cert_id,
+        };
+        let since = dropped_at;
+        match acts.perform(Act::DevicesRestore { meant, since }).await {
+            Ok(Done::TokensRestored { tokens }) => tokens,
+            _ => panic!("not restored"),
+        }
+    };
+    assert_eq!(restore(Some(4)).await, 0);
+    assert_eq!(restore(Some(3)).await, 2);
+    assert_eq!(restore(None).await, 0);
+    let after = state().await;
+    assert_eq!((after.dropped, after.lines[0].counted.tokens), (1, 2));
+    assert_eq!(after.brakes, None);
+    let kept = devices.find_device(AppId(7), dead[0].number).await.unwrap();
+    assert!(kept.unwrap().is_dropped());
+    let meant = Meant {
+        sdkappid: 8,
+        channel: 99,
+        cert_id: None,
+    };
+    let told = refusal(&acts, Act::DevicesRestore { meant, since: 0 }).await;
+    assert_eq!(told, "`99` is the number of no channel");
+}

@@ -14,8 +14,8 @@ use pushtally_sim::vendor::{
     Answered, Counter, Happened, ReceiptCall, Received, Service, ServiceSettings, Taken,
 };
 use pushtally_vendor::{
-    Account, AccountSettings, Accounts, Carrier, ClientSettings, Marker, Proxy, Receipts,
-    SharedAccess, Vendor, vendor,
+    Account, AccountSettings, Carrier, ClientSettings, Marker, Proxy, Receipts, SharedAccess,
+    Vendor, vendor,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -119,7 +119,6 @@ pub(crate) struct Bench {
     clock: Arc<ManualClock>,
     recorder: Arc<Recorder>,
     carrier: Carrier,
-    accounts: Accounts,
     credentials: Value,
     settings: AccountSettings,
     /// The same as the carrier's.
@@ -235,7 +234,6 @@ impl Bench {
             clock,
             recorder,
             carrier,
-            accounts: BTreeMap::new(),
             vendor: vendor(channel, &credentials.to_string()).unwrap(),
             credentials,
             settings,
@@ -255,11 +253,9 @@ impl Bench {
         let entropy = Arc::new(FixedEntropy(0xFF));
         let clock = Arc::clone(&self.clock) as _;
         // The one before is gone before there is another.
-        self.accounts.remove(&(APP, cert_id));
-        self.carrier.set_accounts(self.accounts.clone());
+        self.carrier.remove_account(APP, cert_id);
         let account = Account::new(vendor, &self.settings, clock, entropy).unwrap();
-        self.accounts.insert((APP, cert_id), Arc::new(account));
-        self.carrier.set_accounts(self.accounts.clone());
+        self.carrier.put_account(APP, cert_id, &Arc::new(account));
     }
 
     pub(crate) fn message(&self, id: &str, notification: &Notification) -> Message {

@@ -15,6 +15,7 @@ const APP: AppId = AppId(7);
 
 fn settings(cert_id: u32) -> ChannelSettings {
     ChannelSettings {
+        proxy: None,
         channel: Channel::Xiaomi,
         cert_id,
         credentials: Secret::new(r#"{"app_secret":"s3cr3t","package":"com.example.acme"}"#),
