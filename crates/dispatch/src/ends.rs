@@ -41,6 +41,7 @@ impl Loss {
             Self::Own(OwnLoss::Gone) => "gone",
             Self::Own(OwnLoss::Revoked) => "revoked",
             Self::Own(OwnLoss::UnknownOutcome) => "unknown_outcome",
+            Self::Own(OwnLoss::TokenGone) => "token_dropped",
             Self::TokenGone(_) => "token_gone",
             Self::Rejected(_) => "rejected",
         }
@@ -88,12 +89,19 @@ pub(crate) fn sort(
             None => Some(OwnLoss::Unregistered),
             Some(device) => {
                 let offline = Reach::of(&device).offline();
+                // Who is planned here had one.
+                let no_token = match device.dropped.iter().any(|dropped| {
+                    dropped.token.channel == channel && kinds.contains(&dropped.token.kind)
+                }) {
+                    true => OwnLoss::TokenGone,
+                    false => OwnLoss::NoToken,
+                };
                 let target = target(channel, kinds, device);
                 if channel == Channel::Online {
                     sorted.offline.push((*number, offline));
                 }
                 match target {
-                    None => Some(OwnLoss::NoToken),
+                    None => Some(no_token),
                     Some(target) if can_send => {
                         sorted.targets.push(target);
                         None

@@ -1,4 +1,4 @@
-//! What was planned and what has ended goes to the ledger, before anything else changes.
+//! What was planned and what has ended goes to the ledger, before a job is given back or ended.
 
 use std::collections::HashMap;
 
@@ -63,8 +63,7 @@ impl Fanout {
         Ok(())
     }
 
-    /// Drops tokens that reach nobody and that no brake spares, however long the store is busy: what is recorded is not
-    /// sent again, so nobody would be told another time.
+    /// Drops tokens that reach nobody and that no brake spares, however long the store is busy.
     pub(crate) async fn drop_tokens(
         &self,
         app: AppId,

@@ -192,9 +192,11 @@ impl Fanout {
             let planned = self.instead(to.task, &record.ends, &sorted.offline).await;
             record.planned = planned.map_err(Fault::Unrecorded)?;
         }
+        // First: what is recorded is not sent again after a crash, and nobody would hear of these tokens another time.
+        let dropped = self.drop_tokens(app, &judged.dead).await;
+        dropped.map_err(Fault::Unrecorded)?;
         let recorded = self.record(to.task, to.channel, &record).await;
         recorded.map_err(Fault::Unrecorded)?;
-        self.drop_tokens(app, &judged.dead).await?;
         let until = |wait: Duration| {
             let wait_ms = i64::try_from(wait.max(CHANNEL_WAIT_MIN).as_millis());
             let now_ms = self.parts.clock.now_ms();

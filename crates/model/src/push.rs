@@ -134,11 +134,14 @@ pub enum OwnLoss {
     Revoked,
     /// Nobody knows whether the channel took it, and the push must not be repeated.
     UnknownOutcome,
+    /// The channel said that the token reaches nobody: to another push since this one was accepted, or to this one before its
+    /// words were recorded.
+    TokenGone,
 }
 
 impl OwnLoss {
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoCredentials,
         Self::NoToken,
         Self::Expired,
@@ -149,6 +152,7 @@ impl OwnLoss {
         Self::Gone,
         Self::Revoked,
         Self::UnknownOutcome,
+        Self::TokenGone,
     ];
 
     /// The code, as loss queries show it. Never changes.
@@ -165,6 +169,7 @@ impl OwnLoss {
             Self::Gone => -8,
             Self::Revoked => -9,
             Self::UnknownOutcome => -10,
+            Self::TokenGone => -11,
         }
     }
 
@@ -182,6 +187,7 @@ impl OwnLoss {
             Self::Gone => "gone",
             Self::Revoked => "revoked",
             Self::UnknownOutcome => "unknown_outcome",
+            Self::TokenGone => "token gone",
         }
     }
 }

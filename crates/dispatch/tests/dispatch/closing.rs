@@ -190,7 +190,7 @@ impl Model {
                 "cancelled" => self.cancelled.contains(id.as_str()),
                 "revoked" => self.revoked.contains_key(id.as_str()),
                 "unregistered" => !registered,
-                "token not uploaded" => way.0 != Channel::Online,
+                "token gone" | "token not uploaded" => way.0 != Channel::Online,
                 "certificate id not set" => way.0 == Channel::Huawei,
                 "slow" | "gone" if way.0 == Channel::Online => {
                     let offline = |channel: &Channel| *channel != Channel::Online;
