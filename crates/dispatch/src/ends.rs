@@ -1,6 +1,5 @@
 //! How what is planned ends: devices and outcomes become ends. Pure.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use pushtally_channel::{Outcome, Target};
@@ -77,15 +76,19 @@ pub(crate) fn sort(
     can_send: bool,
     kinds: &[TokenKind],
     numbers: &[Number],
-    devices: Vec<Device>,
+    mut devices: Vec<Device>,
 ) -> Sorted {
-    let mut registered: HashMap<Number, Device> = devices
-        .into_iter()
-        .map(|device| (device.number, device))
-        .collect();
+    debug_assert!(numbers.is_sorted());
+    // Both are in order already, or nearly: they are walked side by side.
+    devices.sort_unstable_by_key(|device| device.number);
+    let mut registered = devices.into_iter().peekable();
     let mut sorted = Sorted::default();
     for number in numbers {
-        let loss = match registered.remove(number) {
+        while registered
+            .next_if(|device| device.number < *number)
+            .is_some()
+        {}
+        let loss = match registered.next_if(|device| device.number == *number) {
             None => Some(OwnLoss::Unregistered),
             Some(device) => {
                 let offline = Reach::of(&device).offline();

@@ -115,6 +115,7 @@ impl Fanout {
         })
     }
 
+    /// Ascending.
     async fn pending_on(
         &self,
         job: &Job,
@@ -123,7 +124,10 @@ impl Fanout {
     ) -> Result<Vec<Number>, StoreError> {
         let pending = self.parts.stats.pending(task.key, job.shard).await?;
         let on_channel = pending.into_iter().filter(|(_, at, _)| *at == channel);
-        Ok(on_channel.map(|(_, _, number)| number).collect())
+        let mut numbers: Vec<Number> = on_channel.map(|(_, _, number)| number).collect();
+        // As they come; whoever looks for their devices relies on it.
+        numbers.sort_unstable();
+        Ok(numbers)
     }
 
     /// Ends what was being called when the process that claimed the job before was stopped: it may have been sent.

@@ -32,6 +32,8 @@ pub(crate) struct Model {
     /// Registered now.
     pub(crate) devices: BTreeMap<(AppId, u32), Number>,
     ever: BTreeMap<AppId, BTreeSet<Number>>,
+    /// Whose tokens were dropped when the log was last looked at.
+    pub(crate) dropped: BTreeSet<(AppId, Number)>,
     pub(crate) tasks: Vec<StoredTask>,
     pub(crate) cancelled: BTreeSet<String>,
     /// And what is shown instead.
@@ -87,6 +89,7 @@ impl Model {
             apps: vec![app(1_400_000_000), app(1_400_000_001)],
             devices: BTreeMap::new(),
             ever: BTreeMap::new(),
+            dropped: BTreeSet::new(),
             tasks: Vec::new(),
             cancelled: BTreeSet::new(),
             revoked: BTreeMap::new(),

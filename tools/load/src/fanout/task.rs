@@ -105,6 +105,10 @@ impl<'a> Caller<'a> {
         if let (Some(body), Value::Object(to)) = (body.as_object_mut(), to) {
             body.extend(to);
         }
+        if command == "push" {
+            // More than a second must lie between two broadcasts of an app.
+            std::thread::sleep(Duration::from_millis(1_100));
+        }
         let body = body.to_string();
         let reply = self
             .runtime
