@@ -1,5 +1,6 @@
 //! One app's account with a vendor: the calls that a push needs, what is repeated, what is waited for.
 
+mod steps;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -9,9 +10,10 @@ use std::time::Duration;
 use http::HeaderMap;
 use parking_lot::Mutex;
 use pushtally_channel::{Leave, Message, Outcome, Target, Valve, ValveLimits};
-use pushtally_model::{Clock, Entropy, Environment, OwnLoss, Secret, Token};
+use pushtally_model::{Clock, Entropy, OwnLoss, Secret};
 use tokio::sync::Semaphore;
 
+use self::steps::{Addressee, Sent, Step, gone, rejected, step};
 use crate::access::{AccessKeeper, NoAccess, SharedAccess};
 use crate::client::{CallError, Client, ClientSettings};
 use crate::contract::{
@@ -79,11 +81,21 @@ impl Letter<'_> {
 /// How one try to send to some targets ended.
 enum Tried {
     Each(Vec<Verdict>),
-    All(Failure),
-    /// No reply, and nothing was sent.
-    NotSent(String),
-    /// It may have been sent.
-    Unclear(Said, Option<Duration>),
+    Failed {
+        failure: Failure,
+        /// Whether the call that sends may have been heard.
+        may_have_sent: bool,
+    },
+}
+
+impl Tried {
+    /// Before anything was sent.
+    const fn unsent(failure: Failure) -> Self {
+        Self::Failed {
+            failure,
+            may_have_sent: false,
+        }
+    }
 }
 
 impl Account {
@@ -204,13 +216,14 @@ impl Account {
                 self.with_valve(class, |valve, _| valve.answered());
                 if verdicts.len() != targets.len() {
                     let said = Said::new(0, "the reply is of another number of targets");
-                    return all(unknown(self.fail(class, &said, None)));
+                    return all(self.fail(class, &said, None, true));
                 }
                 Sent::Ended(verdicts.into_iter().map(step).collect())
             }
-            Tried::NotSent(text) => all(unavailable(self.fail(class, &Said::new(0, text), None))),
-            Tried::Unclear(said, after) => all(unknown(self.fail(class, &said, after))),
-            Tried::All(failure) => match failure {
+            Tried::Failed {
+                failure,
+                may_have_sent,
+            } => match failure {
                 Failure::Targets(_) if targets.len() > 1 => {
                     self.with_valve(class, |valve, _| valve.answered());
                     Sent::Halve
@@ -219,8 +232,8 @@ impl Account {
                     self.with_valve(class, |valve, _| valve.answered());
                     all(gone(said))
                 }
-                Failure::Busy { said, after } => all(unavailable(self.fail(class, &said, after))),
-                Failure::Unknown(said) => all(unknown(self.fail(class, &said, None))),
+                Failure::Busy { said, after } => all(self.fail(class, &said, after, may_have_sent)),
+                Failure::Unknown(said) => all(self.fail(class, &said, None, may_have_sent)),
                 Failure::Spent(said) => {
                     let after = self.with_valve(class, |valve, now_ms| {
                         valve.answered();
@@ -258,22 +271,21 @@ impl Account {
             let access = self.access.get(vendor, client, now_ms, letter.watch).await;
             let access = match access {
                 Ok(access) => access,
-                // Whatever became of the sign-in, nothing was sent.
                 Err(NoAccess::Refused(failure)) => {
                     letter.saw(|watch| watch.saw(Seen::NoAccess(failure.clone())));
-                    return Tried::All(match failure {
-                        Failure::Unknown(said) => Failure::Busy { said, after: None },
-                        failure => failure,
-                    });
+                    return Tried::unsent(failure);
                 }
                 Err(NoAccess::Unreached(error)) => {
                     letter.saw(|watch| watch.not_answered(&error));
-                    return Tried::NotSent(error.into_text());
+                    return Tried::unsent(Failure::Unknown(Said::new(0, error.into_text())));
                 }
             };
             let tried = self.try_once(letter, targets, access.expose()).await;
             match tried {
-                Tried::All(Failure::Access(said)) => {
+                Tried::Failed {
+                    failure: Failure::Access(said),
+                    ..
+                } => {
                     let refused = self.access.refused(&*self.vendor, &access, now_ms);
                     if let Some(after) = refused.await {
                         let (code, text) = (said.code, &said.text);
@@ -284,10 +296,10 @@ impl Account {
                             "the vendor refuses a new access, and another must not be had yet: is the clock right?"
                         );
                         let after = Some(after);
-                        return Tried::All(Failure::Busy { said, after });
+                        return Tried::unsent(Failure::Busy { said, after });
                     }
                     if !again {
-                        return Tried::All(Failure::Access(said));
+                        return Tried::unsent(Failure::Access(said));
                     }
                     again = false;
                 }
@@ -322,7 +334,7 @@ impl Account {
             Ok(call) => call,
             Err(failure) => {
                 letter.saw(|watch| watch.saw(Seen::NotMade(failure.clone())));
-                return Tried::All(failure);
+                return Tried::unsent(failure);
             }
         };
         let before = self.vendor.calls_before(to.len());
@@ -332,11 +344,10 @@ impl Account {
                 Ok(reply) => reply,
                 Err(error) => {
                     letter.saw(|watch| watch.not_answered(&error));
-                    return match error {
-                        CallError::Unclear(text) if step >= before => {
-                            Tried::Unclear(Said::new(0, text), None)
-                        }
-                        error => Tried::NotSent(error.into_text()),
+                    let was_heard = matches!(error, CallError::Unclear(_));
+                    return Tried::Failed {
+                        failure: Failure::Unknown(Said::new(0, error.into_text())),
+                        may_have_sent: step >= before && was_heard,
                     };
                 }
             };
@@ -351,29 +362,37 @@ impl Account {
                     told(letter, targets, &request_id);
                     return Tried::Each(verdicts);
                 }
-                Read::All(Failure::Unknown(said)) if step < before => {
-                    return Tried::All(Failure::Busy { said, after: None });
+                Read::All(failure) => {
+                    let unclear = matches!(failure, Failure::Unknown(_)) || reply.may_have_done();
+                    return Tried::Failed {
+                        failure,
+                        may_have_sent: step >= before && unclear,
+                    };
                 }
-                Read::All(Failure::Busy { said, after })
-                    if step >= before && reply.may_have_done() =>
-                {
-                    return Tried::Unclear(said, after);
-                }
-                Read::All(failure) => return Tried::All(failure),
             }
         }
-        Tried::All(Failure::Unknown(Said::new(
-            0,
-            "too many calls for one push",
-        )))
+        Tried::Failed {
+            failure: Failure::Unknown(Said::new(0, "too many calls for one push")),
+            may_have_sent: true,
+        }
     }
 
-    /// The vendor is in trouble: it is left alone for so long.
-    fn fail(&self, class: Class, said: &Said, after: Option<Duration>) -> Duration {
+    /// The vendor is in trouble: it is left alone for a while.
+    fn fail(
+        &self,
+        class: Class,
+        said: &Said,
+        after: Option<Duration>,
+        may_have_sent: bool,
+    ) -> Outcome {
         let roll = self.roll();
         let after = self.with_valve(class, |valve, now_ms| valve.failed(after, now_ms, roll));
         tracing::debug!(code = said.code, text = said.text, ?after, "a call failed");
-        after
+        if may_have_sent {
+            Outcome::Unknown { after }
+        } else {
+            Outcome::Unavailable { after }
+        }
     }
 
     fn roll(&self) -> u16 {
@@ -408,97 +427,6 @@ impl Drop for Entered<'_> {
             self.account
                 .with_valve(self.class, |valve, _| valve.abandoned());
         }
-    }
-}
-
-/// A target and the token it is called by.
-#[derive(Debug, Clone)]
-struct Addressee<'a> {
-    to: &'a Target,
-    token: Token,
-}
-
-impl Addressee<'_> {
-    fn to(&self) -> To<'_> {
-        To {
-            number: self.to.number,
-            token: &self.token.value,
-            kind: self.token.kind,
-            environment: self.token.environment,
-        }
-    }
-
-    /// The same in the other environment.
-    fn elsewhere(&self) -> Self {
-        let mut other = self.clone();
-        other.token.environment = match self.token.environment {
-            Environment::Production => Environment::Sandbox,
-            Environment::Sandbox => Environment::Production,
-        };
-        other
-    }
-}
-
-/// What a call came to.
-enum Sent {
-    Ended(Vec<Step>),
-    Halve,
-}
-
-/// What became of one target, so far.
-#[derive(Debug, Clone)]
-enum Step {
-    Done(Outcome),
-    Elsewhere(Said),
-}
-
-impl Step {
-    /// A token that neither environment knows is nobody's.
-    fn end(self) -> Outcome {
-        match self {
-            Self::Done(outcome) => outcome,
-            Self::Elsewhere(said) => gone(said),
-        }
-    }
-}
-
-fn step(verdict: Verdict) -> Step {
-    Step::Done(match verdict {
-        Verdict::Sent => Outcome::Accepted,
-        Verdict::Gone(said) => gone(said),
-        Verdict::GoneSince(said, since_ms) => Outcome::TokenGone {
-            code: said.code,
-            text: said.text,
-            since_ms: Some(since_ms),
-        },
-        Verdict::Rejected(said) => rejected(said),
-        Verdict::Later { after, .. } => Outcome::Throttled {
-            after: after.unwrap_or(TARGET_WAIT),
-        },
-        Verdict::OtherEnvironment(said) => return Step::Elsewhere(said),
-    })
-}
-
-fn gone(said: Said) -> Outcome {
-    Outcome::TokenGone {
-        code: said.code,
-        text: said.text,
-        since_ms: None,
-    }
-}
-
-const fn unavailable(after: Duration) -> Outcome {
-    Outcome::Unavailable { after }
-}
-
-const fn unknown(after: Duration) -> Outcome {
-    Outcome::Unknown { after }
-}
-
-fn rejected(said: Said) -> Outcome {
-    Outcome::Rejected {
-        code: said.code,
-        text: said.text,
     }
 }
 
