@@ -5,5 +5,5 @@ mod reply;
 mod request;
 
 pub use losses::{LossReply, LossResult, Lost};
-pub use reply::{StatisticsReply, StatisticsResult};
+pub use reply::{QueryReply, StatisticsReply, StatisticsResult};
 pub use request::{Asked, StatisticsQuery};

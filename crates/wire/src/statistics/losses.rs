@@ -5,18 +5,10 @@ use std::collections::BTreeMap;
 use pushtally_model::{Cell, Lane, Route};
 use serde::{Serialize, Serializer};
 
-use super::reply::SUCCESS;
-use crate::envelope::to_json;
+use super::reply::QueryReply;
 
-/// The whole reply.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct LossReply<'a> {
-    action_status: &'static str,
-    error_code: u32,
-    error_info: &'static str,
-    results: Vec<LossResult<'a>>,
-}
+/// The reply of `all_member_push_loss`.
+pub type LossReply<'a> = QueryReply<LossResult<'a>>;
 
 /// One task's losses, or the overall ones under the id `""`. A reason stands once in each list, the lists by
 /// EventType, PushPlatform, code, text.
@@ -69,25 +61,6 @@ fn as_text<S: Serializer>(code: &i64, serializer: S) -> Result<S::Ok, S::Error> 
 
 /// Counts by (EventType, PushPlatform, code, text).
 type Counts = BTreeMap<(u8, u8, i64, String), u64>;
-
-impl<'a> LossReply<'a> {
-    /// A success with these results, in this order.
-    #[must_use]
-    pub fn new(results: Vec<LossResult<'a>>) -> Self {
-        Self {
-            action_status: "OK",
-            error_code: 0,
-            error_info: SUCCESS,
-            results,
-        }
-    }
-
-    /// The JSON.
-    #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        to_json(self)
-    }
-}
 
 impl<'a> LossResult<'a> {
     /// The result of a task from its losses, in any order. What was lost between delivery and click has no place here.

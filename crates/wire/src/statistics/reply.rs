@@ -9,17 +9,20 @@ use crate::envelope::to_json;
 const PLATFORMS: usize = 9;
 
 /// What the documented sample of this family says on success, spelling included.
-pub(super) const SUCCESS: &str = "sucess";
+const SUCCESS: &str = "sucess";
 
-/// The whole reply.
+/// A whole reply of this family.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct StatisticsReply<'a> {
+pub struct QueryReply<R> {
     action_status: &'static str,
     error_code: u32,
     error_info: &'static str,
-    results: Vec<StatisticsResult<'a>>,
+    results: Vec<R>,
 }
+
+/// The reply of `all_member_push_statistics`.
+pub type StatisticsReply<'a> = QueryReply<StatisticsResult<'a>>;
 
 /// One task's counts, or the overall ones under the id `""`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,10 +66,10 @@ impl Row {
     }
 }
 
-impl<'a> StatisticsReply<'a> {
+impl<R: Serialize> QueryReply<R> {
     /// A success with these results, in this order.
     #[must_use]
-    pub fn new(results: Vec<StatisticsResult<'a>>) -> Self {
+    pub fn new(results: Vec<R>) -> Self {
         Self {
             action_status: "OK",
             error_code: 0,
