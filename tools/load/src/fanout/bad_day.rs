@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use super::devices::{Devices, Share};
-use super::installation::{Installation, account, quiet};
+use super::installation::{Installation, Wanted};
 use super::task::{self, Counts};
 use crate::args::{FanoutArgs, TargetArgs, VendorName};
 use crate::report::Report;
@@ -34,7 +34,7 @@ pub(super) fn run(
         vendor: None,
     };
     let shares = devices.shares();
-    let mut all = Installation::new(target, devices, &quiet(), &account(args, 0), report)?;
+    let mut all = Installation::new(target, args, Wanted::default(), report)?;
     all.spoil();
     let start = Instant::now();
     all.vendors

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::devices::Devices;
 use super::task::{Caller, Standing};
 use super::vendors::Vendors;
-use crate::args::{FanoutArgs, TargetArgs};
+use crate::args::{FanoutArgs, TargetArgs, VendorName};
 use crate::online::Backend;
 use crate::report::Report;
 use crate::server::{Plan, Setup};
@@ -19,6 +19,27 @@ use crate::target::Target;
 
 /// Says which devices a kept folder has.
 const MARK: &str = "registered";
+
+/// What is to be there.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wanted {
+    /// Whose devices; `None` is every vendor's.
+    pub(super) vendor: Option<VendorName>,
+    /// Devices a second that each vendor takes; 0 is no limit.
+    pub(super) answers: u32,
+    /// Devices a second that each account sends to; 0 is no limit.
+    pub(super) sends: u32,
+}
+
+impl Wanted {
+    /// Devices of one vendor.
+    pub(super) fn of(args: &FanoutArgs) -> Self {
+        Self {
+            vendor: Some(args.vendor),
+            ..Self::default()
+        }
+    }
+}
 
 /// All of it. The server runs from the start on.
 pub(super) struct Installation {
@@ -30,20 +51,27 @@ pub(super) struct Installation {
 }
 
 impl Installation {
-    /// Starts the simulators with these flags, registers the devices, starts the server with these further lines for
-    /// each account.
+    /// Starts the simulators, which answer at `wanted.answers`, registers the devices, starts the server with accounts at
+    /// `wanted.sends`.
     pub(super) fn new(
         args: &TargetArgs,
-        devices: Devices,
-        flags: &[String],
-        account: &str,
+        fanout: &FanoutArgs,
+        wanted: Wanted,
         report: &mut Report,
     ) -> anyhow::Result<Self> {
+        let devices = Devices {
+            count: fanout.devices,
+            vendor: wanted.vendor,
+        };
+        // Nobody looks at receipts.
+        let mut flags = vec!["--click-one-in".to_owned(), "0".to_owned()];
+        flags.extend(["--rate".to_owned(), wanted.answers.to_string()]);
         let plan = Plan::new(args)?;
         let (program, folder) = (plan.program().to_owned(), plan.folder().to_owned());
-        let vendors = Vendors::start(&program, &folder, flags)?;
+        let vendors = Vendors::start(&program, &folder, &flags)?;
         let sections = fs::read_to_string(folder.join("channels.toml"))?;
-        let section = format!("[[app.channel]]\n{account}");
+        let (calls, rate) = (fanout.calls, wanted.sends);
+        let section = format!("[[app.channel]]\ncalls_max = {calls}\nrate = {rate}\n");
         let sections = sections.replace("[[app.channel]]\n", &section);
         let plan = plan.with_channels(sections);
         let config = plan.write(Setup::Phones)?;
@@ -94,16 +122,6 @@ impl Installation {
         // A folder that has none is as good.
         let _ = fs::remove_file(self.folder.join(MARK));
     }
-}
-
-/// The flags of the simulators for a run in which nobody looks at receipts.
-pub(super) fn quiet() -> Vec<String> {
-    vec!["--click-one-in".to_owned(), "0".to_owned()]
-}
-
-/// The lines of an account.
-pub(super) fn account(args: &FanoutArgs, rate: u32) -> String {
-    format!("calls_max = {}\nrate = {rate}\n", args.calls)
 }
 
 /// Registers devices in a folder, unless they are there.

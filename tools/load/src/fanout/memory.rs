@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use super::devices::Devices;
-use super::installation::{Installation, account, quiet};
+use super::installation::{Installation, Wanted};
 use super::task::{self, Standing};
 use crate::args::{FanoutArgs, TargetArgs};
 use crate::process::Process;
@@ -22,14 +22,12 @@ pub(super) fn run(
     args: &FanoutArgs,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let devices = Devices {
-        count: args.devices,
-        vendor: Some(args.vendor),
-    };
     ensure!(args.few <= args.devices, "--few is more than --devices");
-    let mut flags = quiet();
-    flags.extend(["--rate".to_owned(), args.rate.to_string()]);
-    let mut all = Installation::new(target, devices, &flags, &account(args, 0), report)?;
+    let wanted = Wanted {
+        answers: args.rate,
+        ..Wanted::of(args)
+    };
+    let mut all = Installation::new(target, args, wanted, report)?;
     let mut lines = String::new();
     // Over all shards, as real tags are.
     let apart = args.devices / args.few.max(1);

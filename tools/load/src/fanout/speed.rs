@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use serde_json::Value;
 
-use super::devices::Devices;
-use super::installation::{Installation, account, quiet};
+use super::installation::{Installation, Wanted};
 use super::task;
 use crate::args::{FanoutArgs, TargetArgs};
 use crate::process::Process;
@@ -20,11 +19,8 @@ pub(super) fn run(
     args: &FanoutArgs,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let devices = Devices {
-        count: args.devices,
-        vendor: Some(args.vendor),
-    };
-    let mut all = Installation::new(target, devices, &quiet(), &account(args, 0), report)?;
+    let wanted = Wanted::of(args);
+    let mut all = Installation::new(target, args, wanted, report)?;
     let planned = u64::from(args.devices);
     let vendors_before_s = all.vendors.process.cpu_s();
     let cpu = CpuMeter::start(&all.target);

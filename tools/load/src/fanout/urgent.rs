@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use super::devices::Devices;
-use super::installation::{Installation, account, quiet};
+use super::installation::{Installation, Wanted};
 use super::task;
 use crate::args::{FanoutArgs, TargetArgs};
 use crate::latency::Latencies;
@@ -24,11 +24,11 @@ pub(super) fn run(
     args: &FanoutArgs,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let devices = Devices {
-        count: args.devices,
-        vendor: Some(args.vendor),
+    let wanted = Wanted {
+        sends: args.rate,
+        ..Wanted::of(args)
     };
-    let mut all = Installation::new(target, devices, &quiet(), &account(args, args.rate), report)?;
+    let mut all = Installation::new(target, args, wanted, report)?;
     report.count("rate of the account", args.rate.into(), "devices/s");
     let planned = u64::from(args.devices);
     let patience = Duration::from_secs(args.patience_s);
