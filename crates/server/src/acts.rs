@@ -3,6 +3,7 @@
 //! The command line performs acts itself when no server runs and sends them over the control socket when one does;
 //! either way it is this code that performs them.
 
+mod act;
 mod apps;
 mod audience;
 mod bulk;
@@ -13,25 +14,22 @@ mod ledger;
 mod sending;
 mod tasks;
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use pushtally_dispatch::Dispatch;
-use pushtally_http::operations::{AuditPage, Order, Ordered, TaskPage, TaskReport, TaskRow};
 use pushtally_http::{Deed, Recorder};
 use pushtally_model::{App, AppId, Clock, Entropy};
 use pushtally_online::Online;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, StoreError};
 use pushtally_vendor::SharedAccess;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use crate::bulk::{ChunkBounds, Counts, Fault, Kind, Page, Place, Row};
-use crate::channels::{ChannelId, Channels, Maker, Vendors};
-use crate::config::{ChannelSettings, Declared, Owned};
+use crate::channels::{Channels, Maker, Vendors};
+use crate::config::{Declared, Owned};
 use crate::engine::Opened;
 
+pub(crate) use act::{Act, AppRow, Done, Listing, NewApp, NewToken};
 pub(crate) use audience::AudienceVerified;
 pub(crate) use channels::{ChannelRow, Trial, TrialStep};
 pub(crate) use devices::{BrakeRow, Counted, DevicesState, Meant};
@@ -41,243 +39,6 @@ pub(crate) use tasks::Wanted;
 
 /// Keys an app may have at once: one in use, one being rolled out, and two that someone forgot.
 pub(crate) const KEYS_MAX: usize = 4;
-
-/// One act. Secrets travel in it, so it has no `Debug`.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(tag = "act", rename_all = "snake_case")]
-pub(crate) enum Act {
-    AppAdd(NewApp),
-    AppList,
-    AppRotateKey {
-        sdkappid: u32,
-    },
-    AppDropOldKeys {
-        sdkappid: u32,
-    },
-    AppPause {
-        sdkappid: u32,
-        paused: bool,
-    },
-    Push {
-        sdkappid: u32,
-        order: Order,
-    },
-    TaskList(Listing),
-    TaskShow {
-        sdkappid: u32,
-        id: String,
-    },
-    TaskSet {
-        sdkappid: u32,
-        id: String,
-        wanted: Wanted,
-    },
-    DevicesCheck {
-        sdkappid: u32,
-        /// The number of a channel; `None` is all.
-        channel: Option<u8>,
-    },
-    DevicesRestore {
-        meant: Meant,
-        since: u32,
-    },
-    DevicesRelease {
-        meant: Meant,
-    },
-    Audit(Listing),
-    AppRotateClientKey {
-        sdkappid: u32,
-    },
-    /// An account with a vendor is given, in place of the one with the same CertId.
-    ChannelSet {
-        sdkappid: u32,
-        settings: ChannelSettings,
-    },
-    ChannelList {
-        /// `None` is all apps.
-        sdkappid: Option<u32>,
-    },
-    ChannelRemove(ChannelId),
-    ChannelRekey,
-    /// One real notification goes out.
-    ChannelTry(Trial),
-    LedgerStat,
-    LedgerDigest,
-    LedgerVerify,
-    AudienceVerify {
-        /// `None` is all apps.
-        sdkappid: Option<u32>,
-    },
-    Backup {
-        to: PathBuf,
-    },
-    /// An import begins: the app is there, and its attributes are called so.
-    ImportStart {
-        sdkappid: u32,
-        kind: Kind,
-        file: String,
-        /// Pairs, because a tagged value of JSON has no keys that are numbers.
-        names: Vec<(u8, String)>,
-    },
-    /// Some rows of it.
-    Import {
-        sdkappid: u32,
-        kind: Kind,
-        /// An account's tags are those of its row and no others.
-        replace: bool,
-        rows: Vec<Row>,
-    },
-    ImportEnd {
-        sdkappid: u32,
-        kind: Kind,
-        file: String,
-        counts: Counts,
-    },
-    /// A page of an export.
-    Export {
-        sdkappid: u32,
-        kind: Kind,
-        /// `None` begins it.
-        from: Option<Place>,
-        with_tokens: bool,
-    },
-}
-
-/// What of a list is asked for.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct Listing {
-    /// `None` is all apps.
-    pub(crate) sdkappid: Option<u32>,
-    pub(crate) before: Option<u64>,
-    pub(crate) limit: usize,
-}
-
-/// An app to be made. Keys and tokens that are not given are generated.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct NewApp {
-    pub(crate) sdkappid: u32,
-    /// Empty: the documented default.
-    pub(crate) administrators: Vec<String>,
-    pub(crate) key: Option<String>,
-    pub(crate) callback_token: NewToken,
-    pub(crate) client_key: NewToken,
-    pub(crate) relay_to: Option<String>,
-}
-
-/// Where a new app's callback token or client key comes from.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum NewToken {
-    None,
-    Generated,
-    Given(String),
-}
-
-/// What an act did.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(tag = "done", rename_all = "snake_case")]
-pub(crate) enum Done {
-    /// Secrets are there only if they were generated: the one time that they are shown.
-    AppAdded {
-        administrators: Vec<String>,
-        key: Option<String>,
-        callback_token: Option<String>,
-        client_key: Option<String>,
-    },
-    Apps {
-        apps: Vec<AppRow>,
-    },
-    KeyRotated {
-        key: String,
-        keys: usize,
-    },
-    OldKeysDropped {
-        dropped: usize,
-    },
-    AppPaused {
-        paused: bool,
-    },
-    /// `waits` when no server runs: it goes out when one starts.
-    Pushed {
-        ordered: Ordered,
-        waits: bool,
-    },
-    Tasks(TaskPage),
-    /// Nested: a task has a field of the name of this tag.
-    Task {
-        report: Box<TaskReport>,
-    },
-    TaskSet(TaskRow),
-    DevicesChecked(Box<DevicesState>),
-    TokensRestored {
-        tokens: u64,
-    },
-    BrakesReleased {
-        brakes: usize,
-    },
-    Audited(AuditPage),
-    /// `replaced` says whether there was one before, which is good no more.
-    ClientKeyRotated {
-        client_key: String,
-        replaced: bool,
-    },
-    ChannelSet {
-        id: ChannelId,
-        replaced: bool,
-    },
-    Channels {
-        channels: Vec<ChannelRow>,
-    },
-    ChannelRemoved,
-    ChannelsRekeyed {
-        sealed_again: usize,
-        newest_already: usize,
-        /// Which could not be opened, and why.
-        closed: Vec<String>,
-    },
-    ChannelTried {
-        steps: Vec<TrialStep>,
-        accepted: bool,
-    },
-    Stat(ledger::LedgerStat),
-    Digest {
-        digest: String,
-        next: u64,
-    },
-    Verified(ledger::LedgerVerified),
-    AudienceVerified {
-        apps: Vec<AudienceVerified>,
-    },
-    BackedUp {
-        bytes: u64,
-        pause_us: u64,
-    },
-    ImportStarted {
-        /// What the import's acts may hold.
-        bounds: ChunkBounds,
-    },
-    ImportEnded,
-    Imported {
-        counts: Counts,
-        /// Those of the rows that were not taken in, by line.
-        faults: Vec<(u64, Fault)>,
-    },
-    Exported(Page),
-}
-
-/// An app as it is listed: never with keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AppRow {
-    pub(crate) sdkappid: u32,
-    pub(crate) enabled: bool,
-    pub(crate) keys: usize,
-    pub(crate) administrators: Vec<String>,
-    pub(crate) has_callback_token: bool,
-    pub(crate) has_client_key: bool,
-    pub(crate) has_relay: bool,
-    /// The line that declares it; `None` when it lives in the store.
-    pub(crate) declared_at: Option<String>,
-}
 
 /// The ledger over the engine.
 #[derive(Debug)]
