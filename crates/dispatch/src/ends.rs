@@ -93,11 +93,13 @@ pub(crate) fn sort(
             Some(device) => {
                 let offline = Reach::of(&device).offline();
                 // Who is planned here had one.
-                let no_token = match device.dropped.iter().any(|dropped| {
+                let is_dropped = device.dropped.iter().any(|dropped| {
                     dropped.token.channel == channel && kinds.contains(&dropped.token.kind)
-                }) {
-                    true => OwnLoss::TokenGone,
-                    false => OwnLoss::NoToken,
+                });
+                let no_token = if is_dropped {
+                    OwnLoss::TokenGone
+                } else {
+                    OwnLoss::NoToken
                 };
                 let target = target(channel, kinds, device);
                 if channel == Channel::Online {
