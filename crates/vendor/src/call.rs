@@ -36,6 +36,11 @@ impl Call {
     }
 }
 
+/// Whether an access can stand in a header. Another would fail with each call and never be asked for anew.
+pub(crate) fn is_access(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// What the reply to a sign-in is for a vendor that is not asked.
 pub(crate) fn not_asked(reply: &Reply) -> Failure {
     Failure::Unknown(Said::new(reply.status.into(), "nothing was asked"))

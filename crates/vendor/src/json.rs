@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::contract::{Failure, ReceiptError, Reply, Said};
@@ -10,6 +11,12 @@ use crate::contract::{Failure, ReceiptError, Reply, Said};
 /// A body; `Null` when it is no JSON.
 pub(crate) fn body(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap_or_default()
+}
+
+/// What a body says if it is an object: a structure could be read from a list as well.
+pub(crate) fn told<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let object = Some(body(bytes)).filter(Value::is_object)?;
+    serde_json::from_value(object).ok()
 }
 
 /// The object that a reply holds, whatever its status; or that the vendor has failed, or that it is not understood.

@@ -3,6 +3,7 @@
 use pushtally_model::Secret;
 use serde_json::Value;
 
+use crate::call::is_access;
 use crate::contract::{Access, Call, Failure, Reply, Said};
 use crate::json;
 use crate::text::without;
@@ -44,9 +45,7 @@ pub(crate) fn read(reply: &Reply) -> Result<Access, Failure> {
     }
     let value = json::text(&body["access_token"]);
     let good_for_s = json::integer(&body["expires_in"]).unwrap_or(GOOD_FOR_S);
-    // It goes into a header.
-    let fits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic());
-    if !fits || good_for_s <= 0 {
+    if !is_access(value) || good_for_s <= 0 {
         return Err(Failure::Unknown(said(reply.status, &body)));
     }
     let early_s = EARLY_S.min(good_for_s / 2);

@@ -37,7 +37,7 @@ pub(super) fn read(credentials: &Credentials, targets: &[To<'_>], reply: &Reply)
             Read::All(Failure::Unknown(said))
         };
     }
-    let refusal = serde_json::from_slice::<Refusal>(&reply.body).ok();
+    let refusal: Option<Refusal> = json::told(&reply.body);
     let reason = refusal.as_ref().map_or("", |refusal| &refusal.reason);
     let said = Said::new(code, without(reason, tokens(targets)));
     match (reply.status, reason) {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::contract::{Failure, Read, Reply, Said, To, Verdict};
+use crate::json;
 use crate::text::{tokens, without};
 
 /// How long FCM asks to wait at least when too much was sent and it does not say.
@@ -84,20 +85,23 @@ pub(super) fn read(targets: &[To<'_>], reply: &Reply) -> Read {
         request_id,
     };
     if reply.status == 200 {
-        let taken = serde_json::from_slice::<Taken>(&reply.body);
-        let taken = taken.ok().filter(|taken| !taken.name.is_empty());
+        let taken: Option<Taken> = json::told(&reply.body);
+        let taken = taken.filter(|taken| !taken.name.is_empty());
         return match taken {
             Some(taken) => each(Verdict::Sent, without(&taken.name, [])),
             None => Read::All(Failure::Unknown(Said::new(200, "a 200 without a name"))),
         };
     }
-    let refused = serde_json::from_slice::<Refused>(&reply.body);
+    let refused: Option<Refused> = json::told(&reply.body);
     let error = refused.map_or(Value::Null, |refused| refused.error);
     let reason = Reason::of(&error);
     let said = reason.said(reply, targets);
     match (reason.code, reason.status) {
-        ("UNREGISTERED", _) => each(Verdict::Gone(said), String::new()),
-        ("INVALID_ARGUMENT", _) if reason.is_of_token() => each(Verdict::Gone(said), String::new()),
+        // A server in trouble says nothing of a token, whatever its body holds.
+        ("UNREGISTERED", _) if !reply.is_trouble() => each(Verdict::Gone(said), String::new()),
+        ("INVALID_ARGUMENT", _) if reason.is_of_token() && !reply.is_trouble() => {
+            each(Verdict::Gone(said), String::new())
+        }
         // A token of another project, or the project is not the app's: all tokens would be dropped for one wrong line of
         // the configuration, so that they stay.
         ("SENDER_ID_MISMATCH", _) => each(Verdict::Rejected(said), String::new()),

@@ -4,6 +4,7 @@ use pushtally_model::Secret;
 use sha2::{Digest, Sha256};
 
 use super::{Credentials, response};
+use crate::call::is_access;
 use crate::contract::{Access, Call, Failure, Reply, Said, SignIn};
 use crate::credentials::{address, of_sign_in};
 use crate::digest::hex;
@@ -39,7 +40,7 @@ fn sign(app_key: &str, timestamp: &str, master_secret: &str) -> String {
 pub(super) fn signed_in(reply: &Reply) -> Result<Access, Failure> {
     let body = response::taken(reply, &[]).map_err(of_sign_in)?;
     let token = json::text(&body["data"]["auth_token"]);
-    if token.is_empty() {
+    if !is_access(token) {
         let said = Said::new(0, "signed in, but no auth_token");
         return Err(Failure::Unknown(said));
     }

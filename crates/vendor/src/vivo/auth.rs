@@ -5,6 +5,7 @@ use pushtally_model::Secret;
 use serde::Serialize;
 
 use super::{Credentials, response};
+use crate::call::is_access;
 use crate::contract::{Access, Call, Failure, Reply, Said, SignIn};
 use crate::credentials::{address, of_sign_in};
 use crate::digest::hex;
@@ -53,7 +54,7 @@ pub(super) fn signed_in(reply: &Reply) -> Result<Access, Failure> {
         .and_then(|answer| answer.taken(reply, &[]))
         .map_err(of_sign_in)?;
     let token = json::text(&body["authToken"]);
-    if token.is_empty() {
+    if !is_access(token) {
         let said = Said::new(0, "signed in, but no authToken");
         return Err(Failure::Unknown(said));
     }
