@@ -10,4 +10,4 @@ mod valve;
 pub use brake::{Brake, BrakeLimits, Told, Turned};
 pub use outcome::Outcome;
 pub use port::{Attention, Channel, Message, Missed, Presence, Redeliver, Revoked, Target};
-pub use valve::{Leave, Valve, ValveLimits};
+pub use valve::{Held, Leave, Valve, ValveLimits};

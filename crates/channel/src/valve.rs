@@ -40,6 +40,15 @@ pub enum Leave {
     Wait(Duration),
 }
 
+/// Whom a vendor's limit holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// The targets of this call, for so long.
+    Targets(Duration),
+    /// Everybody, for so long.
+    All(Duration),
+}
+
 /// The part of a rate that urgent pushes have for themselves, as a divisor: what is sent to one person never stands
 /// behind a broadcast.
 const URGENT_SHARE: u32 = 10;
@@ -127,6 +136,16 @@ impl Valve {
             self.pause(now_ms.saturating_add(as_ms(after)));
         }
         wait
+    }
+
+    /// The vendor says that it is too often, and not whether that is meant for the targets of this call or for everybody: the
+    /// second time in a row it is for everybody.
+    pub fn limited(&mut self, after: Option<Duration>, now_ms: i64, roll: u16) -> Held {
+        if self.failures > 0 {
+            return Held::All(self.failed(after, now_ms, roll));
+        }
+        let wait = self.failed(None, now_ms, roll);
+        Held::Targets(wait.max(after.unwrap_or_default()))
     }
 
     /// Nothing goes before then.
@@ -273,6 +292,20 @@ mod tests {
         valve.pause(50_000);
         assert_eq!(valve.enter(1, Bulk, 60_000), Leave::Wait(ms(30_000)));
         assert_eq!(valve.enter(1, Bulk, 90_000), Leave::Go);
+    }
+
+    #[test]
+    fn a_limit_is_for_those_that_it_was_said_of_until_it_is_said_again() {
+        let mut valve = Valve::new(ValveLimits::default());
+        for round in 0..100 {
+            let held = valve.limited(Some(ms(90_000)), round, 0);
+            assert_eq!(held, Held::Targets(ms(90_000)), "{round}");
+            assert_eq!(valve.enter(1, Bulk, round), Leave::Go, "{round}");
+            valve.answered();
+        }
+        assert_eq!(valve.limited(None, 0, 0), Held::Targets(ms(50)));
+        assert_eq!(valve.limited(Some(ms(90_000)), 0, 0), Held::All(ms(90_000)));
+        assert_eq!(valve.enter(1, Bulk, 10_000), Leave::Wait(ms(80_000)));
     }
 
     #[test]

@@ -189,6 +189,7 @@ fn check_read(read: &Read, targets: &[To<'_>], reply: &Reply) {
             }
             Failure::Access(said)
             | Failure::Busy { said, .. }
+            | Failure::Limited { said, .. }
             | Failure::Spent(said)
             | Failure::Misconfigured(said)
             | Failure::Rejected(said)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use parking_lot::Mutex;
-use pushtally_channel::{Leave, Message, Outcome, Target, Valve, ValveLimits};
+use pushtally_channel::{Held, Leave, Message, Outcome, Target, Valve, ValveLimits};
 use pushtally_model::{Clock, Entropy, OwnLoss, Secret};
 use tokio::sync::Semaphore;
 
@@ -233,6 +233,7 @@ impl Account {
                     all(gone(said))
                 }
                 Failure::Busy { said, after } => all(self.fail(class, &said, after, may_have_sent)),
+                Failure::Limited { said, after } => all(self.limit(class, &said, after)),
                 Failure::Unknown(said) => all(self.fail(class, &said, None, may_have_sent)),
                 Failure::Spent(said) => {
                     let after = self.with_valve(class, |valve, now_ms| {
@@ -392,6 +393,22 @@ impl Account {
             Outcome::Unknown { after }
         } else {
             Outcome::Unavailable { after }
+        }
+    }
+
+    /// The vendor says that it is too often: nothing was sent.
+    fn limit(&self, class: Class, said: &Said, after: Option<Duration>) -> Outcome {
+        let roll = self.roll();
+        let held = self.with_valve(class, |valve, now_ms| valve.limited(after, now_ms, roll));
+        tracing::debug!(
+            code = said.code,
+            text = said.text,
+            ?held,
+            "a call is too many"
+        );
+        match held {
+            Held::Targets(after) => Outcome::Throttled { after },
+            Held::All(after) => Outcome::Unavailable { after },
         }
     }
 

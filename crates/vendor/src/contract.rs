@@ -126,6 +126,13 @@ pub enum Failure {
         /// When it said to come back.
         after: Option<Duration>,
     },
+    /// Too often: these targets, or these credentials, and it does not say which. The same call later.
+    Limited {
+        /// What it said.
+        said: Said,
+        /// When it said to come back.
+        after: Option<Duration>,
+    },
     /// What these credentials may send in a day, of this class of message, is used up.
     Spent(Said),
     /// The configuration is wrong (key, package, right, address): nobody's token is to blame, an operator must look.

@@ -120,12 +120,13 @@ fn failure(reply: &Reply, name: &str, said: Said) -> Failure {
         "INVALID_ARGUMENT" => Failure::Rejected(said),
         "THIRD_PARTY_AUTH_ERROR" | "PERMISSION_DENIED" => Failure::Misconfigured(said),
         "UNAUTHENTICATED" => Failure::Access(said),
-        "QUOTA_EXCEEDED" | "RESOURCE_EXHAUSTED" => Failure::Busy {
+        // The limit of one device and that of the project look alike.
+        "QUOTA_EXCEEDED" | "RESOURCE_EXHAUSTED" => Failure::Limited {
             said,
             after: after.or(Some(QUOTA_WAIT)),
         },
         "UNAVAILABLE" | "INTERNAL" => Failure::Busy { said, after },
-        _ if reply.status == 429 => Failure::Busy {
+        _ if reply.status == 429 => Failure::Limited {
             said,
             after: after.or(Some(QUOTA_WAIT)),
         },
@@ -229,7 +230,7 @@ mod tests {
 
         type Of = fn(Said) -> Failure;
         let busy: Of = |said| Failure::Busy { said, after: None };
-        let slow: Of = |said| Failure::Busy {
+        let slow: Of = |said| Failure::Limited {
             said,
             after: Some(QUOTA_WAIT),
         };
@@ -267,8 +268,10 @@ mod tests {
     #[test]
     fn what_it_says_of_waiting_is_kept() {
         for status in [429, 500, 503] {
-            let Read::All(Failure::Busy { after, .. }) = reading(status, Some("120"), b"") else {
-                panic!("busy: {status}");
+            let read = reading(status, Some("120"), b"");
+            let Read::All(Failure::Busy { after, .. } | Failure::Limited { after, .. }) = read
+            else {
+                panic!("{status}: {read:?}");
             };
             assert_eq!(after, Some(Duration::from_secs(120)));
         }

@@ -128,7 +128,9 @@ fn verdict(item: Option<&Value>, secrets: &[&str]) -> Verdict {
     // The table's name where there is one: OPPO's texts may differ from token to token, and losses are kept by text.
     match failure(Said::new(code, name)) {
         Failure::Targets(said) => Verdict::Gone(said),
-        Failure::Busy { said, after } => Verdict::Later { said, after },
+        Failure::Busy { said, after } | Failure::Limited { said, after } => {
+            Verdict::Later { said, after }
+        }
         // Of some messages of a call only: the repetition is told whether it holds for all.
         Failure::Access(said) | Failure::Spent(said) => Verdict::Later { said, after: None },
         Failure::Misconfigured(said) | Failure::Rejected(said) => Verdict::Rejected(said),

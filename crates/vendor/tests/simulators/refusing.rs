@@ -149,8 +149,6 @@ enum Spent {
     Taken,
     /// Of this token: later.
     Token,
-    /// The whole line waits so long.
-    For(Duration),
     /// The whole line waits until the next day.
     Day,
 }
@@ -168,8 +166,8 @@ async fn a_spent_quota_holds_the_line_as_long_as_the_vendor_means() {
         (Channel::Apns, Spent::Token),
         (Channel::Xiaomi, Spent::Day),
         (Channel::Huawei, Spent::Taken),
-        // Its quota is one of a minute.
-        (Channel::Fcm, Spent::For(Duration::from_secs(60))),
+        // Its quota is one of a minute, and of the device or the project: see below.
+        (Channel::Fcm, Spent::Token),
         (Channel::Meizu, Spent::Day),
         (Channel::Oppo, Spent::Day),
         (Channel::Vivo, Spent::Day),
@@ -184,7 +182,6 @@ async fn a_spent_quota_holds_the_line_as_long_as_the_vendor_means() {
             Outcome::Unavailable { after } if *after == until_midnight(bench.now_ms()) => {
                 Spent::Day
             }
-            Outcome::Unavailable { after } => Spent::For(*after),
             _ => panic!("{channel:?}: {outcome:?}"),
         };
         assert_eq!(found, expected, "{channel:?}");
@@ -192,7 +189,7 @@ async fn a_spent_quota_holds_the_line_as_long_as_the_vendor_means() {
         let next = bench.send("t2", &["one"]).await.remove(0);
         match expected {
             Spent::Taken | Spent::Token => assert_eq!(next, Outcome::Accepted, "{channel:?}"),
-            Spent::For(_) | Spent::Day => {
+            Spent::Day => {
                 let same = wait(&outcome);
                 assert_eq!(wait(&next), same, "{channel:?}");
                 assert_eq!(bench.take_calls(), [""; 0], "{channel:?}");
@@ -218,6 +215,26 @@ async fn a_quota_of_one_device_is_its_own() {
     assert_eq!(outcomes[0], Outcome::Accepted);
     assert!(matches!(outcomes[1], Outcome::Throttled { .. }));
     assert_eq!(bench.send("t2", &["one"]).await, [Outcome::Accepted]);
+}
+
+/// FCM does not say whether the device or the project is at its limit, which is one of a minute.
+#[tokio::test]
+async fn fcm_is_left_alone_at_the_second_limit_in_a_row() {
+    let bench = Bench::of(Channel::Fcm).await;
+    let after = Duration::from_secs(60);
+    let throttled = [Outcome::Throttled { after }];
+    for device in ["one", "two", "three"] {
+        assert_eq!(bench.send("t1", &["quota-1"]).await, throttled);
+        assert_eq!(bench.send("t2", &[device]).await, [Outcome::Accepted]);
+    }
+    assert_eq!(bench.send("t2", &["quota-1"]).await, throttled);
+    let held = [Outcome::Unavailable { after }];
+    assert_eq!(bench.send("t3", &["quota-1"]).await, held);
+    bench.take_calls();
+    assert_eq!(bench.send("t4", &["one"]).await, held);
+    assert_eq!(bench.take_calls(), [""; 0]);
+    bench.advance(after);
+    assert_eq!(bench.send("t4", &["one"]).await, [Outcome::Accepted]);
 }
 
 #[tokio::test]

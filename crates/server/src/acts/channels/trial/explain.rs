@@ -149,6 +149,13 @@ fn failed(failure: &Failure) -> (String, &'static str) {
             format!("the vendor is busy: {}", said(text)),
             "try again later; with real pushes, set `rate` if it is often so",
         ),
+        Failure::Limited { said: text, .. } => (
+            format!(
+                "this device, or the account, was pushed to too often: {}",
+                said(text)
+            ),
+            "try again later, or with another device; with real pushes, set `rate` if it is often so",
+        ),
         Failure::Spent(text) => (
             format!("the day's quota is spent: {}", said(text)),
             "it goes on tomorrow; more is had from the vendor, or with a channel or category of its own",
@@ -272,6 +279,10 @@ mod tests {
         let failures = [
             Failure::Access(said()),
             Failure::Busy {
+                said: said(),
+                after: None,
+            },
+            Failure::Limited {
                 said: said(),
                 after: None,
             },
