@@ -8,6 +8,6 @@ mod port;
 mod valve;
 
 pub use brake::{Brake, BrakeLimits, Told, Turned};
-pub use outcome::Outcome;
+pub use outcome::{Carried, Outcome};
 pub use port::{Attention, Channel, Message, Missed, Presence, Redeliver, Revoked, Target};
 pub use valve::{Held, Leave, Valve, ValveLimits};

@@ -1,8 +1,25 @@
-//! What became of one target.
+//! What became of a send, and of one target.
 
 use std::time::Duration;
 
-use pushtally_model::OwnLoss;
+use pushtally_model::{OwnLoss, VendorCall};
+
+/// What came of a send.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Carried {
+    /// One for each target, in their order.
+    pub outcomes: Vec<Outcome>,
+    /// The calls that were made, in order of their answers; none where nobody is called.
+    pub calls: Vec<VendorCall>,
+}
+
+impl From<Vec<Outcome>> for Carried {
+    /// Without any call.
+    fn from(outcomes: Vec<Outcome>) -> Self {
+        let calls = Vec::new();
+        Self { outcomes, calls }
+    }
+}
 
 /// What became of one target of a send. "Lost" is for good: no retry can still succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use pushtally_model::{AppId, Notification, Number, Second, TaskId, Token, Urgency};
 
-use crate::Outcome;
+use crate::Carried;
 
 /// A push as a channel sends it: the same for all its targets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub trait Channel: Send + Sync {
     fn targets_max(&self) -> usize;
 
     /// Sends to all targets; answers an outcome for each, in their order. Never panics over what the other side says.
-    async fn send(&self, message: &Message, targets: &[Target]) -> Vec<Outcome>;
+    async fn send(&self, message: &Message, targets: &[Target]) -> Carried;
 
     /// Tells targets that were sent a push, or may have been, that it was taken back. Nobody is told twice of one that did
     /// not hear, and nothing is counted: a channel that cannot take back does nothing.

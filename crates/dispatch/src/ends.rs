@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use pushtally_channel::{Outcome, Target};
+use pushtally_channel::{Carried, Outcome, Target};
 use pushtally_model::{
-    Channel, Device, Notification, Number, OnUnknown, OwnLoss, Token, TokenKind,
+    Channel, Device, Notification, Number, OnUnknown, OwnLoss, Token, TokenKind, VendorCall,
 };
 use pushtally_store::{DeadToken, LossText};
 
@@ -162,6 +162,8 @@ pub(crate) struct Judged {
     pub(crate) again: Option<Duration>,
     /// Tokens that reach nobody.
     pub(crate) dead: Vec<DeadToken>,
+    /// The calls that were made.
+    pub(crate) calls: Vec<VendorCall>,
 }
 
 /// Judges a channel's answer to a call that began at this millisecond. A target without an outcome is one of which the
@@ -169,12 +171,16 @@ pub(crate) struct Judged {
 /// another account of it.
 pub(crate) fn judge(
     targets: &[Target],
-    outcomes: Vec<Outcome>,
+    carried: Carried,
     began_ms: i64,
     default_wait: Duration,
     on_unknown: OnUnknown,
 ) -> Judged {
-    let mut judged = Judged::default();
+    let Carried { outcomes, calls } = carried;
+    let mut judged = Judged {
+        calls,
+        ..Judged::default()
+    };
     if outcomes.len() < targets.len() {
         judged.wait = Some(default_wait);
     }
@@ -397,12 +403,13 @@ mod tests {
                 token: token(Channel::Apns, TokenKind::Alert),
                 since_ms: Some(5),
             });
-            let judged = judge(&[addressed], vec![outcome.clone()], 3, short, REPEAT);
+            let judged = judge(&[addressed], vec![outcome.clone()].into(), 3, short, REPEAT);
             let expected = Judged {
                 ends: end.into_iter().map(|end| (Number(7), end)).collect(),
                 wait,
                 again,
                 dead: dead.into_iter().collect(),
+                calls: Vec::new(),
             };
             assert_eq!(judged, expected, "{outcome:?}");
         }
@@ -411,11 +418,11 @@ mod tests {
             Outcome::Accepted,
             Outcome::Unavailable { after: long },
         ];
-        let judged = judge(&[1, 2, 3].map(target), mixed, 3, short, REPEAT);
+        let judged = judge(&[1, 2, 3].map(target), mixed.into(), 3, short, REPEAT);
         assert_eq!(judged.ends, [(Number(2), End::Sent)]);
         assert_eq!((judged.wait, judged.again), (None, Some(short)));
         let none = [long, short].map(|after| Outcome::Unavailable { after });
-        let judged = judge(&[1, 2].map(target), none.to_vec(), 3, long, REPEAT);
+        let judged = judge(&[1, 2].map(target), none.to_vec().into(), 3, long, REPEAT);
         assert_eq!((judged.wait, judged.again), (Some(short), None));
     }
 
@@ -423,9 +430,9 @@ mod tests {
     fn what_may_have_been_taken_is_repeated_or_ends() {
         let after = Duration::from_secs(2);
         let unknown = || vec![Outcome::Unknown { after }];
-        let repeated = judge(&[target(1)], unknown(), 3, after, REPEAT);
+        let repeated = judge(&[target(1)], unknown().into(), 3, after, REPEAT);
         assert_eq!((repeated.ends, repeated.wait), (Vec::new(), Some(after)));
-        let skipped = judge(&[target(1)], unknown(), 3, after, OnUnknown::Skip);
+        let skipped = judge(&[target(1)], unknown().into(), 3, after, OnUnknown::Skip);
         let lost = End::own(OwnLoss::UnknownOutcome);
         assert_eq!(
             (skipped.ends, skipped.wait),
@@ -473,7 +480,7 @@ mod tests {
     fn a_channel_that_answers_too_little_has_ended_nothing_else() {
         let judged = judge(
             &[1, 2].map(target),
-            vec![Outcome::Accepted],
+            vec![Outcome::Accepted].into(),
             3,
             Duration::from_secs(5),
             REPEAT,

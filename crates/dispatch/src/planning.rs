@@ -40,7 +40,7 @@ impl Fanout {
             .any(|(_, channel)| *channel == Channel::Online);
         let record = Record {
             planned,
-            ends: Vec::new(),
+            ..Record::default()
         };
         self.record(task, Channel::Unknown, &record).await?;
         if over_socket {

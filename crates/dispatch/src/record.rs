@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use pushtally_model::{
-    AppId, Channel, Event, LossId, Number, Route, Second, Source, Stage, TaskKey, What,
+    AppId, Channel, Event, LossId, Number, Route, Second, Source, Stage, TaskKey, VendorCall,
+    VendorCalls, What,
 };
 use pushtally_store::{DeadToken, LossText, Names, Report, StoreError};
 
@@ -18,6 +19,14 @@ pub(crate) struct Record {
     pub(crate) ends: Vec<(Number, End)>,
     /// What is planned.
     pub(crate) planned: Vec<(Number, Channel)>,
+    /// The calls that were made; they may have ended nothing.
+    pub(crate) calls: Vec<VendorCall>,
+}
+
+impl Record {
+    fn is_empty(&self) -> bool {
+        self.ends.is_empty() && self.planned.is_empty() && self.calls.is_empty()
+    }
 }
 
 /// The route of a channel: only the socket is online.
@@ -46,7 +55,7 @@ impl Fanout {
         channel: Channel,
         record: &Record,
     ) -> Result<(), StoreError> {
-        if record.ends.is_empty() && record.planned.is_empty() {
+        if record.is_empty() {
             return Ok(());
         }
         let now = self.now_of(task);
@@ -113,7 +122,16 @@ impl Fanout {
             };
             events.extend(of.event(*number, channel, what, now));
         }
-        self.parts.stats.report(Source::Us, events).await
+        if record.calls.is_empty() {
+            return self.parts.stats.report(Source::Us, events).await;
+        }
+        let calls = VendorCalls {
+            app: task.app(),
+            task: task.key,
+            channel,
+            calls: record.calls.clone(),
+        };
+        self.parts.stats.report_sent(events, calls).await
     }
 
     /// The numbers of the reasons.

@@ -168,7 +168,7 @@ impl Fanout {
             let lost = |number: &Number| (*number, End::Lost(Loss::Own(loss)));
             let record = Record {
                 ends: numbers.iter().map(lost).collect(),
-                planned: Vec::new(),
+                ..Record::default()
             };
             self.record(task, channel, &record).await?;
         }
@@ -190,6 +190,7 @@ impl Fanout {
         let mut record = Record {
             ends: sorted.ends,
             planned: Vec::new(),
+            calls: judged.calls,
         };
         record.ends.extend(judged.ends);
         if to.channel == Channel::Online && !to.message.notification.online_only {
@@ -250,13 +251,13 @@ impl Fanout {
         // Polled once it has begun, and whoever stops the task need not wait for its end.
         let begun = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
         drop(gate);
-        let outcomes = match begun {
-            Poll::Ready(outcomes) => outcomes,
+        let carried = match begun {
+            Poll::Ready(carried) => carried,
             Poll::Pending => call.await,
         };
-        let told = told(targets, &outcomes);
+        let told = told(targets, &carried.outcomes);
         self.brakes.hear(to.task.app(), to.channel, &told);
-        Ok(judge(targets, outcomes, began_ms, RETRY_WAIT, on_unknown))
+        Ok(judge(targets, carried, began_ms, RETRY_WAIT, on_unknown))
     }
 
     /// Devices that were missed on the socket and are not planned offline yet: they are planned so, once, in the same

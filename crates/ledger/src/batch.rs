@@ -1,6 +1,6 @@
 //! What one group commit holds: events in recording order, and the other changes of state.
 
-use pushtally_model::{AppId, Event, Source, TaskKey};
+use pushtally_model::{AppId, Event, Source, TaskKey, VendorCalls};
 
 /// One group commit. Its order is the order of recording: it decides which of two equal events is first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Record {
     Events(Section),
     /// A change that is not an event.
     Control(Control),
+    /// Calls to a vendor, kept for disputes as long as the log: they change no state.
+    Calls(VendorCalls),
 }
 
 /// Events of one source, ordered by (app, task, cell, device), equal ones in order of arrival.
@@ -84,7 +86,7 @@ impl Batch {
             .iter()
             .map(|record| match record {
                 Record::Events(section) => section.events.len(),
-                Record::Control(_) => 0,
+                Record::Control(_) | Record::Calls(_) => 0,
             })
             .sum()
     }

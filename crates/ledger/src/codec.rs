@@ -4,19 +4,25 @@
 //! differences from the time of recording, or once when they are all equal. Dense and ordered writes take
 //! about two bytes an event. `decode(encode(batch)) == batch`, byte for byte deterministic.
 
+mod calls;
+
 use pushtally_model::{
     AppId, Cell, Event, Kind, LossId, Number, Origin, Second, Source, TaskKey, TaskNumber,
 };
 
+use self::calls::{decode_calls, encode_calls};
 use crate::batch::{Batch, Control, Record, Section};
 use crate::wire::{DecodeError, Reader, put_signed, put_varint};
 
-/// The newest batch format this release reads and the one it writes.
-const FORMAT: u8 = 1;
+/// The newest batch format this release reads.
+const FORMAT: u8 = 2;
+/// The one that it writes where no calls are in the batch: builds that do not know of calls read it.
+const FORMAT_WITHOUT_CALLS: u8 = 1;
 
 const TAG_EVENTS: u8 = 0;
 const TAG_FORGET_TASK: u8 = 1;
 const TAG_CUT_DAYS: u8 = 3; // 2 is kept for forgetting an app
+const TAG_CALLS: u8 = 4;
 
 /// In a task's head byte: kind, origin, whether the app differs from the last one, and the run count.
 const HEAD_MESSAGE: u8 = 0x80;
@@ -27,13 +33,22 @@ const HEAD_RUNS: u8 = 0x1F;
 
 /// Appends the bytes of a batch.
 pub fn encode(batch: &Batch, out: &mut Vec<u8>) {
-    out.push(FORMAT);
+    let has_calls = |record: &Record| matches!(record, Record::Calls(_));
+    out.push(if batch.records.iter().any(has_calls) {
+        FORMAT
+    } else {
+        FORMAT_WITHOUT_CALLS
+    });
     put_signed(out, batch.recorded_ms);
     put_varint(out, batch.records.len() as u64);
     let recorded = Second::from_millis(batch.recorded_ms).unwrap_or_default();
     for record in &batch.records {
         match record {
             Record::Events(section) => encode_section(section, recorded, out),
+            Record::Calls(calls) => {
+                out.push(TAG_CALLS);
+                encode_calls(calls, batch.recorded_ms, out);
+            }
             Record::Control(Control::ForgetTask { app, task }) => {
                 out.push(TAG_FORGET_TASK);
                 put_varint(out, app.0.into());
@@ -82,6 +97,7 @@ pub fn decode(bytes: &[u8]) -> Result<Batch, DecodeError> {
                 app: AppId(reader.u32()?),
                 before_day: reader.u32()?,
             }),
+            TAG_CALLS => Record::Calls(decode_calls(&mut reader, recorded_ms)?),
             _ => return Err(reader.impossible("record tag")),
         });
     }
@@ -282,6 +298,7 @@ fn decode_run(
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use pushtally_model::{Channel, VendorCall, VendorCalls};
 
     fn events() -> impl Strategy<Value = Vec<Event>> {
         let event = (
@@ -331,7 +348,61 @@ mod tests {
         })
     }
 
+    fn calls() -> impl Strategy<Value = VendorCalls> {
+        let text = prop_oneof![
+            Just("projects/p/messages/0:17".to_owned()),
+            Just("6f2e8b8e-0123-4567-89ab-cdef00ff1234".to_owned()),
+            "[a-cé中]{0,9}",
+        ];
+        let numbers = proptest::collection::vec(any::<u32>().prop_map(Number), 0..9);
+        let call = (
+            any::<i64>(),
+            any::<u16>(),
+            text.clone(),
+            any::<i64>(),
+            text,
+            numbers,
+        );
+        proptest::collection::vec(call, 0..9).prop_map(|calls| VendorCalls {
+            app: AppId(7),
+            task: TaskKey {
+                number: TaskNumber(9),
+                kind: Kind::Message,
+                origin: Origin::Own,
+            },
+            channel: Channel::Fcm,
+            calls: calls
+                .into_iter()
+                .map(
+                    |(at_ms, status, request_id, code, text, numbers)| VendorCall {
+                        at_ms,
+                        status,
+                        request_id,
+                        code,
+                        text,
+                        numbers,
+                    },
+                )
+                .collect(),
+        })
+    }
+
     proptest! {
+        #[test]
+        fn calls_survive_their_bytes(calls in calls(), events in events(), recorded_ms in 0..4_000_000_000_000i64) {
+            let batch = Batch {
+                recorded_ms,
+                records: vec![
+                    Record::Events(Section::new(Source::Us, events)),
+                    Record::Calls(calls),
+                ],
+            };
+            let mut bytes = Vec::new();
+            encode(&batch, &mut bytes);
+            prop_assert_eq!(bytes.first(), Some(&FORMAT));
+            prop_assert_eq!(decode(&bytes).unwrap(), batch);
+        }
+
         #[test]
         fn batches_survive_their_bytes(a in events(), b in events(), recorded_ms in 0..4_000_000_000_000i64) {
             let task = TaskKey { number: TaskNumber(9), kind: Kind::Message, origin: Origin::Own };
@@ -346,6 +417,7 @@ mod tests {
             };
             let mut bytes = Vec::new();
             encode(&batch, &mut bytes);
+            prop_assert_eq!(bytes.first(), Some(&FORMAT_WITHOUT_CALLS));
             prop_assert_eq!(decode(&bytes).unwrap(), batch);
         }
 

@@ -92,6 +92,7 @@ pub fn fold<P: Pages>(
     for record in &batch.records {
         match record {
             Record::Events(section) => fold_section(section, pages, changes, &mut pending)?,
+            Record::Calls(_) => {}
             Record::Control(control) => {
                 // A control changes what was counted before it, so all of that must be there.
                 fold_overall(&mut pending, pages, changes, &mut folded)?;

@@ -4,6 +4,7 @@
 //! an async runtime; every other crate depends on this one, so it stays small and slow to change.
 
 mod app;
+mod call;
 mod channel;
 mod device;
 mod entropy;
@@ -17,6 +18,7 @@ mod time;
 mod window;
 
 pub use app::{App, Quota, Retention};
+pub use call::{VendorCall, VendorCalls};
 pub use channel::{Cell, Channel, Lane, Route, Stage};
 pub use device::{
     Account, Device, DeviceFacts, DroppedToken, Environment, NameError, Permission, RegistrationId,

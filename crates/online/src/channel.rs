@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pushtally_channel::{Attention, Channel, Message, Outcome, Presence, Revoked, Target};
+use pushtally_channel::{Attention, Carried, Channel, Message, Outcome, Presence, Revoked, Target};
 use pushtally_model::{AppId, Notification, Number};
 
 use crate::collector::Collector;
@@ -20,14 +20,14 @@ impl Channel for Online {
 
     /// A frame is encoded once for each translation, and shared. `Accepted` is a push that the device's socket took; it answers when all
     /// sockets have taken theirs or lost it, after ten seconds and a tick at the latest.
-    async fn send(&self, message: &Message, targets: &[Target]) -> Vec<Outcome> {
+    async fn send(&self, message: &Message, targets: &[Target]) -> Carried {
         let mut frames = Frames::new(Some(&message.notification), |language| {
             reply::push(message, language)
         });
         if frames.common.len() > FRAME_LEN_MAX {
             let code = CloseCode::TooLarge as i64;
             let text = "message is longer than a frame may be".to_owned();
-            return vec![Outcome::Rejected { code, text }; targets.len()];
+            return vec![Outcome::Rejected { code, text }; targets.len()].into();
         }
         // A slice of more than 2^32 targets does not fit in memory.
         let (collector, tickets) = Collector::new(targets.len() as u32);
@@ -37,7 +37,7 @@ impl Channel for Online {
                 link.offer(frames.of(&target.language), ticket);
             }
         }
-        collector.outcomes().await
+        collector.outcomes().await.into()
     }
 
     /// Waits for no socket: who does not hear is told when it connects again.

@@ -63,14 +63,14 @@ fn gather(taken: Vec<(Wanted, Answer)>, recorded_ms: i64) -> (Batch, Vec<Answer>
     };
     let mut answers = Vec::with_capacity(taken.len());
     let mut open: Vec<(Source, Vec<Event>)> = Vec::new();
+    let mut calls = Vec::new();
     for (wanted, answer) in taken {
         answers.push(answer);
         match wanted {
-            Wanted::Events(source, mut events) => {
-                match open.iter_mut().find(|(known, _)| *known == source) {
-                    Some((_, gathered)) => gathered.append(&mut events),
-                    None => open.push((source, events)),
-                }
+            Wanted::Events(source, events) => add(&mut open, source, events),
+            Wanted::Sent(events, by) => {
+                add(&mut open, Source::Us, events);
+                calls.push(Record::Calls(by));
             }
             Wanted::Control(control) => {
                 batch.records.extend(open.drain(..).map(section));
@@ -79,7 +79,16 @@ fn gather(taken: Vec<(Wanted, Answer)>, recorded_ms: i64) -> (Batch, Vec<Answer>
         }
     }
     batch.records.extend(open.into_iter().map(section));
+    // Nothing depends on where they stand.
+    batch.records.append(&mut calls);
     (batch, answers)
+}
+
+fn add(open: &mut Vec<(Source, Vec<Event>)>, source: Source, mut events: Vec<Event>) {
+    match open.iter_mut().find(|(known, _)| *known == source) {
+        Some((_, gathered)) => gathered.append(&mut events),
+        None => open.push((source, events)),
+    }
 }
 
 fn section((source, events): (Source, Vec<Event>)) -> Record {

@@ -171,7 +171,7 @@ impl Folder {
                 Record::Control(Control::ForgetTask { task, .. }) => {
                     self.tasks_end = self.tasks_end.max(task.number.0.saturating_add(1));
                 }
-                Record::Control(Control::CutDays { .. }) => {}
+                Record::Control(Control::CutDays { .. }) | Record::Calls(_) => {}
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 use pushtally_ledger::Control;
-use pushtally_model::{Event, Source};
+use pushtally_model::{Event, Source, VendorCalls};
 use pushtally_store::StoreError;
 use tokio::sync::oneshot;
 
@@ -23,6 +23,8 @@ pub(crate) type Answer = oneshot::Sender<Result<(), StoreError>>;
 pub(crate) enum Wanted {
     /// Events of one source.
     Events(Source, Vec<Event>),
+    /// What this server sent, and the calls by which it did.
+    Sent(Vec<Event>, VendorCalls),
     /// Another change of state.
     Control(Control),
 }
@@ -34,7 +36,7 @@ impl Wanted {
     /// may starve because phones and vendors report faster than a disk takes it.
     fn share(&self) -> usize {
         match self {
-            Self::Events(Source::Us, _) => OWN_SHARE,
+            Self::Events(Source::Us, _) | Self::Sent(..) => OWN_SHARE,
             Self::Events(Source::Vendor | Source::Client | Source::Import, _)
             | Self::Control(_) => 1,
         }
@@ -44,6 +46,7 @@ impl Wanted {
     fn len(&self) -> usize {
         match self {
             Self::Events(_, events) => events.len().max(1),
+            Self::Sent(events, calls) => (events.len() + calls.calls.len()).max(1),
             Self::Control(_) => 1,
         }
     }

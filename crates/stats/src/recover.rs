@@ -82,7 +82,7 @@ fn events_of(batches: &[(Position, Batch)]) -> Vec<Event> {
     records
         .flat_map(|record| match record {
             Record::Events(section) => section.events(),
-            Record::Control(_) => &[],
+            Record::Control(_) | Record::Calls(_) => &[],
         })
         .copied()
         .collect()

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use pushtally_ledger::{Control, Counters, Page, PageKey, Tally};
-use pushtally_model::{AppId, Clock, Event, Kind, Scope, Source, TaskKey, Window};
+use pushtally_model::{AppId, Clock, Event, Kind, Scope, Source, TaskKey, VendorCalls, Window};
 use pushtally_store::{Engine, Report, StoreError};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -215,6 +215,27 @@ impl Stats {
             .await
     }
 
+    /// Records what this server sent, and the calls by which it did, in one batch: as [`Report::report`] otherwise. There may
+    /// be calls without an event: a vendor that took nothing was called all the same.
+    pub async fn report_sent(
+        &self,
+        events: Vec<Event>,
+        calls: VendorCalls,
+    ) -> Result<(), StoreError> {
+        self.warm(&events).await?;
+        self.record(Wanted::Sent(events, calls)).await
+    }
+
+    /// Brings in what these events will change.
+    async fn warm(&self, events: &[Event]) -> Result<(), StoreError> {
+        if let Err(error) = warm(&self.shared, events).await {
+            // A page that cannot be read cannot be counted in: better to stop and say so.
+            self.shared.fail(&error.to_string());
+            return Err(error);
+        }
+        Ok(())
+    }
+
     /// How it is doing.
     #[must_use]
     pub fn health(&self) -> Health {
@@ -286,11 +307,7 @@ impl Report for Stats {
         if events.is_empty() {
             return Ok(());
         }
-        if let Err(error) = warm(&self.shared, &events).await {
-            // A page that cannot be read cannot be counted in: better to stop and say so.
-            self.shared.fail(&error.to_string());
-            return Err(error);
-        }
+        self.warm(&events).await?;
         self.record(Wanted::Events(source, events)).await
     }
 }

@@ -234,6 +234,7 @@ fn only(batch: Batch, passes: u32, pass: u32) -> Batch {
         }
         Record::Control(Control::ForgetTask { task, .. }) if !mine(task.number) => None,
         Record::Control(control) => Some(Record::Control(control)),
+        Record::Calls(_) => None,
     });
     Batch {
         recorded_ms: batch.recorded_ms,

@@ -1,5 +1,6 @@
 //! One app's account with a vendor: the calls that a push needs, what is repeated, what is waited for.
 
+mod notes;
 mod steps;
 mod trial;
 
@@ -13,13 +14,14 @@ use pushtally_channel::{Held, Leave, Message, Outcome, Target, Valve, ValveLimit
 use pushtally_model::{Clock, Entropy, OwnLoss, Secret};
 use tokio::sync::Semaphore;
 
+use self::notes::CallEnd;
+pub(crate) use self::notes::CallNotes;
 use self::steps::{Addressee, Sent, Step, gone, rejected, step};
 use crate::access::{AccessKeeper, NoAccess, SharedAccess};
 use crate::client::{CallError, Client, ClientSettings};
 use crate::contract::{
     Class, Failure, Post, Read, ReceiptError, Receipts, Reply, Said, To, Vendor, Verdict,
 };
-use crate::text::without;
 use crate::watch::{Seen, Watch};
 
 /// Calls that one push may need before it is sent: more is a vendor that leads in circles.
@@ -66,6 +68,8 @@ pub(crate) struct Letter<'a> {
     pub(crate) title: &'a str,
     pub(crate) text: &'a str,
     pub(crate) mark: &'a str,
+    /// Where its calls are noted.
+    pub(crate) calls: Option<&'a CallNotes>,
     /// Who looks on, when an account is tried out.
     pub(crate) watch: Option<&'a Watch>,
 }
@@ -345,6 +349,7 @@ impl Account {
                 Ok(reply) => reply,
                 Err(error) => {
                     letter.saw(|watch| watch.not_answered(&error));
+                    self.note(letter, targets, &CallEnd::Silent(error.text()));
                     let was_heard = matches!(error, CallError::Unclear(_));
                     return Tried::Failed {
                         failure: Failure::Unknown(Said::new(0, error.into_text())),
@@ -360,10 +365,11 @@ impl Account {
                     verdicts,
                     request_id,
                 } => {
-                    told(letter, targets, &request_id);
+                    self.note(letter, targets, &CallEnd::Taken(&reply, &request_id));
                     return Tried::Each(verdicts);
                 }
                 Read::All(failure) => {
+                    self.note(letter, targets, &CallEnd::Refused(&reply, &failure));
                     let unclear = matches!(failure, Failure::Unknown(_)) || reply.may_have_done();
                     return Tried::Failed {
                         failure,
@@ -375,6 +381,12 @@ impl Account {
         Tried::Failed {
             failure: Failure::Unknown(Said::new(0, "too many calls for one push")),
             may_have_sent: true,
+        }
+    }
+
+    fn note(&self, letter: &Letter<'_>, targets: &[Addressee<'_>], end: &CallEnd<'_>) {
+        if let Some(calls) = letter.calls {
+            calls.note(targets, self.clock.now_ms(), end);
         }
     }
 
@@ -445,20 +457,6 @@ impl Drop for Entered<'_> {
                 .with_valve(self.class, |valve, _| valve.abandoned());
         }
     }
-}
-
-/// What the vendor calls a call, for whoever must ask about it later. Costs nothing unless somebody listens.
-fn told(letter: &Letter<'_>, targets: &[Addressee<'_>], request_id: &str) {
-    if !tracing::enabled!(tracing::Level::DEBUG) {
-        return;
-    }
-    let tokens = targets.iter().map(|target| target.token.value.expose());
-    let id = without(request_id, tokens);
-    let (app, task) = (letter.message.app.0, letter.message.id.as_str());
-    let first = targets.first().map(|target| &target.token);
-    let channel = first.map_or("", |token| token.channel.name());
-    let targets = targets.len();
-    tracing::debug!(app, task, channel, targets, id, "a call was answered");
 }
 
 /// When the vendors' next day begins.

@@ -7,10 +7,10 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use pushtally_channel::{Channel, Message, Outcome, Target};
+use pushtally_channel::{Carried, Channel, Message, Outcome, Target};
 use pushtally_model::{AppId, Clock, Environment, OwnLoss, TokenKind};
 
-use crate::account::{Account, Letter};
+use crate::account::{Account, CallNotes, Letter};
 
 /// Targets that are given at once: they become as many calls as the vendor needs, at the same time.
 const TARGETS_MAX: usize = 1_000;
@@ -91,7 +91,7 @@ impl Channel for Carrier {
         TARGETS_MAX
     }
 
-    async fn send(&self, message: &Message, targets: &[Target]) -> Vec<Outcome> {
+    async fn send(&self, message: &Message, targets: &[Target]) -> Carried {
         let accounts = self.accounts.load_full();
         let mark = self
             .marker
@@ -120,6 +120,7 @@ impl Channel for Carrier {
             );
             groups.entry(group).or_default().push(at);
         }
+        let calls = CallNotes::default();
         let mut sending = FuturesUnordered::new();
         for ((cert_id, ..), members) in &groups {
             let Some(account) = accounts.get(&(message.app, *cert_id)) else {
@@ -135,6 +136,7 @@ impl Channel for Carrier {
                     title,
                     text,
                     mark: &mark,
+                    calls: Some(&calls),
                     watch: None,
                 };
                 sending.push(async move {
@@ -150,7 +152,9 @@ impl Channel for Carrier {
                 }
             }
         }
-        outcomes
+        drop(sending);
+        let calls = calls.into_calls();
+        Carried { outcomes, calls }
     }
 }
 

@@ -49,6 +49,12 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::NotSent(text) | Self::Unheard(text) | Self::Unclear(text) => text,
+        }
+    }
+
     pub(crate) fn into_text(self) -> String {
         match self {
             Self::NotSent(text) | Self::Unheard(text) | Self::Unclear(text) => text,

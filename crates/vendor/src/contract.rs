@@ -146,6 +146,23 @@ pub enum Failure {
     Unknown(Said),
 }
 
+impl Failure {
+    /// What the vendor said.
+    #[must_use]
+    pub const fn said(&self) -> &Said {
+        match self {
+            Self::Access(said)
+            | Self::Busy { said, .. }
+            | Self::Limited { said, .. }
+            | Self::Spent(said)
+            | Self::Misconfigured(said)
+            | Self::Rejected(said)
+            | Self::Targets(said)
+            | Self::Unknown(said) => said,
+        }
+    }
+}
+
 /// What became of one target of a call that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {

@@ -12,6 +12,8 @@ mod access;
 mod bench;
 #[path = "simulators/given.rs"]
 mod given;
+#[path = "simulators/noted.rs"]
+mod noted;
 #[path = "simulators/proxy.rs"]
 mod proxy;
 #[path = "simulators/receipts.rs"]

@@ -1,10 +1,12 @@
 //! The ledger read naively: every event of the log in order, the rules of own tasks, nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
 
-use pushtally_ledger::Record;
-use pushtally_model::{Cell, Channel, Event, Lane, LossId, Number, Second, Source, TaskNumber};
+use pushtally_ledger::{Batch, Record};
+use pushtally_model::{
+    Cell, Channel, Event, Lane, LossId, Number, Route, Second, Source, TaskKey, TaskNumber,
+};
 use pushtally_store::{Log, Position};
 
 /// How something planned ended.
@@ -103,17 +105,24 @@ impl Book {
     pub(crate) async fn read(&mut self, log: &dyn Log) -> Vec<Appended> {
         let mut batches = Vec::new();
         let mut read = self.read;
-        let mut visit = |at: Position, batch: pushtally_ledger::Batch| {
+        let mut visit = |at: Position, batch: Batch| {
             read = at.of(0);
-            let sections = batch.records.iter().map(|record| match record {
-                Record::Events(section) => section,
+            let called = called(&batch);
+            let sections = batch.records.iter().filter_map(|record| match record {
+                Record::Events(section) => Some(section),
+                Record::Calls(_) => None,
                 Record::Control(_) => panic!("nobody forgets anything here"),
             });
             let events = sections.flat_map(|section| {
                 let source = section.source;
                 section.events().iter().map(move |event| (source, *event))
             });
-            batches.push(events.collect());
+            let events: Appended = events.collect();
+            for (_, event) in events.iter().filter(|(_, event)| is_called(event)) {
+                let who = (event.task, event.number);
+                assert!(called.contains(&who), "sent without its call: {event:?}");
+            }
+            batches.push(events);
             ControlFlow::Continue(())
         };
         log.replay(&Position::single(self.read), &mut visit)
@@ -132,4 +141,21 @@ impl Book {
     pub(crate) fn task(&self, number: TaskNumber) -> TaskBook {
         self.tasks.get(&number).cloned().unwrap_or_default()
     }
+}
+
+/// For whom a batch has calls.
+fn called(batch: &Batch) -> HashSet<(TaskKey, Number)> {
+    let calls = batch.records.iter().filter_map(|record| match record {
+        Record::Calls(calls) => Some(calls),
+        Record::Events(_) | Record::Control(_) => None,
+    });
+    let of_task = calls.flat_map(|of| of.calls.iter().map(|call| (of.task, call)));
+    of_task
+        .flat_map(|(task, call)| call.numbers.iter().map(move |number| (task, *number)))
+        .collect()
+}
+
+/// Sent by a vendor.
+fn is_called(event: &Event) -> bool {
+    event.cell.route() == Route::Offline && event.cell.lane() == Lane::Sent
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use pushtally_channel::{
-    Attention, Channel as Carrier, Message, Outcome, Presence, Revoked, Target,
+    Attention, Carried, Channel as Carrier, Message, Outcome, Presence, Revoked, Target,
 };
-use pushtally_model::{AppId, Channel, Number, OwnLoss, TaskId};
+use pushtally_model::{AppId, Channel, Number, OwnLoss, TaskId, VendorCall};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::Notify;
@@ -204,7 +204,7 @@ impl Carrier for Scripted {
         self.targets_max
     }
 
-    async fn send(&self, message: &Message, targets: &[Target]) -> Vec<Outcome> {
+    async fn send(&self, message: &Message, targets: &[Target]) -> Carried {
         assert!(targets.len() <= self.targets_max);
         assert!(
             !self.memory.over.lock().contains(&message.id),
@@ -217,9 +217,22 @@ impl Carrier for Scripted {
         if hangs {
             self.answer.notified().await;
         }
-        self.fuse
+        let outcomes = self
+            .fuse
             .pass_send(async { self.take(message, targets) })
-            .await
+            .await;
+        let call = VendorCall {
+            at_ms: message.accepted_at.0.into(),
+            status: 200,
+            request_id: format!("{}-{}", message.id, targets.len()),
+            numbers: targets.iter().map(|target| target.number).collect(),
+            ..VendorCall::default()
+        };
+        let calls = (self.channel != Channel::Online).then_some(call);
+        Carried {
+            outcomes,
+            calls: calls.into_iter().collect(),
+        }
     }
 
     async fn revoke(&self, revoked: &Revoked, targets: &[Target]) {

@@ -23,6 +23,7 @@ impl Naive {
                     .events()
                     .iter()
                     .for_each(|event| self.apply_event(event)),
+                Record::Calls(_) => {}
                 Record::Control(Control::ForgetTask { task, .. }) => {
                     self.forgotten.insert(task.number);
                     self.marked

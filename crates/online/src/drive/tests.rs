@@ -269,7 +269,11 @@ async fn the_newest_socket_of_a_device_wins() {
         world.online.connected(APP, 0),
         [(ONE, Attention::Foreground)]
     );
-    let sent = world.online.send(&message("task-a"), &targets([1])).await;
+    let sent = world
+        .online
+        .send(&message("task-a"), &targets([1]))
+        .await
+        .outcomes;
     assert_eq!(sent, [Outcome::Accepted]);
     assert_eq!(new.hear().await["id"], "task-a");
 }
@@ -288,7 +292,11 @@ async fn stopping_tells_everyone_and_waits_for_them() {
     }
     let late = world.open();
     assert_eq!(late.closed().await.0, 1001);
-    let sent = world.online.send(&message("task-a"), &targets([1])).await;
+    let sent = world
+        .online
+        .send(&message("task-a"), &targets([1]))
+        .await
+        .outcomes;
     assert_eq!(sent, [Outcome::Lost(OwnLoss::Gone)]);
     for client in [&admitted, &waiting, &late] {
         client.hang_up();

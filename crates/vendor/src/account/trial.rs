@@ -21,6 +21,7 @@ impl Account {
             title,
             text,
             mark,
+            calls: None,
             watch: Some(&watch),
         };
         let outcomes = self.send(&letter, &[target]).await;

@@ -118,7 +118,7 @@ pub(crate) struct Bench {
     /// Stands still until the test moves it, for both sides.
     clock: Arc<ManualClock>,
     recorder: Arc<Recorder>,
-    carrier: Carrier,
+    pub(crate) carrier: Carrier,
     credentials: Value,
     settings: AccountSettings,
     /// The same as the carrier's.
@@ -276,14 +276,14 @@ impl Bench {
     pub(crate) async fn send(&self, id: &str, tokens: &[&str]) -> Vec<Outcome> {
         let message = self.message(id, &plain());
         let targets = self.targets(tokens);
-        self.carrier.send(&message, &targets).await
+        self.carrier.send(&message, &targets).await.outcomes
     }
 
     /// In portions, as whoever has many sends them.
     pub(crate) async fn send_message(&self, message: &Message, targets: &[Target]) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(targets.len());
         for targets in targets.chunks(self.carrier.targets_max()) {
-            outcomes.extend(self.carrier.send(message, targets).await);
+            outcomes.extend(self.carrier.send(message, targets).await.outcomes);
         }
         outcomes
     }

@@ -19,7 +19,8 @@ async fn a_push_is_accepted_by_those_who_took_it_and_gone_for_the_others() {
     let sent = world
         .online
         .send(&message("task-a"), &targets([2, 3, 1, 70_000]))
-        .await;
+        .await
+        .outcomes;
     let gone = Outcome::Lost(OwnLoss::Gone);
     assert_eq!(
         sent,
@@ -34,7 +35,10 @@ async fn a_push_is_accepted_by_those_who_took_it_and_gone_for_the_others() {
         })
     );
     assert_eq!(two.hear().await, push);
-    assert_eq!(world.online.send(&message("task-a"), &[]).await, []);
+    assert_eq!(
+        world.online.send(&message("task-a"), &[]).await.outcomes,
+        []
+    );
     assert_eq!(world.online.health().pushes, 2);
 }
 
@@ -63,7 +67,7 @@ async fn everyone_reads_a_push_in_their_language() {
         for (target, language) in targets.iter_mut().zip(languages) {
             language.clone_into(&mut target.language);
         }
-        let sent = world.online.send(&translated, &targets).await;
+        let sent = world.online.send(&translated, &targets).await.outcomes;
         assert_eq!(sent, [Outcome::Accepted, Outcome::Accepted]);
         for (client, title) in [&one, &two].into_iter().zip(titles) {
             let push = client.hear().await;
@@ -81,7 +85,12 @@ async fn a_push_is_not_accepted_before_the_socket_took_it() {
     let client = world.connect("phone-1").await;
     client.stick(true);
     let online = Arc::clone(&world.online);
-    let sending = tokio::spawn(async move { online.send(&message("task-a"), &targets([1])).await });
+    let sending = tokio::spawn(async move {
+        online
+            .send(&message("task-a"), &targets([1]))
+            .await
+            .outcomes
+    });
     fixture::let_all_run().await;
     assert!(!sending.is_finished());
     client.stick(false);
@@ -95,7 +104,12 @@ async fn a_socket_that_takes_nothing_loses_what_waits_as_slow() {
     client.stick(true);
     let send = || {
         let online = Arc::clone(&world.online);
-        tokio::spawn(async move { online.send(&message("task-a"), &targets([1])).await })
+        tokio::spawn(async move {
+            online
+                .send(&message("task-a"), &targets([1]))
+                .await
+                .outcomes
+        })
     };
     // One is in the socket's buffer, the others wait.
     let mut sending = Vec::new();
@@ -126,8 +140,12 @@ async fn what_waits_for_a_socket_that_ends_is_gone() {
     let client = world.connect("phone-1").await;
     client.stick(true);
     let online = Arc::clone(&world.online);
-    let sending =
-        tokio::spawn(async move { online.send(&message("task-a"), &targets([1, 1])).await });
+    let sending = tokio::spawn(async move {
+        online
+            .send(&message("task-a"), &targets([1, 1]))
+            .await
+            .outcomes
+    });
     fixture::let_all_run().await;
     client.hang_up();
     let gone = || Outcome::Lost(OwnLoss::Gone);
@@ -215,7 +233,10 @@ async fn a_revocation_comes_after_its_push_also_when_the_socket_is_full() {
     for _ in 0..=QUEUE_LEN_MAX {
         let online = Arc::clone(&world.online);
         sending.push(tokio::spawn(async move {
-            online.send(&message("task-a"), &targets([1])).await
+            online
+                .send(&message("task-a"), &targets([1]))
+                .await
+                .outcomes
         }));
         fixture::let_all_run().await;
     }
