@@ -158,6 +158,12 @@ impl Valve {
         self.probing = false;
     }
 
+    /// Whether failures have closed it and no call has been answered since.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.closed_until_ms.is_some()
+    }
+
     /// Until when it is paused or closed; `None` when it is open.
     #[must_use]
     pub fn shut_until_ms(&self, now_ms: i64) -> Option<i64> {

@@ -24,6 +24,9 @@ use crate::refusal::Refusal;
 /// The route, and what logs call it.
 pub(crate) const PATH: &str = "/v3/offline_push_report/{vendor}/{sdkappid}/{key}";
 
+/// Addresses that are nearly ones of receipts. A key may stand in them, so that nobody logs or repeats them.
+pub(crate) const OTHER_PATHS: &str = "/v3/{*other}";
+
 /// Apple and Google send none: what their phones got is known from the app's reports only.
 const WITHOUT_RECEIPTS: [Channel; 2] = [Channel::Apns, Channel::Fcm];
 
@@ -36,6 +39,11 @@ pub(crate) async fn handle(
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Whatever else begins as an address of receipts does.
+pub(crate) async fn refuse() -> Response {
+    nothing_here().into_response()
 }
 
 async fn receipts(

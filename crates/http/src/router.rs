@@ -28,6 +28,7 @@ pub fn public_router(state: Arc<State>) -> Router {
         )
         .route("/v4/timpush/all_member_push_loss", any(losses::handle))
         .route(receipts::PATH, any(receipts::handle))
+        .route(receipts::OTHER_PATHS, any(receipts::refuse))
         .route("/v1/events", any(events::handle))
         .route("/v1/devices", any(devices::handle_all))
         .route("/v1/devices/{registration_id}", any(devices::handle_one))

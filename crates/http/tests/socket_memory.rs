@@ -139,7 +139,9 @@ fn an_idle_socket_costs_less_than_ten_kibibytes() {
         deadline: Second(2),
     };
     for _ in 0..3 {
-        let sent = runtime.block_on(server.state.online.send(&message, &targets));
+        let sent = runtime
+            .block_on(server.state.online.send(&message, &targets))
+            .outcomes;
         assert!(
             sent.iter()
                 .all(|outcome| *outcome == pushtally_channel::Outcome::Accepted)

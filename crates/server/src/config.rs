@@ -25,6 +25,7 @@ pub(crate) use channels::{
 pub(crate) use secret::read_file as read_secret_file;
 pub(crate) use tree::Origin;
 
+use pushtally_channel::BrakeLimits;
 use pushtally_http::TrustedProxies;
 use reader::{Problems, Reader};
 use tree::{Malformed, Table};
@@ -157,6 +158,7 @@ pub(crate) struct Config {
     pub(crate) snapshot_events: u64,
     pub(crate) snapshot_interval_ms: u64,
     pub(crate) relay: Relay,
+    pub(crate) brake: BrakeLimits,
     pub(crate) log: Log,
     /// 0 is one for each processor.
     pub(crate) workers: usize,
@@ -281,6 +283,12 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
         in_flight_max: relay.integer("in_flight_max", 1..=256, "calls") as usize,
         timeout: seconds(relay, "timeout_s", 60),
     });
+    let brake = within(root.section("brake"), |brake| BrakeLimits {
+        outcomes_min: brake.integer("answers_min", 1..=1_000_000, "answers"),
+        gone_percent_max: brake.integer("gone_percent_max", 1..=100, "percent") as u8,
+        window_ms: i64::from(brake.integer("window_s", 10..=86_400, "seconds")) * 1_000,
+        released_ms: i64::from(brake.integer("released_s", 0..=2_592_000, "seconds")) * 1_000,
+    });
     let log = read_log(root.section("log"));
     let workers = within(root.section("runtime"), |runtime| {
         runtime.integer("workers", 0..=256, "threads") as usize
@@ -301,6 +309,7 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
         snapshot_events,
         snapshot_interval_ms: u64::from(interval_s) * 1_000,
         relay,
+        brake,
         log,
         workers,
         stop_grace,

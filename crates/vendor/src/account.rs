@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use self::notes::CallEnd;
 pub(crate) use self::notes::CallNotes;
-use self::steps::{Addressee, Sent, Step, gone, rejected, step};
+use self::steps::{Addressee, Line, Sent, Step, gone, rejected, step};
 use crate::access::{AccessKeeper, NoAccess, SharedAccess};
 use crate::client::{CallError, Client, ClientSettings};
 use crate::contract::{
@@ -215,12 +215,13 @@ impl Account {
         let tried = self.try_twice(letter, targets).await;
         guard.settled = true;
         drop(guard);
+        let line = Line::of(letter.message.app, targets);
         match tried {
             Tried::Each(verdicts) => {
-                self.with_valve(class, |valve, _| valve.answered());
+                self.answered(class, line);
                 if verdicts.len() != targets.len() {
                     let said = Said::new(0, "the reply is of another number of targets");
-                    return all(self.fail(class, &said, None, true));
+                    return all(self.fail((class, line), &said, None, true));
                 }
                 Sent::Ended(verdicts.into_iter().map(step).collect())
             }
@@ -229,16 +230,18 @@ impl Account {
                 may_have_sent,
             } => match failure {
                 Failure::Targets(_) if targets.len() > 1 => {
-                    self.with_valve(class, |valve, _| valve.answered());
+                    self.answered(class, line);
                     Sent::Halve
                 }
                 Failure::Targets(said) => {
-                    self.with_valve(class, |valve, _| valve.answered());
+                    self.answered(class, line);
                     all(gone(said))
                 }
-                Failure::Busy { said, after } => all(self.fail(class, &said, after, may_have_sent)),
-                Failure::Limited { said, after } => all(self.limit(class, &said, after)),
-                Failure::Unknown(said) => all(self.fail(class, &said, None, may_have_sent)),
+                Failure::Busy { said, after } => {
+                    all(self.fail((class, line), &said, after, may_have_sent))
+                }
+                Failure::Limited { said, after } => all(self.limit((class, line), &said, after)),
+                Failure::Unknown(said) => all(self.fail((class, line), &said, None, may_have_sent)),
                 Failure::Spent(said) => {
                     let after = self.with_valve(class, |valve, now_ms| {
                         valve.answered();
@@ -246,17 +249,19 @@ impl Account {
                         valve.pause(until_ms);
                         Duration::from_millis(until_ms.abs_diff(now_ms))
                     });
-                    tracing::warn!(code = said.code, text = said.text, "a day's quota is spent");
+                    let (code, text) = (said.code, said.text);
+                    tracing::warn!(%line, code, text, "a day's quota is spent");
                     all(Outcome::Unavailable { after })
                 }
                 Failure::Rejected(said) => {
-                    self.with_valve(class, |valve, _| valve.answered());
+                    self.answered(class, line);
                     all(rejected(said))
                 }
                 Failure::Access(said) | Failure::Misconfigured(said) => {
-                    self.with_valve(class, |valve, _| valve.answered());
+                    self.answered(class, line);
                     let (code, text) = (said.code, &said.text);
                     tracing::error!(
+                        %line,
                         code,
                         text,
                         "the vendor refuses this account: look at its credentials"
@@ -390,17 +395,33 @@ impl Account {
         }
     }
 
+    /// The vendor answered.
+    fn answered(&self, class: Class, line: Line) {
+        let was_closed = self.with_valve(class, |valve, _| {
+            let was_closed = valve.is_closed();
+            valve.answered();
+            was_closed
+        });
+        if was_closed {
+            tracing::info!(%line, "the vendor answers again");
+        }
+    }
+
     /// The vendor is in trouble: it is left alone for a while.
     fn fail(
         &self,
-        class: Class,
+        (class, line): (Class, Line),
         said: &Said,
         after: Option<Duration>,
         may_have_sent: bool,
     ) -> Outcome {
         let roll = self.roll();
-        let after = self.with_valve(class, |valve, now_ms| valve.failed(after, now_ms, roll));
-        tracing::debug!(code = said.code, text = said.text, ?after, "a call failed");
+        let after = self.with_valve(class, |valve, now_ms| {
+            let was_closed = valve.is_closed();
+            let after = valve.failed(after, now_ms, roll);
+            told_closed(line, said, after, was_closed, valve.is_closed());
+            after
+        });
         if may_have_sent {
             Outcome::Unknown { after }
         } else {
@@ -409,15 +430,15 @@ impl Account {
     }
 
     /// The vendor says that it is too often: nothing was sent.
-    fn limit(&self, class: Class, said: &Said, after: Option<Duration>) -> Outcome {
+    fn limit(&self, (class, line): (Class, Line), said: &Said, after: Option<Duration>) -> Outcome {
         let roll = self.roll();
-        let held = self.with_valve(class, |valve, now_ms| valve.limited(after, now_ms, roll));
-        tracing::debug!(
-            code = said.code,
-            text = said.text,
-            ?held,
-            "a call is too many"
-        );
+        let held = self.with_valve(class, |valve, now_ms| {
+            let was_closed = valve.is_closed();
+            let held = valve.limited(after, now_ms, roll);
+            let (Held::Targets(after) | Held::All(after)) = held;
+            told_closed(line, said, after, was_closed, valve.is_closed());
+            held
+        });
         match held {
             Held::Targets(after) => Outcome::Throttled { after },
             Held::All(after) => Outcome::Unavailable { after },
@@ -456,6 +477,22 @@ impl Drop for Entered<'_> {
             self.account
                 .with_valve(self.class, |valve, _| valve.abandoned());
         }
+    }
+}
+
+/// Says that a call failed: to the operator when that closed the line.
+fn told_closed(line: Line, said: &Said, after: Duration, was_closed: bool, is_closed: bool) {
+    let (code, text) = (said.code, &said.text);
+    if is_closed && !was_closed {
+        tracing::warn!(
+            %line,
+            code,
+            text,
+            ?after,
+            "the vendor, or the proxy before it, fails again and again: it is left alone for a while"
+        );
+    } else {
+        tracing::debug!(%line, code, text, ?after, "a call failed");
     }
 }
 

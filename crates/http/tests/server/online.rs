@@ -104,7 +104,7 @@ async fn a_push_reaches_a_phone_and_its_acknowledgement_the_statistics() {
         .online
         .send(&push("task"), &[target(number)])
         .await;
-    assert_eq!(sent, [Outcome::Accepted]);
+    assert_eq!(sent.outcomes, [Outcome::Accepted]);
     let heard = phone.hear().await;
     assert_eq!(
         (&heard["type"], &heard["id"], &heard["title"]),

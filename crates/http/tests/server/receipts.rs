@@ -339,6 +339,11 @@ async fn whoever_has_not_the_whole_address_finds_nothing_there() {
         // They send none.
         ("apns", app.as_str(), KEY),
         ("fcm", app.as_str(), KEY),
+        // No address of receipts, but with the key in it.
+        ("honor", app.as_str(), ""),
+        ("honor", app.as_str(), "receipts-key/"),
+        ("honor", app.as_str(), "receipts-key/more"),
+        ("honor", "", KEY),
     ] {
         for method in ["POST", "GET"] {
             let (status, kind) = call(method, path(vendor, sdkappid, key)).await;

@@ -51,6 +51,7 @@ fn bounds_in_the_default_file_are_those_of_the_crates() {
         (limits.handshake, limits.idle, limits.body_read),
         (http.handshake, http.idle, http.body_read)
     );
+    assert_eq!(config.brake, pushtally_channel::BrakeLimits::default());
     let relay = pushtally_webhook::Settings::default();
     assert_eq!(
         (config.relay.in_flight_max, config.relay.timeout),
@@ -144,6 +145,10 @@ fn what_is_wrong_is_told_with_line_key_value_and_range() {
     check(
         &format!("{APP}task_life_s = 604801\n"),
         &["`app.task_life_s` is `604801`", "from 1 to 604800"],
+    );
+    check(
+        "[brake]\ngone_percent_max = 0\n",
+        &[&at(2), "`brake.gone_percent_max` is `0`", "from 1 to 100"],
     );
     check("[stop]\ngrace_s = 1.5\n", &["`1.5`"]);
     check(

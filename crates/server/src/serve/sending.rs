@@ -95,6 +95,7 @@ fn settings(config: &Config) -> dispatch::Settings {
         stop_grace: settings
             .stop_grace
             .min(config.stop_grace / SENDING_GRACE_SHARE),
+        brake: config.brake,
         ..settings
     }
 }

@@ -1,7 +1,9 @@
 //! The targets of a call, and what a vendor's verdicts on them mean to whoever sends.
 
+use std::fmt;
+
 use pushtally_channel::{Outcome, Target};
-use pushtally_model::{Environment, Token};
+use pushtally_model::{AppId, Environment, Token};
 
 use super::TARGET_WAIT;
 use crate::contract::{Said, To, Verdict};
@@ -31,6 +33,36 @@ impl Addressee<'_> {
             Environment::Sandbox => Environment::Production,
         };
         other
+    }
+}
+
+/// Whose calls these are, as logs name it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    app: AppId,
+    channel: &'static str,
+    cert_id: u32,
+}
+
+impl Line {
+    pub(super) fn of(app: AppId, targets: &[Addressee<'_>]) -> Self {
+        let first = targets.first().map(|target| &target.token);
+        Self {
+            app,
+            channel: first.map_or("", |token| token.channel.name()),
+            cert_id: first.map_or(0, |token| token.cert_id),
+        }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            app,
+            channel,
+            cert_id,
+        } = self;
+        write!(f, "{channel} of app {app}, CertId {cert_id}")
     }
 }
 
