@@ -1,9 +1,11 @@
 //! The HTTP client of one account: calls, and whether a call that failed may have been heard.
 
 use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::{Method, Request, Version};
+use http::{HeaderName, Method, Request, Version};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
@@ -21,6 +23,8 @@ const REPLY_LEN_MAX: usize = 2 << 20;
 /// Connections that nobody uses are closed after so long; vendors close them sooner or later.
 const IDLE_MAX: Duration = Duration::from_secs(55);
 
+/// Connections of HTTP/2 to a vendor, at least two: see [`Client`].
+const CONNECTIONS: usize = 2;
 /// Tries of a call that the vendor has certainly not looked at: each on another connection than the one before.
 const UNHEARD_MAX: usize = 3;
 
@@ -65,9 +69,10 @@ impl CallError {
 /// The client. Its connections are kept and shared.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    pool: Pool<HttpsConnector<Way>, Full<Bytes>>,
-    /// For what a connection of the other one has refused: a pool has one connection of HTTP/2 to a vendor.
-    spare: Pool<HttpsConnector<Way>, Full<Bytes>>,
+    /// A pool has one connection of HTTP/2 to a vendor, which one processor drives; calls take turns, and what one connection has
+    /// refused goes to the next.
+    pools: [Pool<HttpsConnector<Way>, Full<Bytes>>; CONNECTIONS],
+    turn: Arc<AtomicUsize>,
     timeout: Duration,
 }
 
@@ -101,27 +106,21 @@ impl Client {
             .http2_only(settings.http2_only)
             .http2_adaptive_window(true);
         Ok(Self {
-            pool: pools.build(connector.clone()),
-            spare: pools.build(connector),
+            pools: std::array::from_fn(|_| pools.build(connector.clone())),
+            turn: Arc::default(),
             timeout: settings.timeout,
         })
     }
 
     /// Calls, once: again only while the vendor says that it has not looked at it.
-    pub(crate) async fn call(&self, call: Call) -> Result<Reply, CallError> {
-        let body = Bytes::from(call.body);
-        let mut request = Request::builder().method(Method::POST).uri(&call.url);
-        for (name, value) in &call.headers {
-            request = request.header(*name, value.expose());
-        }
-        let request = request
-            .version(Version::HTTP_11)
-            .body(Full::new(body))
-            .map_err(|error| CallError::NotSent(error.to_string()))?;
+    pub(crate) async fn call(&self, mut call: Call) -> Result<Reply, CallError> {
+        let body = Bytes::from(std::mem::take(&mut call.body));
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % CONNECTIONS;
+        let pools = self.pools.iter().cycle().skip(turn);
         let exchange = async {
             let mut error = None;
-            for (_, pool) in (0..UNHEARD_MAX).zip([&self.pool, &self.spare].into_iter().cycle()) {
-                match exchange(pool, request.clone()).await {
+            for (_, pool) in (0..UNHEARD_MAX).zip(pools) {
+                match exchange(pool, request(&call, body.clone())?).await {
                     Err(unheard @ CallError::Unheard(_)) => error = Some(unheard),
                     ended => return ended,
                 }
@@ -136,6 +135,16 @@ impl Client {
             ))),
         }
     }
+}
+
+/// A call as it goes out.
+fn request(call: &Call, body: Bytes) -> Result<Request<Full<Bytes>>, CallError> {
+    let mut request = Request::builder().method(Method::POST).uri(&call.url);
+    for (name, value) in &call.headers {
+        request = request.header(HeaderName::from_static(name), value.expose());
+    }
+    let request = request.version(Version::HTTP_11).body(Full::new(body));
+    request.map_err(|error| CallError::NotSent(error.to_string()))
 }
 
 async fn exchange(
