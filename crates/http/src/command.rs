@@ -47,6 +47,10 @@ pub enum Command {
     AllMemberPushStatistics,
     /// `/v4/timpush/all_member_push_loss`.
     AllMemberPushLoss,
+    /// `/v4/timpush/normal_push_statistics`.
+    NormalPushStatistics,
+    /// `/v4/timpush/normal_push_loss`.
+    NormalPushLoss,
     /// `/v1/events`.
     Events,
     /// Anything else.
@@ -76,6 +80,8 @@ impl Command {
             Self::Revoke => "revoke",
             Self::AllMemberPushStatistics => "all_member_push_statistics",
             Self::AllMemberPushLoss => "all_member_push_loss",
+            Self::NormalPushStatistics => "normal_push_statistics",
+            Self::NormalPushLoss => "normal_push_loss",
             Self::Events => "events",
             Self::Unknown => "unknown",
         }
@@ -110,9 +116,11 @@ impl Command {
             | Self::MultiaccountImport
             | Self::AccountCheck
             | Self::AccountDelete => Quota { per_second: 100 },
-            Self::Revoke | Self::AllMemberPushStatistics | Self::AllMemberPushLoss => {
-                Quota { per_second: 1 }
-            }
+            Self::Revoke
+            | Self::AllMemberPushStatistics
+            | Self::AllMemberPushLoss
+            | Self::NormalPushStatistics
+            | Self::NormalPushLoss => Quota { per_second: 1 },
             // The sender's own cap is 1,000 calls a second, and refusing an import only delays it.
             Self::Events | Self::Unknown => Quota { per_second: 0 },
         }
@@ -143,6 +151,8 @@ impl Command {
             | Self::AccountDelete
             | Self::AllMemberPushStatistics
             | Self::AllMemberPushLoss
+            | Self::NormalPushStatistics
+            | Self::NormalPushLoss
             | Self::Unknown => SMALL_BODY_LEN_MAX,
             Self::MultiaccountImport => BATCH_BODY_LEN_MAX,
             Self::Events => EVENTS_BODY_LEN_MAX,

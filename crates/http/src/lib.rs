@@ -22,6 +22,7 @@ mod labels;
 mod limits;
 mod listen;
 mod losses;
+mod messages;
 mod metrics;
 pub mod operations;
 mod operator;

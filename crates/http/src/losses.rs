@@ -34,7 +34,8 @@ async fn losses(call: Call) -> Result<Vec<u8>, Refusal> {
     Ok(LossReply::new(results).to_json())
 }
 
-async fn lost(
+/// What was lost, with its reasons.
+pub(crate) async fn lost(
     state: &State,
     app: AppId,
     scope: Scope,

@@ -8,8 +8,8 @@ use axum::Router;
 use axum::routing::any;
 
 use crate::{
-    State, accounts, batch, devices, events, health, labels, losses, metrics, operator, push,
-    receipts, reports, revoke, socket, statistics, unknown,
+    State, accounts, batch, devices, events, health, labels, losses, messages, metrics, operator,
+    push, receipts, reports, revoke, socket, statistics, unknown,
 };
 
 /// The public listener: backends, devices, and health without reasons.
@@ -27,6 +27,11 @@ pub fn public_router(state: Arc<State>) -> Router {
             any(statistics::handle),
         )
         .route("/v4/timpush/all_member_push_loss", any(losses::handle))
+        .route(
+            "/v4/timpush/normal_push_statistics",
+            any(messages::handle_statistics),
+        )
+        .route("/v4/timpush/normal_push_loss", any(messages::handle_losses))
         .route(receipts::PATH, any(receipts::handle))
         .route(receipts::OTHER_PATHS, any(receipts::refuse))
         .route("/v1/events", any(events::handle))

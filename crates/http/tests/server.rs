@@ -30,6 +30,8 @@ mod histories;
 mod labels;
 #[path = "server/losses.rs"]
 mod losses;
+#[path = "server/messages.rs"]
+mod messages;
 #[path = "server/naive.rs"]
 mod naive;
 #[path = "server/online.rs"]

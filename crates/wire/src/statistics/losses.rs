@@ -1,22 +1,34 @@
-//! The reply of `all_member_push_loss`: per task, why devices were lost, at which stage, on which platform.
+//! The replies of `all_member_push_loss` (per task, why devices were lost, at which stage, on which platform) and of
+//! `normal_push_loss` (the same of all message pushes).
 
 use std::collections::BTreeMap;
 
 use pushtally_model::{Cell, Lane, Route};
 use serde::{Serialize, Serializer};
 
-use super::reply::QueryReply;
+use super::reply::{QueryReply, Results, event_type};
 
 /// The reply of `all_member_push_loss`.
-pub type LossReply<'a> = QueryReply<LossResult<'a>>;
+pub type LossReply<'a> = QueryReply<Results<LossResult<'a>>>;
 
-/// One task's losses, or the overall ones under the id `""`. A reason stands once in each list, the lists by
-/// EventType, PushPlatform, code, text.
+/// The reply of `normal_push_loss`.
+pub type NormalLossReply = QueryReply<Losses>;
+
+/// One task's losses, or the overall ones under the id `""`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LossResult<'a> {
     #[serde(rename = "TaskID")]
     task: &'a str,
+    #[serde(flatten)]
+    losses: Losses,
+}
+
+/// Why devices were lost. A reason stands once in each list, the lists by EventType (where it is told), PushPlatform, code,
+/// text. What was lost between delivery and click has no place here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Losses {
     ready_to_send_loss: Vec<Row>,
     post_send_delivered_loss: Vec<Row>,
     platform_ready_to_send_loss: Vec<PlatformRow>,
@@ -48,7 +60,8 @@ struct Row {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct PlatformRow {
-    event_type: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_type: Option<u8>,
     push_platform: u8,
     #[serde(flatten)]
     row: Row,
@@ -60,12 +73,28 @@ fn as_text<S: Serializer>(code: &i64, serializer: S) -> Result<S::Ok, S::Error> 
 }
 
 /// Counts by (EventType, PushPlatform, code, text).
-type Counts = BTreeMap<(u8, u8, i64, String), u64>;
+type Counts = BTreeMap<(Option<u8>, u8, i64, String), u64>;
 
 impl<'a> LossResult<'a> {
-    /// The result of a task from its losses, in any order. What was lost between delivery and click has no place here.
+    /// The result of a task from its losses, in any order.
     #[must_use]
     pub fn new(task: &'a str, losses: impl IntoIterator<Item = Lost>) -> Self {
+        let losses = Losses::new(losses, |route| Some(event_type(route)));
+        Self { task, losses }
+    }
+}
+
+impl Losses {
+    /// Those of all message pushes, in any order: the routes of a platform in one row.
+    #[must_use]
+    pub fn of_messages(losses: impl IntoIterator<Item = Lost>) -> Self {
+        Self::new(losses, |_| None)
+    }
+
+    fn new(
+        losses: impl IntoIterator<Item = Lost>,
+        event_type: impl Fn(Route) -> Option<u8>,
+    ) -> Self {
         let (mut before, mut after) = (Counts::new(), Counts::new());
         for lost in losses {
             let counts = match lost.cell.lane() {
@@ -77,16 +106,12 @@ impl<'a> LossResult<'a> {
                 | Lane::Delivered
                 | Lane::Clicked => continue,
             };
-            let event_type = match lost.cell.route() {
-                Route::Offline => 1,
-                Route::Online => 2,
-            };
             let platform = lost.cell.channel().push_platform();
-            let key = (event_type, platform, lost.code, lost.text);
+            let route = event_type(lost.cell.route());
+            let key = (route, platform, lost.code, lost.text);
             *counts.entry(key).or_default() += lost.count;
         }
         Self {
-            task,
             ready_to_send_loss: rows(&before),
             post_send_delivered_loss: rows(&after),
             platform_ready_to_send_loss: platform_rows(before),
@@ -193,5 +218,41 @@ mod tests {
             r#""PostSendDeliveredLoss":[],"PlatformReadyToSendLoss":[],"PlatformPostSendDeliveredLoss":[]}]}"#,
         );
         assert_eq!(String::from_utf8(json).unwrap(), expected);
+    }
+
+    /// The sample's reasons and platforms, whichever vendors those would be.
+    #[test]
+    fn losses_of_message_pushes_stand_flat_without_routes() {
+        use Lane::{LostBeforeDelivered, LostBeforeSent};
+        let (offline, online) = (Route::Offline, Route::Online);
+        let unset = (-1, "certificate id not set");
+        let gone = (410, "Unregistered");
+        let losses = [
+            lost(offline, Channel::Apns, LostBeforeSent, unset, 2),
+            lost(
+                offline,
+                Channel::Huawei,
+                LostBeforeSent,
+                (-2, "token not uploaded"),
+                3,
+            ),
+            lost(offline, Channel::Unknown, LostBeforeSent, (-8, "gone"), 1),
+            lost(online, Channel::Online, LostBeforeSent, (-8, "gone"), 4),
+            lost(
+                offline,
+                Channel::Apns,
+                LostBeforeDelivered,
+                (1, "regid_invalid"),
+                5,
+            ),
+            lost(offline, Channel::Huawei, LostBeforeDelivered, gone, 6),
+            lost(offline, Channel::Harmony, LostBeforeDelivered, gone, 1),
+        ];
+        let sample = include_str!("../../tests/fixtures/normal_push_loss.reply.json");
+        let reply = NormalLossReply::of(Losses::of_messages(losses));
+        assert_eq!(
+            serde_json::to_string_pretty(&reply).unwrap(),
+            sample.trim_end()
+        );
     }
 }

@@ -1,12 +1,12 @@
-//! The reply of `all_member_push_statistics`: per task, the funnel and its rows by route and platform.
+//! The replies of `all_member_push_statistics` (per task, the funnel and its rows by route and platform) and of
+//! `normal_push_statistics` (of all message pushes, by platform).
+
+use std::collections::BTreeMap;
 
 use pushtally_model::{Cell, Route, Stage};
 use serde::Serialize;
 
 use crate::envelope::to_json;
-
-/// Platforms 0 (unknown, online) to 8 (HONOR).
-const PLATFORMS: usize = 9;
 
 /// What the documented sample of this family says on success, spelling included.
 const SUCCESS: &str = "sucess";
@@ -14,15 +14,26 @@ const SUCCESS: &str = "sucess";
 /// A whole reply of this family.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct QueryReply<R> {
+pub struct QueryReply<C> {
     action_status: &'static str,
     error_code: u32,
     error_info: &'static str,
+    #[serde(flatten)]
+    content: C,
+}
+
+/// What the `all_member_*` queries answer: a result for each task that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Results<R> {
     results: Vec<R>,
 }
 
 /// The reply of `all_member_push_statistics`.
-pub type StatisticsReply<'a> = QueryReply<StatisticsResult<'a>>;
+pub type StatisticsReply<'a> = QueryReply<Results<StatisticsResult<'a>>>;
+
+/// The reply of `normal_push_statistics`.
+pub type NormalStatisticsReply = QueryReply<NormalStatistics>;
 
 /// One task's counts, or the overall ones under the id `""`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,26 +41,41 @@ pub type StatisticsReply<'a> = QueryReply<StatisticsResult<'a>>;
 pub struct StatisticsResult<'a> {
     #[serde(rename = "TaskID")]
     task: &'a str,
-    total_count: u64,
-    sent_count: u64,
-    delivered_count: u64,
-    click_count: u64,
+    #[serde(flatten)]
+    total: Counts,
+    platform_statistics: Vec<Row>,
+}
+
+/// The counts of all message pushes together, whose rows tell platforms and no routes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NormalStatistics {
+    #[serde(flatten)]
+    total: Counts,
     platform_statistics: Vec<Row>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Row {
-    event_type: u8,
-    push_platform: u8,
+struct Counts {
     total_count: u64,
     sent_count: u64,
     delivered_count: u64,
     click_count: u64,
 }
 
-impl Row {
-    fn add(&mut self, stage: Stage, count: u64) {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Row {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_type: Option<u8>,
+    push_platform: u8,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+impl Counts {
+    fn reach(&mut self, stage: Stage, count: u64) {
         match stage {
             Stage::Planned => self.total_count += count,
             Stage::Sent => self.sent_count += count,
@@ -58,23 +84,23 @@ impl Row {
         }
     }
 
-    fn is_empty(&self) -> bool {
-        self.total_count == 0
-            && self.sent_count == 0
-            && self.delivered_count == 0
-            && self.click_count == 0
+    fn add(&mut self, other: Self) {
+        self.total_count += other.total_count;
+        self.sent_count += other.sent_count;
+        self.delivered_count += other.delivered_count;
+        self.click_count += other.click_count;
     }
 }
 
-impl<R: Serialize> QueryReply<R> {
-    /// A success with these results, in this order.
+impl<C: Serialize> QueryReply<C> {
+    /// A success with this content.
     #[must_use]
-    pub fn new(results: Vec<R>) -> Self {
+    pub fn of(content: C) -> Self {
         Self {
             action_status: "OK",
             error_code: 0,
             error_info: SUCCESS,
-            results,
+            content,
         }
     }
 
@@ -85,51 +111,72 @@ impl<R: Serialize> QueryReply<R> {
     }
 }
 
+impl<R: Serialize> QueryReply<Results<R>> {
+    /// A success with these results, in this order.
+    #[must_use]
+    pub fn new(results: Vec<R>) -> Self {
+        Self::of(Results { results })
+    }
+}
+
 impl<'a> StatisticsResult<'a> {
     /// The result of a task from its cells, in any order. Losses do not show here; rows without a count are left
     /// out, the others stand by EventType, then PushPlatform, and the totals are the sums of the rows.
     #[must_use]
     pub fn new(task: &'a str, cells: impl IntoIterator<Item = (Cell, u64)>) -> Self {
-        let mut rows = [[Row::default(); PLATFORMS]; 2];
-        for (cell, count) in cells {
-            let by_platform = match cell.route() {
-                Route::Offline => &mut rows[0],
-                Route::Online => &mut rows[1],
-            };
-            let row = by_platform.get_mut(usize::from(cell.channel().push_platform()));
-            if let (Some(row), Some(stage)) = (row, cell.lane().stage()) {
-                row.add(stage, count);
-            }
-        }
-        let mut result = Self {
+        let (total, platform_statistics) = funnel(cells, |route| Some(event_type(route)));
+        Self {
             task,
-            total_count: 0,
-            sent_count: 0,
-            delivered_count: 0,
-            click_count: 0,
-            platform_statistics: Vec::new(),
-        };
-        for (event_type, by_platform) in (1..).zip(rows) {
-            for (push_platform, row) in (0..).zip(by_platform) {
-                if !row.is_empty() {
-                    result.add(Row {
-                        event_type,
-                        push_platform,
-                        ..row
-                    });
-                }
-            }
+            total,
+            platform_statistics,
         }
-        result
     }
+}
 
-    fn add(&mut self, row: Row) {
-        self.total_count += row.total_count;
-        self.sent_count += row.sent_count;
-        self.delivered_count += row.delivered_count;
-        self.click_count += row.click_count;
-        self.platform_statistics.push(row);
+impl NormalStatistics {
+    /// All message pushes from their cells, in any order: as [`StatisticsResult::new`], with the routes of a platform in
+    /// one row.
+    #[must_use]
+    pub fn new(cells: impl IntoIterator<Item = (Cell, u64)>) -> Self {
+        let (total, platform_statistics) = funnel(cells, |_| None);
+        Self {
+            total,
+            platform_statistics,
+        }
     }
+}
+
+/// A route, as `EventType` tells it.
+pub(super) const fn event_type(route: Route) -> u8 {
+    match route {
+        Route::Offline => 1,
+        Route::Online => 2,
+    }
+}
+
+/// The rows with a count, in order, and their sums.
+fn funnel(
+    cells: impl IntoIterator<Item = (Cell, u64)>,
+    event_type: impl Fn(Route) -> Option<u8>,
+) -> (Counts, Vec<Row>) {
+    let mut rows: BTreeMap<(Option<u8>, u8), Counts> = BTreeMap::new();
+    for (cell, count) in cells {
+        if let (Some(stage), 1..) = (cell.lane().stage(), count) {
+            let key = (event_type(cell.route()), cell.channel().push_platform());
+            rows.entry(key).or_default().reach(stage, count);
+        }
+    }
+    let mut total = Counts::default();
+    let row = |((event_type, push_platform), counts)| {
+        total.add(counts);
+        Row {
+            event_type,
+            push_platform,
+            counts,
+        }
+    };
+    let rows = rows.into_iter().map(row).collect();
+    (total, rows)
 }
 
 #[cfg(test)]
@@ -146,6 +193,15 @@ mod tests {
         stages.map(move |(stage, count)| (Cell::new(route, channel, Lane::reached(stage)), count))
     }
 
+    fn counts([total_count, sent_count, delivered_count, click_count]: [u64; 4]) -> Counts {
+        Counts {
+            total_count,
+            sent_count,
+            delivered_count,
+            click_count,
+        }
+    }
+
     /// The sample's totals are not the sums of the rows it shows, so it is compared with the totals put in.
     #[test]
     fn the_sample_is_written_byte_for_byte() {
@@ -154,22 +210,12 @@ mod tests {
             "xxx-yyy-zzz",
             cells(Route::Offline, Channel::Apns, [532, 391, 0, 27]),
         );
-        (
-            first.total_count,
-            first.sent_count,
-            first.delivered_count,
-            first.click_count,
-        ) = (2670, 2213, 532, 206);
+        first.total = counts([2670, 2213, 532, 206]);
         let mut second = StatisticsResult::new(
             "aaa-bbb-ccc",
             cells(Route::Offline, Channel::Xiaomi, [266, 236, 162, 24]),
         );
-        (
-            second.total_count,
-            second.sent_count,
-            second.delivered_count,
-            second.click_count,
-        ) = (2941, 2430, 546, 300);
+        second.total = counts([2941, 2430, 546, 300]);
         let reply = StatisticsReply::new(vec![first, second]);
         assert_eq!(
             serde_json::to_string_pretty(&reply).unwrap(),
@@ -207,5 +253,32 @@ mod tests {
             r#""SentCount":0,"DeliveredCount":0,"ClickCount":0,"PlatformStatistics":[]}]}"#,
         );
         assert_eq!(String::from_utf8(json).unwrap(), expected);
+    }
+
+    /// What is known of the sample is its totals; its rows are put in to give them.
+    #[test]
+    fn message_pushes_stand_flat_as_the_sample_does() {
+        let sample = include_str!("../../tests/fixtures/normal_push_statistics.reply.json");
+        let all = cells(
+            Route::Offline,
+            Channel::Apns,
+            [933_000, 637_000, 7_600, 421],
+        )
+        .chain(cells(Route::Offline, Channel::Huawei, [400, 70, 15, 0]))
+        .chain(cells(Route::Offline, Channel::Harmony, [8, 3, 0, 0]))
+        .chain(cells(Route::Offline, Channel::Unknown, [60, 0, 0, 0]))
+        .chain(cells(Route::Online, Channel::Online, [10, 3, 1, 0]))
+        .chain(cells(Route::Offline, Channel::Oppo, [0, 0, 0, 0]));
+        let reply = NormalStatisticsReply::of(NormalStatistics::new(all));
+        assert_eq!(
+            serde_json::to_string_pretty(&reply).unwrap(),
+            sample.trim_end()
+        );
+        let none = NormalStatisticsReply::of(NormalStatistics::new([])).to_json();
+        let expected = concat!(
+            r#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"sucess","TotalCount":0,"SentCount":0,"#,
+            r#""DeliveredCount":0,"ClickCount":0,"PlatformStatistics":[]}"#,
+        );
+        assert_eq!(String::from_utf8(none).unwrap(), expected);
     }
 }

@@ -1,4 +1,5 @@
-//! The request of `all_member_push_statistics` and `all_member_push_loss`: a window and at most five tasks.
+//! The requests of `all_member_push_statistics` and `all_member_push_loss` (a window and at most five tasks), and of
+//! `normal_push_statistics` and `normal_push_loss` (a window).
 
 use pushtally_model::Window;
 use serde::Deserialize;
@@ -43,6 +44,13 @@ impl StatisticsQuery {
         let asked = tasks.map_or(Ok(Asked::Overall), asked)?;
         Ok(Self { window, asked })
     }
+}
+
+/// Reads a body of the `normal_*` queries, which ask of all message pushes together: `[StartTime, EndTime)`. Whatever else
+/// it holds, a `TaskID` included, is ignored.
+pub fn parse_window(body: &[u8], span_s_max: u32) -> Result<Window, WireError> {
+    let Fields { start, end, .. } = field::object(body)?;
+    window(start, end, span_s_max)
 }
 
 fn window(start: Raw<'_>, end: Raw<'_>, span_s_max: u32) -> Result<Window, WireError> {
@@ -247,5 +255,28 @@ mod tests {
         let span = "`StartTime` `0` and `EndTime` `2592001` are `2592001` seconds apart, more than `2592000`";
         check("0", "2592001", span);
         assert!(parse(r#"{"StartTime":0,"EndTime":2592000}"#).is_ok());
+    }
+
+    #[test]
+    fn message_pushes_are_asked_for_by_a_window_alone() {
+        let sample = include_bytes!("../../tests/fixtures/normal_push_statistics.request.json");
+        let window = Window::new(Second(1_741_104_000), Second(1_741_795_200)).unwrap();
+        let span_s_max = App::STATISTICS_SPAN_S_MAX;
+        assert_eq!(parse_window(sample, span_s_max).unwrap(), window);
+        let ignored = asking(r#","TaskID":7,"taskID":["a"]"#);
+        assert_eq!(
+            parse_window(ignored.as_bytes(), span_s_max).unwrap(),
+            window
+        );
+        let error = parse_window(sample, App::LOSSES_SPAN_S_MAX).unwrap_err();
+        assert_eq!(
+            (error.code(), error.to_string().as_str()),
+            (
+                Code::BadRequest,
+                "`StartTime` `1741104000` and `EndTime` `1741795200` are `691200` seconds apart, more than `604800`"
+            )
+        );
+        let error = parse_window(br#"{"StartTime":1}"#, span_s_max).unwrap_err();
+        assert_eq!(error.to_string(), "`EndTime` is missing");
     }
 }
