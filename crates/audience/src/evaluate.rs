@@ -144,6 +144,11 @@ impl Audience {
         }
     }
 
+    /// The registered devices among these numbers, by number.
+    pub async fn find(&self, app: AppId, numbers: &[Number]) -> Result<Vec<Device>, StoreError> {
+        self.devices.find_devices(app, numbers).await
+    }
+
     /// The names that no account and no phone of the app has, in their order. An imported account is known.
     pub async fn unknown(&self, app: AppId, names: &[Account]) -> Result<Vec<Account>, StoreError> {
         let mut unknown = Vec::new();

@@ -107,6 +107,12 @@ impl Dispatch {
         self.fanout.turn(claim).await
     }
 
+    /// How far ahead of UTC the clock is that the app's days are counted by, in seconds.
+    #[must_use]
+    pub fn quota_day_offset_s(&self) -> i32 {
+        self.fanout.settings.quota_day_offset_s
+    }
+
     /// How it is doing.
     #[must_use]
     pub fn health(&self) -> Health {

@@ -51,6 +51,10 @@ pub enum Command {
     NormalPushStatistics,
     /// `/v4/timpush/normal_push_loss`.
     NormalPushLoss,
+    /// `/v4/timpush/all_member_push_trace`.
+    AllMemberPushTrace,
+    /// `/v4/timpush/normal_push_trace`.
+    NormalPushTrace,
     /// `/v1/events`.
     Events,
     /// Anything else.
@@ -82,6 +86,8 @@ impl Command {
             Self::AllMemberPushLoss => "all_member_push_loss",
             Self::NormalPushStatistics => "normal_push_statistics",
             Self::NormalPushLoss => "normal_push_loss",
+            Self::AllMemberPushTrace => "all_member_push_trace",
+            Self::NormalPushTrace => "normal_push_trace",
             Self::Events => "events",
             Self::Unknown => "unknown",
         }
@@ -120,7 +126,9 @@ impl Command {
             | Self::AllMemberPushStatistics
             | Self::AllMemberPushLoss
             | Self::NormalPushStatistics
-            | Self::NormalPushLoss => Quota { per_second: 1 },
+            | Self::NormalPushLoss
+            | Self::AllMemberPushTrace
+            | Self::NormalPushTrace => Quota { per_second: 1 },
             // The sender's own cap is 1,000 calls a second, and refusing an import only delays it.
             Self::Events | Self::Unknown => Quota { per_second: 0 },
         }
@@ -153,6 +161,8 @@ impl Command {
             | Self::AllMemberPushLoss
             | Self::NormalPushStatistics
             | Self::NormalPushLoss
+            | Self::AllMemberPushTrace
+            | Self::NormalPushTrace
             | Self::Unknown => SMALL_BODY_LEN_MAX,
             Self::MultiaccountImport => BATCH_BODY_LEN_MAX,
             Self::Events => EVENTS_BODY_LEN_MAX,

@@ -42,6 +42,7 @@ mod state;
 mod statistics;
 mod throttle;
 mod tls;
+mod traces;
 mod unknown;
 
 pub use audit::{Deed, Recorder};

@@ -6,11 +6,13 @@ mod audit_row;
 mod order;
 mod task_report;
 mod task_row;
+pub(crate) mod trace;
 
 pub use audit_row::{AuditPage, AuditRow, audit_page};
 pub use order::{Order, OrderError, Ordered, UnknownRule, order};
 pub use task_report::{Counts, LossRow, RouteRow, TaskReport, task_report};
 pub use task_row::{TaskPage, TaskRow, TaskStatus, is_as_wanted, task_page};
+pub use trace::{CallRow, LostRow, Sources, StepRow, TaskTrace, WayRow, task_trace};
 
 pub use crate::devices::{RowError, read_device_row, write_device_row};
 pub use crate::limits::{ROWS, ROWS_MAX};

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod pause;
 pub(crate) mod push;
 pub(crate) mod tasks;
+pub(crate) mod trace;
 
 use std::sync::Arc;
 

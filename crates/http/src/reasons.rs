@@ -6,7 +6,7 @@ use pushtally_ledger::Tally;
 use pushtally_model::{AppId, LossId};
 use pushtally_store::{Identities, LossText, StoreError};
 
-/// The reasons that a tally counts.
+/// The reasons of losses.
 #[derive(Debug)]
 pub(crate) struct Reasons(pub(crate) BTreeMap<LossId, LossText>);
 
@@ -16,8 +16,17 @@ impl Reasons {
         app: AppId,
         tally: &Tally,
     ) -> Result<Self, StoreError> {
+        let losses = tally.losses().map(|(_, loss, _)| loss);
+        Self::of_losses(identities, app, losses).await
+    }
+
+    pub(crate) async fn of_losses(
+        identities: &dyn Identities,
+        app: AppId,
+        losses: impl IntoIterator<Item = LossId>,
+    ) -> Result<Self, StoreError> {
         let mut reasons = BTreeMap::new();
-        for (_, loss, _) in tally.losses() {
+        for loss in losses {
             if !reasons.contains_key(&loss)
                 && let Some(text) = identities.find_loss(app, loss).await?
             {

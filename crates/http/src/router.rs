@@ -9,7 +9,7 @@ use axum::routing::any;
 
 use crate::{
     State, accounts, batch, devices, events, health, labels, losses, messages, metrics, operator,
-    push, receipts, reports, revoke, socket, statistics, unknown,
+    push, receipts, reports, revoke, socket, statistics, traces, unknown,
 };
 
 /// The public listener: backends, devices, and health without reasons.
@@ -32,6 +32,11 @@ pub fn public_router(state: Arc<State>) -> Router {
             any(messages::handle_statistics),
         )
         .route("/v4/timpush/normal_push_loss", any(messages::handle_losses))
+        .route(
+            "/v4/timpush/all_member_push_trace",
+            any(traces::handle_task),
+        )
+        .route("/v4/timpush/normal_push_trace", any(traces::handle_push))
         .route(receipts::PATH, any(receipts::handle))
         .route(receipts::OTHER_PATHS, any(receipts::refuse))
         .route("/v1/events", any(events::handle))
@@ -81,6 +86,10 @@ pub fn operator_router(state: Arc<State>) -> Router {
         .route("/v1/apps/{app}/resume", any(operator::pause::resume))
         .route("/v1/apps/{app}/tasks", any(operator::tasks::list))
         .route("/v1/apps/{app}/tasks/{id}", any(operator::tasks::show))
+        .route(
+            "/v1/apps/{app}/tasks/{id}/trace",
+            any(operator::trace::handle),
+        )
         .route(
             "/v1/apps/{app}/tasks/{id}/pause",
             any(operator::tasks::pause),

@@ -13,6 +13,7 @@ use pushtally_store::{Accounts, Directory, Identities, RelayQueue, Tasks};
 use pushtally_webhook::RelayCounters;
 
 use crate::audit::Recorder;
+use crate::operations::Sources;
 use crate::{Limits, Metrics, Quotas, Throttles};
 
 /// Tells whether the server can do its work, or why it cannot.
@@ -65,6 +66,17 @@ pub struct State {
 }
 
 impl State {
+    /// What traces are read from.
+    pub(crate) fn trace_sources(&self) -> Sources<'_> {
+        Sources {
+            identities: &*self.identities,
+            tasks: &*self.tasks,
+            audience: &self.audience,
+            stats: &self.stats,
+            now: self.clock.now(),
+        }
+    }
+
     /// Whether the server can do its work, or why it cannot.
     pub(crate) fn readiness(&self) -> Result<(), String> {
         let failed = self.stats.health().failed;

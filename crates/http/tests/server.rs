@@ -52,3 +52,5 @@ mod reports;
 mod revoke;
 #[path = "server/statistics.rs"]
 mod statistics;
+#[path = "server/traces.rs"]
+mod traces;

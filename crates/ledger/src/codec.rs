@@ -5,6 +5,9 @@
 //! about two bytes an event. `decode(encode(batch)) == batch`, byte for byte deterministic.
 
 mod calls;
+mod task;
+
+pub use task::{Recorded, TaskEntry, recorded_ms, visit_task};
 
 use pushtally_model::{
     AppId, Cell, Event, Kind, LossId, Number, Origin, Second, Source, TaskKey, TaskNumber,
@@ -66,39 +69,15 @@ pub fn encode(batch: &Batch, out: &mut Vec<u8>) {
 
 /// Reads the bytes of one batch, all of them.
 pub fn decode(bytes: &[u8]) -> Result<Batch, DecodeError> {
-    let mut reader = Reader::new(bytes);
-    let format = reader.byte()?;
-    if format > FORMAT {
-        return Err(DecodeError::Newer {
-            found: format,
-            known: FORMAT,
-        });
-    }
-    let recorded_ms = reader.signed()?;
+    let (mut reader, recorded_ms) = open(bytes)?;
     let recorded = Second::from_millis(recorded_ms).unwrap_or_default();
     let len = reader.len()?;
     let mut records = Vec::with_capacity(len);
     for _ in 0..len {
         records.push(match reader.byte()? {
             TAG_EVENTS => Record::Events(decode_section(&mut reader, recorded)?),
-            TAG_FORGET_TASK => {
-                let (app, number) = (AppId(reader.u32()?), TaskNumber(reader.u32()?));
-                let (kind, origin) = parse_family(reader.byte()?);
-                Record::Control(Control::ForgetTask {
-                    app,
-                    task: TaskKey {
-                        number,
-                        kind,
-                        origin,
-                    },
-                })
-            }
-            TAG_CUT_DAYS => Record::Control(Control::CutDays {
-                app: AppId(reader.u32()?),
-                before_day: reader.u32()?,
-            }),
             TAG_CALLS => Record::Calls(decode_calls(&mut reader, recorded_ms)?),
-            _ => return Err(reader.impossible("record tag")),
+            tag => Record::Control(decode_control(tag, &mut reader)?),
         });
     }
     if reader.is_empty() {
@@ -108,6 +87,40 @@ pub fn decode(bytes: &[u8]) -> Result<Batch, DecodeError> {
         })
     } else {
         Err(reader.impossible("tail"))
+    }
+}
+
+/// The reader after the head, and when the batch was recorded.
+fn open(bytes: &[u8]) -> Result<(Reader<'_>, i64), DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let format = reader.byte()?;
+    if format > FORMAT {
+        return Err(DecodeError::Newer {
+            found: format,
+            known: FORMAT,
+        });
+    }
+    let recorded_ms = reader.signed()?;
+    Ok((reader, recorded_ms))
+}
+
+fn decode_control(tag: u8, reader: &mut Reader<'_>) -> Result<Control, DecodeError> {
+    match tag {
+        TAG_FORGET_TASK => {
+            let (app, number) = (AppId(reader.u32()?), TaskNumber(reader.u32()?));
+            let (kind, origin) = parse_family(reader.byte()?);
+            let task = TaskKey {
+                number,
+                kind,
+                origin,
+            };
+            Ok(Control::ForgetTask { app, task })
+        }
+        TAG_CUT_DAYS => Ok(Control::CutDays {
+            app: AppId(reader.u32()?),
+            before_day: reader.u32()?,
+        }),
+        _ => Err(reader.impossible("record tag")),
     }
 }
 
@@ -215,27 +228,7 @@ fn decode_section(reader: &mut Reader<'_>, recorded: Second) -> Result<Section, 
     let mut events = Vec::with_capacity(len);
     let mut last = Last::new(recorded);
     while events.len() < len {
-        let head = reader.byte()?;
-        let runs = match head & HEAD_RUNS {
-            HEAD_RUNS => reader.len()?,
-            short => usize::from(short),
-        };
-        if head & HEAD_APP != 0 {
-            last.app = AppId(reader.u32()?);
-        }
-        let number = i64::from(last.task).checked_add(reader.signed()?);
-        last.task = number
-            .and_then(|n| u32::try_from(n).ok())
-            .ok_or_else(|| reader.impossible("task"))?;
-        let (kind, origin) = parse_family(head);
-        let task = TaskKey {
-            number: TaskNumber(last.task),
-            kind,
-            origin,
-        };
-        if runs == 0 {
-            return Err(reader.impossible("run count"));
-        }
+        let (task, runs) = decode_head(reader, &mut last)?;
         for _ in 0..runs {
             decode_run(reader, (last.app, task), &mut last.at, len, &mut events)?;
         }
@@ -244,6 +237,32 @@ fn decode_section(reader: &mut Reader<'_>, recorded: Second) -> Result<Section, 
         return Err(reader.impossible("order"));
     }
     Ok(Section::from_ordered(source, events))
+}
+
+/// A task's head: which task, and how many runs follow.
+fn decode_head(reader: &mut Reader<'_>, last: &mut Last) -> Result<(TaskKey, usize), DecodeError> {
+    let head = reader.byte()?;
+    let runs = match head & HEAD_RUNS {
+        HEAD_RUNS => reader.len()?,
+        short => usize::from(short),
+    };
+    if head & HEAD_APP != 0 {
+        last.app = AppId(reader.u32()?);
+    }
+    let number = i64::from(last.task).checked_add(reader.signed()?);
+    last.task = number
+        .and_then(|n| u32::try_from(n).ok())
+        .ok_or_else(|| reader.impossible("task"))?;
+    if runs == 0 {
+        return Err(reader.impossible("run count"));
+    }
+    let (kind, origin) = parse_family(head);
+    let task = TaskKey {
+        number: TaskNumber(last.task),
+        kind,
+        origin,
+    };
+    Ok((task, runs))
 }
 
 fn decode_run(
@@ -278,10 +297,7 @@ fn decode_run(
     let mut at = *last_at;
     for (index, event) in run.iter_mut().enumerate() {
         if index == 0 || !same_at {
-            let next = i64::from(at.0).checked_add(reader.signed()?);
-            at = next
-                .and_then(Second::from_unix)
-                .ok_or_else(|| reader.impossible("time"))?;
+            at = decode_time(reader, at)?;
         }
         event.at = at;
     }
@@ -292,6 +308,12 @@ fn decode_run(
         }
     }
     Ok(())
+}
+
+fn decode_time(reader: &mut Reader<'_>, last: Second) -> Result<Second, DecodeError> {
+    let next = i64::from(last.0).checked_add(reader.signed()?);
+    next.and_then(Second::from_unix)
+        .ok_or_else(|| reader.impossible("time"))
 }
 
 #[cfg(test)]
@@ -394,12 +416,19 @@ mod tests {
                 recorded_ms,
                 records: vec![
                     Record::Events(Section::new(Source::Us, events)),
-                    Record::Calls(calls),
+                    Record::Calls(calls.clone()),
                 ],
             };
             let mut bytes = Vec::new();
             encode(&batch, &mut bytes);
             prop_assert_eq!(bytes.first(), Some(&FORMAT));
+            for wanted in [TaskNumber(9), TaskNumber(10)] {
+                let mut found = Vec::new();
+                let mut visit = |entry| if let TaskEntry::Calls { calls, .. } = entry { found.push(calls) };
+                visit_task(&bytes, wanted, &mut |_| {}, &mut visit).unwrap();
+                let expected = (wanted == calls.task.number).then(|| calls.clone());
+                prop_assert_eq!(found, Vec::from_iter(expected));
+            }
             prop_assert_eq!(decode(&bytes).unwrap(), batch);
         }
 
@@ -418,6 +447,28 @@ mod tests {
             let mut bytes = Vec::new();
             encode(&batch, &mut bytes);
             prop_assert_eq!(bytes.first(), Some(&FORMAT_WITHOUT_CALLS));
+            let mut tasks = std::collections::BTreeSet::new();
+            for wanted in 0..40 {
+                let (wanted, mut found) = (TaskNumber(wanted), Vec::new());
+                let mut named = |task| { tasks.insert(task); };
+                visit_task(&bytes, wanted, &mut named, &mut |entry| match entry {
+                    TaskEntry::Event(recorded) => found.push(recorded),
+                    TaskEntry::Calls { .. } => panic!("there are none"),
+                }).unwrap();
+                let sections = batch.records.iter().filter_map(|record| match record {
+                    Record::Events(section) => Some(section),
+                    Record::Calls(_) | Record::Control(_) => None,
+                });
+                let recorded = sections.flat_map(|section| {
+                    let of = |event: &Event| Recorded { recorded_ms, source: section.source, event: *event };
+                    section.events().iter().map(of)
+                });
+                let expected: Vec<Recorded> =
+                    recorded.filter(|recorded| recorded.event.task.number == wanted).collect();
+                prop_assert_eq!(!expected.is_empty(), tasks.contains(&wanted));
+                prop_assert_eq!(found, expected);
+            }
+            prop_assert_eq!(super::recorded_ms(&bytes).unwrap(), recorded_ms);
             prop_assert_eq!(decode(&bytes).unwrap(), batch);
         }
 
@@ -427,6 +478,7 @@ mod tests {
             let mut with_format = vec![FORMAT];
             with_format.extend(bytes);
             let _ = decode(&with_format);
+            let _ = visit_task(&with_format, TaskNumber(1), &mut |_| {}, &mut |_| {});
         }
     }
 

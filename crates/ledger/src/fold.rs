@@ -21,7 +21,7 @@ use crate::page::{Page, PageKey};
 use crate::rows::{Delta, sum_equal};
 use crate::task::{Entry, SMALL_TASK_ENTRIES_MAX, TaskPage, TaskState};
 use control::fold_control;
-use own::check_own;
+pub(crate) use own::check_own;
 use small::fold_small;
 
 /// Events of one section from which on two threads share the work: what handing it over costs is then lost in it.

@@ -103,6 +103,27 @@ impl<'a> Reader<'a> {
         Err(self.impossible("varint"))
     }
 
+    /// Steps over so many integers, eight bytes at a time: all bytes of one but its last have their highest bit set.
+    pub(crate) fn skip_varints(&mut self, mut count: usize) -> Result<(), DecodeError> {
+        const CONTINUES: u64 = 0x8080_8080_8080_8080;
+        while let Some(word) = self
+            .bytes
+            .get(self.at..)
+            .and_then(|rest| rest.first_chunk())
+        {
+            let ends = (!u64::from_le_bytes(*word) & CONTINUES).count_ones() as usize;
+            if ends >= count {
+                break;
+            }
+            count -= ends;
+            self.at += size_of::<u64>();
+        }
+        while count > 0 {
+            count -= usize::from(self.byte()? < 0x80);
+        }
+        Ok(())
+    }
+
     #[inline]
     pub(crate) fn signed(&mut self) -> Result<i64, DecodeError> {
         let value = self.varint()?;

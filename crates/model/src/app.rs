@@ -52,6 +52,8 @@ pub struct App {
     pub statistics_span_s_max: u32,
     /// Longest window of a query for losses, in seconds.
     pub losses_span_s_max: u32,
+    /// How far back traces reach, in seconds; no farther than the log is kept.
+    pub traces_span_s_max: u32,
     /// How long data is kept.
     pub retention: Retention,
     /// Where every accepted webhook call is passed on to, byte for byte.
@@ -77,6 +79,8 @@ impl App {
     pub const STATISTICS_SPAN_S_MAX: u32 = 30 * 86_400;
     /// Documented: "up to 7 days".
     pub const LOSSES_SPAN_S_MAX: u32 = 7 * 86_400;
+    /// Documented: "data of the last 7 days".
+    pub const TRACES_SPAN_S_MAX: u32 = 7 * 86_400;
     /// Our default for webhook signatures.
     pub const CALLBACK_TOLERANCE_S: u32 = 300;
     /// Our default: what the embedded engine is measured with.
@@ -102,6 +106,7 @@ impl App {
             quotas: BTreeMap::new(),
             statistics_span_s_max: Self::STATISTICS_SPAN_S_MAX,
             losses_span_s_max: Self::LOSSES_SPAN_S_MAX,
+            traces_span_s_max: Self::TRACES_SPAN_S_MAX,
             retention: Retention::default(),
             relay_to: None,
             client_key: None,

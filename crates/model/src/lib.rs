@@ -38,5 +38,5 @@ pub use notification::{
 };
 pub use push::{Audience, OnUnknown, OwnLoss, Revocation, TaskDraft, TaskKind, TaskState, Urgency};
 pub use secret::Secret;
-pub use time::{Clock, ManualClock, Second, SystemClock};
+pub use time::{Clock, ManualClock, Second, SystemClock, date};
 pub use window::{Window, WindowError};

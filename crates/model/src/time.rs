@@ -34,6 +34,35 @@ impl Second {
     pub const fn of_day(self) -> u32 {
         self.0 % Self::DAY_S
     }
+
+    /// `2026-01-31 23:59:59`, as a clock shows it that is `offset_s` seconds ahead of UTC (28,800 for UTC+8).
+    #[must_use]
+    pub fn date_time(self, offset_s: i32) -> String {
+        let shown = i64::from(self.0).saturating_add(offset_s.into()).max(0);
+        let day_s = i64::from(Self::DAY_S);
+        let (days, of_day) = (shown / day_s, shown % day_s);
+        let (year, month, day) = date(u32::try_from(days).unwrap_or_default());
+        let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+    }
+}
+
+/// Year, month and day of a day since 1970-01-01: with years that begin in March, the day of the leap year is a year's last.
+#[must_use]
+pub fn date(days: u32) -> (u32, u32, u32) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
+    let year = era * 400 + year_of_era + u32::from(month <= 2);
+    (year, month, day)
 }
 
 impl fmt::Display for Second {

@@ -163,6 +163,7 @@ impl Acts {
             | Act::TaskList(_)
             | Act::TaskShow { .. }
             | Act::TaskSet { .. }
+            | Act::Trace { .. }
             | Act::DevicesCheck { .. }
             | Act::DevicesRestore { .. }
             | Act::DevicesRelease { .. }
@@ -191,6 +192,7 @@ impl Acts {
                 id,
                 wanted,
             } => self.set_task(AppId(sdkappid), &id, wanted).await,
+            Act::Trace { sdkappid, id, user } => self.trace(AppId(sdkappid), &id, &user).await,
             Act::DevicesCheck { sdkappid, channel } => {
                 self.check_devices(AppId(sdkappid), channel).await
             }

@@ -13,6 +13,7 @@ mod perform;
 mod push;
 mod sim;
 mod task;
+mod trace;
 mod usersig;
 
 use std::io::Write as _;
@@ -86,6 +87,8 @@ enum Command {
     /// List, show, pause, resume or cancel tasks.
     #[command(subcommand)]
     Task(task::TaskCommand),
+    /// Tell step by step what happened to a user's devices in a task.
+    Trace(trace::TraceArgs),
     /// Check the tokens of devices, and give back those that were dropped by mistake.
     #[command(subcommand)]
     Devices(devices::DevicesCommand),
@@ -149,6 +152,7 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Export(arguments) => return bulk::export(arguments, &load()?),
         Command::Push(arguments) => push::run(arguments, |act| perform(&load()?, act))?,
         Command::Task(command) => task::run(command, |act| perform(&load()?, act))?,
+        Command::Trace(arguments) => trace::run(arguments, |act| perform(&load()?, act))?,
         Command::Devices(command) => devices::run(command, |act| perform(&load()?, act))?,
         Command::Audit(arguments) => audit::run(&arguments, |act| perform(&load()?, act))?,
         Command::App(command) => app::run(command, |act| perform(&load()?, act))?,

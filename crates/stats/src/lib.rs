@@ -17,6 +17,7 @@ mod second;
 mod shared;
 mod snapshot;
 mod stats;
+mod trace;
 mod verify;
 mod warm;
 

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
 use crate::intake::Intake;
+use crate::trace::TRACES_AT_ONCE_MAX;
 
 /// Pages read from snapshots at once for callers: enough to hide a disk's latency, too few to crowd it.
 const COLD_READS_MAX: usize = 16;
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) intake: Intake,
     pub(crate) counters: Counters,
     cold_reads: Semaphore,
+    pub(crate) traces: Arc<Semaphore>,
     failed: Mutex<Option<String>>,
     holds: AtomicUsize,
 }
@@ -59,6 +61,7 @@ impl Shared {
             intake,
             counters: Counters::default(),
             cold_reads: Semaphore::new(COLD_READS_MAX),
+            traces: Arc::new(Semaphore::new(TRACES_AT_ONCE_MAX)),
             failed: Mutex::default(),
             holds: AtomicUsize::new(0),
         }

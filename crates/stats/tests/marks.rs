@@ -121,6 +121,26 @@ async fn check(stats: &Stats, marks: &Marks, numbers: u32) {
     }
 }
 
+/// What counted is what is traced; of some devices no less.
+async fn check_trace(stats: &Stats, marks: &Marks) {
+    let devices: BTreeSet<Number> = marks.iter().map(|(_, number)| *number).collect();
+    let some: BTreeSet<Number> = devices.iter().step_by(3).copied().collect();
+    for wanted in [None, Some(some)] {
+        let trace = stats.trace(TASK, wanted.clone(), 0).await.unwrap();
+        assert!(!trace.is_cut());
+        let told: Marks = trace
+            .ways()
+            .flat_map(|way| {
+                let cell = |lane| Cell::new(way.route, way.channel, lane);
+                way.steps().map(move |(lane, _)| (cell(lane), way.number))
+            })
+            .collect();
+        let is_wanted = |number| wanted.as_ref().is_none_or(|some| some.contains(number));
+        let expected = marks.iter().filter(|(_, number)| is_wanted(number));
+        assert_eq!(told, expected.copied().collect());
+    }
+}
+
 async fn check_history(seed: u64, numbers: u32, events: usize) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let engine = memory::engine();
@@ -142,8 +162,16 @@ async fn check_history(seed: u64, numbers: u32, events: usize) {
         check(&stats, &marks, numbers).await;
         stats.snapshot().await.unwrap();
         check(&stats, &marks, numbers).await;
+        check_trace(&stats, &marks).await;
     }
     stats.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_tells_what_the_marks_hold() {
+    for seed in 20..24 {
+        check_history(seed, 300, 200).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

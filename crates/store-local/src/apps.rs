@@ -31,6 +31,8 @@ struct StoredApp {
     statistics_span_s_max: u32,
     #[serde(default = "losses_span_s_max")]
     losses_span_s_max: u32,
+    #[serde(default = "traces_span_s_max")]
+    traces_span_s_max: u32,
     #[serde(default)]
     counts_days: Option<u32>,
     traces_days: u32,
@@ -55,6 +57,10 @@ struct StoredApp {
 
 const fn losses_span_s_max() -> u32 {
     App::LOSSES_SPAN_S_MAX
+}
+
+const fn traces_span_s_max() -> u32 {
+    App::TRACES_SPAN_S_MAX
 }
 
 const fn devices_max() -> u64 {
@@ -161,6 +167,7 @@ impl StoredApp {
                 .collect(),
             statistics_span_s_max: app.statistics_span_s_max,
             losses_span_s_max: app.losses_span_s_max,
+            traces_span_s_max: app.traces_span_s_max,
             counts_days: app.retention.counts_days,
             traces_days: app.retention.traces_days,
             relay_to: app.relay_to.clone(),
@@ -187,6 +194,7 @@ impl StoredApp {
             quotas: self.quotas.into_iter().map(quota).collect(),
             statistics_span_s_max: self.statistics_span_s_max,
             losses_span_s_max: self.losses_span_s_max,
+            traces_span_s_max: self.traces_span_s_max,
             retention: Retention {
                 counts_days: self.counts_days,
                 traces_days: self.traces_days,

@@ -10,10 +10,10 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use pushtally_ledger::{Page, PageKey};
-use pushtally_model::{AppId, Entropy, Kind, LossId, TaskKey};
+use pushtally_model::{AppId, Entropy, Kind, LossId, Number, TaskKey};
 use pushtally_store::{
-    Engine, Identities, Installed, LossText, Names, PageVisitor, Pages, Resolved, Snapshot,
-    StoreError,
+    Engine, Identities, Installed, LossText, Names, PageVisitor, Pages, Recipient, Resolved,
+    Snapshot, StoreError,
 };
 use std::collections::BTreeMap;
 
@@ -395,6 +395,14 @@ impl Identities for LocalNames {
         id: &str,
     ) -> Result<Option<TaskKey>, StoreError> {
         Ok(self.0.find_task(app, kind, id))
+    }
+
+    async fn find_recipients(
+        &self,
+        app: AppId,
+        recipients: &[Recipient<'_>],
+    ) -> Result<Vec<Option<Number>>, StoreError> {
+        Ok(self.0.find_recipients(app, recipients))
     }
 
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError> {

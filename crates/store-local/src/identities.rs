@@ -100,10 +100,7 @@ impl LocalIdentities {
     /// Finds or gives numbers. Names are hashed before the lock and looked up in one go: the look-ups then wait for
     /// memory together instead of one after the other.
     pub(crate) fn resolve(&self, app: AppId, names: &Names<'_>) -> Resolved {
-        let hash = |recipient: &Recipient<'_>| {
-            let class = record::class(recipient.route, recipient.channel);
-            self.hasher.hash(app, class, recipient.account)
-        };
+        let hash = |recipient| self.hash(app, recipient);
         let hashes: Vec<NameHash> = names.recipients.iter().map(hash).collect();
         if let Some(known) = self.inner.read().find_all(app, names, &hashes) {
             return known;
@@ -125,6 +122,27 @@ impl LocalIdentities {
 
     pub(crate) fn find_task(&self, app: AppId, kind: Kind, id: &str) -> Option<TaskKey> {
         self.inner.read().find_task(app, kind, id)
+    }
+
+    pub(crate) fn find_recipients(
+        &self,
+        app: AppId,
+        recipients: &[Recipient<'_>],
+    ) -> Vec<Option<Number>> {
+        let inner = self.inner.read();
+        let number = |recipient: &Recipient<'_>| {
+            let hash = self.hash(app, recipient);
+            inner
+                .recipients
+                .find(hash)
+                .map(|(number, _)| Number(number))
+        };
+        recipients.iter().map(number).collect()
+    }
+
+    fn hash(&self, app: AppId, recipient: &Recipient<'_>) -> NameHash {
+        let class = record::class(recipient.route, recipient.channel);
+        self.hasher.hash(app, class, recipient.account)
     }
 
     pub(crate) fn find_loss(&self, app: AppId, loss: LossId) -> Option<LossText> {

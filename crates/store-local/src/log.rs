@@ -3,18 +3,21 @@
 //! Invariant: names are flushed before the batch that may use their numbers, under one lock; so whatever a
 //! durable event names is durable too.
 
+mod tasks;
+
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use pushtally_ledger::{Batch, decode, encode};
-use pushtally_model::AppId;
-use pushtally_store::{BatchVisitor, Log, LogReport, Position, StoreError};
+use pushtally_model::{AppId, TaskKey};
+use pushtally_store::{BatchVisitor, Log, LogReport, Position, StoreError, TaskVisitor};
 
 use crate::error::LocalError;
 use crate::identities::LocalIdentities;
 use crate::segments::{SegmentLog, SegmentReader};
+use tasks::TaskIndex;
 
 #[derive(Debug)]
 struct Logs {
@@ -31,6 +34,7 @@ pub(crate) struct LocalLog {
     events: SegmentReader,
     names: SegmentReader,
     torn_bytes_cut: u64,
+    tasks: TaskIndex,
     /// Held for reading by whoever copies files, for writing by whoever removes some.
     removing: RwLock<()>,
 }
@@ -60,6 +64,7 @@ impl LocalLog {
             events: reader,
             names: names_reader,
             torn_bytes_cut,
+            tasks: TaskIndex::default(),
             removing: RwLock::new(()),
         }
     }
@@ -183,6 +188,19 @@ impl Log for LocalLog {
         visit: &mut BatchVisitor<'_>,
     ) -> Result<(), StoreError> {
         Ok(self.replay_from(after.of(0) + 1, visit)?)
+    }
+
+    /// Blocks the calling thread while segments are read.
+    async fn visit_task(
+        &self,
+        task: TaskKey,
+        recorded_from_ms: i64,
+        visit: &mut TaskVisitor<'_>,
+    ) -> Result<(), StoreError> {
+        let events = &self.events;
+        Ok(self
+            .tasks
+            .visit(events, task.number, recorded_from_ms, visit)?)
     }
 
     async fn report(&self) -> Result<LogReport, StoreError> {

@@ -22,11 +22,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pushtally_ledger::{
-    Batch, Counters, Form, MarksPage, Page, PageKey, Record, Section, StoredPage, TotalPage,
+    Batch, Counters, Form, MarksPage, Page, PageKey, Record, Recorded, Section, StoredPage,
+    TaskEntry, TotalPage,
 };
 use pushtally_model::{
     AppId, Cell, Channel, Event, Kind, Lane, LossId, Number, Origin, Route, Second, Source,
-    TaskKey, TaskNumber,
+    TaskKey, TaskNumber, VendorCall, VendorCalls,
 };
 
 use crate::ports::{Engine, LossText, Names, Position, Recipient, Snapshot, TaskName};
@@ -36,6 +37,7 @@ const APP: AppId = AppId(1_400_000_000);
 /// Runs every check, each on an engine of its own.
 pub async fn check_all(mut fresh: impl AsyncFnMut() -> Engine) {
     batches_come_back_in_order(fresh().await).await;
+    events_of_a_task_come_back_in_order(fresh().await).await;
     names_get_one_number_each(fresh().await).await;
     losses_are_bounded(fresh().await).await;
     raised_numbers_are_not_given(fresh().await).await;
@@ -106,6 +108,70 @@ pub async fn batches_come_back_in_order(engine: Engine) {
         .unwrap();
     assert_eq!(seen, 3, "a visitor that breaks sees no more");
     engine.log.verify().await.unwrap();
+}
+
+/// `visit_task` gives the events and calls of one task that were recorded since, and where they came from.
+pub async fn events_of_a_task_come_back_in_order(engine: Engine) {
+    let event = |n: u32| match batch(n).records.as_slice() {
+        [Record::Events(section)] => section.events()[0],
+        other => panic!("{other:?}"),
+    };
+    let wanted = event(1_000).task;
+    let mut expected = Vec::new();
+    for n in 0..30 {
+        let recorded_ms = batch(n).recorded_ms;
+        let mut one = event(n);
+        if n % 3 == 0 {
+            one.task = wanted;
+            expected.push(TaskEntry::Event(Recorded {
+                recorded_ms,
+                source: Source::Vendor,
+                event: one,
+            }));
+        }
+        let calls = VendorCalls {
+            app: one.app,
+            task: one.task,
+            channel: Channel::Fcm,
+            calls: vec![VendorCall {
+                at_ms: recorded_ms - 1,
+                status: 200,
+                request_id: format!("id-{n}"),
+                numbers: vec![one.number],
+                ..VendorCall::default()
+            }],
+        };
+        if n % 3 == 0 {
+            let calls = calls.clone();
+            expected.push(TaskEntry::Calls { recorded_ms, calls });
+        }
+        let others = Section::new(Source::Import, vec![event(n), event(n + 40)]);
+        let records = vec![
+            Record::Events(others),
+            Record::Events(Section::new(Source::Vendor, vec![one])),
+            Record::Calls(calls),
+        ];
+        let batch = Batch {
+            recorded_ms,
+            records,
+        };
+        engine.log.append(&batch).await.unwrap();
+        // What an engine learns of its log by reading must not hide what comes after.
+        let mut found = Vec::new();
+        let mut visit = |entry| found.push(entry);
+        engine.log.visit_task(wanted, 0, &mut visit).await.unwrap();
+        assert_eq!(found, expected, "after batch {n}");
+    }
+    let since = expected[5].recorded_ms();
+    expected.retain(|one| one.recorded_ms() >= since);
+    let mut found = Vec::new();
+    let mut visit = |entry| found.push(entry);
+    engine
+        .log
+        .visit_task(wanted, since, &mut visit)
+        .await
+        .unwrap();
+    assert_eq!(found, expected);
 }
 
 /// A name keeps its number; other apps, families, routes and channels have their own.
@@ -210,6 +276,16 @@ pub async fn names_get_one_number_each(engine: Engine) {
             .unwrap(),
         None
     );
+    let asked = [
+        recipient("a", Channel::Fcm),
+        recipient("c", Channel::Fcm),
+        recipient("b", Channel::Apns),
+    ];
+    let found = engine.identities.find_recipients(APP, &asked).await;
+    let (third, second) = (first.numbers[2], first.numbers[1]);
+    assert_eq!(found.unwrap(), [Some(third), None, Some(second)]);
+    let found = engine.identities.find_recipients(AppId(7), &asked).await;
+    assert_eq!(found.unwrap(), [None; 3], "nothing crosses apps");
     assert_eq!(engine.identities.count().await.unwrap(), (3, 3));
 }
 

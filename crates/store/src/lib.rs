@@ -23,5 +23,5 @@ pub use ports::{
     LabelsChanged, Log, LogReport, LossText, Names, NamesChanged, PageVisitor, Pages, Part, Phone,
     Position, Recipient, Registered, Registration, RelayBacklog, RelayCall, RelayQueue,
     ReplacedToken, Report, Resolved, Restoring, Revoked, SecretHash, Slots, Snapshot,
-    StoredChannel, StoredTask, TaskName, TaskSeq, Tasks, Unregistered, Updated,
+    StoredChannel, StoredTask, TaskName, TaskSeq, TaskVisitor, Tasks, Unregistered, Updated,
 };

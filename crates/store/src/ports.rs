@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pushtally_ledger::{Batch, Page, PageKey, StoredPage};
+use pushtally_ledger::{Batch, Page, PageKey, Record, Recorded, StoredPage, TaskEntry};
 use pushtally_model::{
     App, AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Source, TaskKey,
 };
@@ -56,6 +56,9 @@ impl Position {
 /// Called for each batch, in order. `Break` ends the replay early.
 pub type BatchVisitor<'a> = dyn FnMut(Position, Batch) -> ControlFlow<()> + Send + 'a;
 
+/// Called for each event and each group of calls, in the order of recording.
+pub type TaskVisitor<'a> = dyn FnMut(TaskEntry) + Send + 'a;
+
 /// Called for each page, in key order. `Break` ends the scan early.
 pub type PageVisitor<'a> = dyn FnMut(PageKey, Page) -> ControlFlow<()> + Send + 'a;
 
@@ -86,6 +89,41 @@ pub trait Log: Send + Sync {
         after: &Position,
         visit: &mut BatchVisitor<'_>,
     ) -> Result<(), StoreError>;
+
+    /// Visits the kept events and calls of one task that were recorded at this millisecond or later, in the order of recording, and
+    /// possibly earlier ones. May read much of the log: as [`Self::replay`], it is for a thread that may wait.
+    async fn visit_task(
+        &self,
+        task: TaskKey,
+        recorded_from_ms: i64,
+        visit: &mut TaskVisitor<'_>,
+    ) -> Result<(), StoreError> {
+        let mut visit_batch = |_, batch: Batch| {
+            let recorded_ms = batch.recorded_ms;
+            if recorded_ms < recorded_from_ms {
+                return ControlFlow::Continue(());
+            }
+            for record in batch.records {
+                match record {
+                    Record::Events(section) => {
+                        for event in section.events().iter().filter(|event| event.task == task) {
+                            visit(TaskEntry::Event(Recorded {
+                                recorded_ms,
+                                source: section.source,
+                                event: *event,
+                            }));
+                        }
+                    }
+                    Record::Calls(calls) if calls.task == task => {
+                        visit(TaskEntry::Calls { recorded_ms, calls });
+                    }
+                    Record::Calls(_) | Record::Control(_) => {}
+                }
+            }
+            ControlFlow::Continue(())
+        };
+        self.replay(&Position::default(), &mut visit_batch).await
+    }
 
     /// What the log holds.
     async fn report(&self) -> Result<LogReport, StoreError>;
@@ -189,6 +227,13 @@ pub trait Identities: Send + Sync {
         kind: Kind,
         id: &str,
     ) -> Result<Option<TaskKey>, StoreError>;
+
+    /// The numbers of these recipients, in their order, of those that have one. Gives none.
+    async fn find_recipients(
+        &self,
+        app: AppId,
+        recipients: &[Recipient<'_>],
+    ) -> Result<Vec<Option<Number>>, StoreError>;
 
     /// The reason behind a number, if the app has it.
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError>;

@@ -14,6 +14,7 @@ mod object;
 mod parameters;
 pub mod push;
 pub mod statistics;
+pub mod trace;
 pub mod webhook;
 
 pub use code::Code;

@@ -15,8 +15,8 @@ use pushtally_model::{
 use pushtally_store::{
     AcceptLimits, Accepted, Addressed, BatchVisitor, Claim, ClaimedJob, DeadToken, DeviceChange,
     DeviceVisitor, Devices, Engine, Identities, Job, Log, LogReport, LossText, Names, Part, Phone,
-    Position, Registered, Registration, ReplacedToken, Resolved, Restoring, Revoked, SecretHash,
-    StoreError, StoredTask, TaskSeq, Tasks, Unregistered, Updated,
+    Position, Recipient, Registered, Registration, ReplacedToken, Resolved, Restoring, Revoked,
+    SecretHash, StoreError, StoredTask, TaskSeq, Tasks, Unregistered, Updated,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -272,6 +272,14 @@ impl Identities for FusedIdentities {
         id: &str,
     ) -> Result<Option<TaskKey>, StoreError> {
         self.1.pass(self.0.find_task(app, kind, id)).await
+    }
+
+    async fn find_recipients(
+        &self,
+        app: AppId,
+        recipients: &[Recipient<'_>],
+    ) -> Result<Vec<Option<Number>>, StoreError> {
+        self.0.find_recipients(app, recipients).await
     }
 
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError> {

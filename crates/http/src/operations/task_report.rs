@@ -173,7 +173,7 @@ impl Counts {
     }
 }
 
-const fn route_name(route: Route) -> &'static str {
+pub(super) const fn route_name(route: Route) -> &'static str {
     match route {
         Route::Offline => "offline",
         Route::Online => "online",
@@ -181,7 +181,7 @@ const fn route_name(route: Route) -> &'static str {
 }
 
 /// The stage that a loss is a loss before.
-const fn before(lane: Lane) -> Option<&'static str> {
+pub(super) const fn before(lane: Lane) -> Option<&'static str> {
     match lane {
         Lane::LostBeforeSent => Some("sent"),
         Lane::LostBeforeDelivered => Some("delivered"),

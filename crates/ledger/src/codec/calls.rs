@@ -17,13 +17,21 @@ pub(super) fn encode_calls(of: &VendorCalls, recorded_ms: i64, out: &mut Vec<u8>
     put_varint(out, of.task.number.0.into());
     out.push(family(of.task));
     out.push(of.channel as u8);
-    put_varint(out, of.calls.len() as u64);
+    let mut rest = Vec::new();
+    encode_rest(&of.calls, recorded_ms, &mut rest);
+    // Whoever looks for another task steps over it.
+    put_varint(out, rest.len() as u64);
+    out.append(&mut rest);
+}
+
+fn encode_rest(calls: &[VendorCall], recorded_ms: i64, out: &mut Vec<u8>) {
+    put_varint(out, calls.len() as u64);
     let none = VendorCall {
         at_ms: recorded_ms,
         ..VendorCall::default()
     };
     let mut last = &none;
-    for call in &of.calls {
+    for call in calls {
         put_signed(out, call.at_ms.wrapping_sub(last.at_ms));
         put_varint(out, call.status.into());
         match uuid(&call.request_id) {
@@ -48,34 +56,63 @@ pub(super) fn encode_calls(of: &VendorCalls, recorded_ms: i64, out: &mut Vec<u8>
     }
 }
 
+/// Whose calls they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Of {
+    pub(super) app: AppId,
+    pub(super) task: TaskKey,
+    channel: Channel,
+}
+
 pub(super) fn decode_calls(
     reader: &mut Reader<'_>,
     recorded_ms: i64,
 ) -> Result<VendorCalls, DecodeError> {
+    let (of, rest) = split_calls(reader)?;
+    of.decode(rest, recorded_ms)
+}
+
+/// Whose calls come, and their bytes.
+pub(super) fn split_calls<'a>(reader: &mut Reader<'a>) -> Result<(Of, &'a [u8]), DecodeError> {
     let (app, number) = (AppId(reader.u32()?), TaskNumber(reader.u32()?));
     let (kind, origin) = parse_family(reader.byte()?);
     let channel = Channel::from_number(reader.byte()?);
-    let channel = channel.ok_or_else(|| reader.impossible("channel"))?;
-    let len = reader.len()?;
-    let mut calls: Vec<VendorCall> = Vec::with_capacity(len);
-    let none = VendorCall {
-        at_ms: recorded_ms,
-        ..VendorCall::default()
-    };
-    for _ in 0..len {
-        let call = decode_call(reader, calls.last().unwrap_or(&none))?;
-        calls.push(call);
-    }
-    Ok(VendorCalls {
+    let of = Of {
         app,
         task: TaskKey {
             number,
             kind,
             origin,
         },
-        channel,
-        calls,
-    })
+        channel: channel.ok_or_else(|| reader.impossible("channel"))?,
+    };
+    let len = reader.len()?;
+    Ok((of, reader.take(len)?))
+}
+
+impl Of {
+    pub(super) fn decode(self, rest: &[u8], recorded_ms: i64) -> Result<VendorCalls, DecodeError> {
+        let reader = &mut Reader::new(rest);
+        let len = reader.len()?;
+        let mut calls: Vec<VendorCall> = Vec::with_capacity(len);
+        let none = VendorCall {
+            at_ms: recorded_ms,
+            ..VendorCall::default()
+        };
+        for _ in 0..len {
+            let call = decode_call(reader, calls.last().unwrap_or(&none))?;
+            calls.push(call);
+        }
+        if !reader.is_empty() {
+            return Err(reader.impossible("tail of calls"));
+        }
+        Ok(VendorCalls {
+            app: self.app,
+            task: self.task,
+            channel: self.channel,
+            calls,
+        })
+    }
 }
 
 fn decode_call(reader: &mut Reader<'_>, last: &VendorCall) -> Result<VendorCall, DecodeError> {

@@ -5,7 +5,7 @@ use pushtally_model::{Cell, Lane, Origin};
 use crate::days::Counters;
 
 /// Why an own task's event does not count.
-pub(super) enum Refused {
+pub(crate) enum Refused {
     EndedBefore,
     Unmatched,
 }
@@ -20,7 +20,7 @@ impl Refused {
 }
 
 /// The two rules of own tasks; `marked` tells whether the same device has a mark in another lane.
-pub(super) fn check_own(
+pub(crate) fn check_own(
     origin: Origin,
     cell: Cell,
     marked: impl Fn(Cell) -> bool,

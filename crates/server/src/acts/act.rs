@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use pushtally_http::operations::{AuditPage, Order, Ordered, TaskPage, TaskReport, TaskRow};
+use pushtally_http::operations::{
+    AuditPage, Order, Ordered, TaskPage, TaskReport, TaskRow, TaskTrace,
+};
 use serde::{Deserialize, Serialize};
 
 use super::ledger::LedgerStat;
@@ -42,6 +44,11 @@ pub(crate) enum Act {
         sdkappid: u32,
         id: String,
         wanted: Wanted,
+    },
+    Trace {
+        sdkappid: u32,
+        id: String,
+        user: String,
     },
     DevicesCheck {
         sdkappid: u32,
@@ -179,6 +186,7 @@ pub(crate) enum Done {
         report: Box<TaskReport>,
     },
     TaskSet(TaskRow),
+    Traced(TaskTrace),
     DevicesChecked(Box<DevicesState>),
     TokensRestored {
         tokens: u64,

@@ -2,9 +2,13 @@
 //!
 //! With no server running they work on the opened directory: what is paused or cancelled there is so when one starts.
 
-use pushtally_http::operations::{TaskRow, audit_page, is_as_wanted, task_page, task_report};
+use pushtally_audience::Audience;
+use pushtally_http::operations::{
+    Sources, TaskRow, audit_page, is_as_wanted, task_page, task_report, task_trace,
+};
 use pushtally_model::{AppId, TaskId, TaskState};
 use pushtally_stats::Stats;
+use pushtally_store::StoreError;
 use serde::{Deserialize, Serialize};
 
 use super::{ActError, Acts, Done, Ledger, Listing};
@@ -60,20 +64,46 @@ impl Acts {
         let report = async |stats: &Stats| {
             task_report(&*engine.tasks, &*engine.identities, stats, app, &task).await
         };
-        let report = match &self.ledger {
-            Ledger::Open(stats) => report(stats).await?,
-            Ledger::Closed(options) => {
-                let stats =
-                    Stats::open(engine.clone(), self.clock.clone(), options.clone()).await?;
-                let report = report(&stats).await;
-                stats.close().await?;
-                report?
-            }
-        };
+        let report = self.with_ledger(report).await?;
         let report = report.ok_or_else(|| no_task(app, id))?;
         Ok(Done::Task {
             report: Box::new(report),
         })
+    }
+
+    pub(super) async fn trace(&self, app: AppId, id: &str, user: &str) -> Result<Done, ActError> {
+        let found = self.directory.get(app).ok_or(ActError::Missing { app })?;
+        let engine = &self.opened.engine;
+        let audience = Audience::new(engine.devices.clone(), engine.accounts.clone());
+        let trace = async |stats: &Stats| {
+            let sources = Sources {
+                identities: &*engine.identities,
+                tasks: &*engine.tasks,
+                audience: &audience,
+                stats,
+                now: self.clock.now(),
+            };
+            task_trace(sources, &found, id, user).await
+        };
+        let trace = self.with_ledger(trace).await?;
+        Ok(Done::Traced(trace.ok_or_else(|| no_task(app, id))?))
+    }
+
+    /// Asks the ledger: the running one, or with no server running one that is opened for it and closed again.
+    async fn with_ledger<T>(
+        &self,
+        ask: impl AsyncFnOnce(&Stats) -> Result<T, StoreError>,
+    ) -> Result<T, ActError> {
+        match &self.ledger {
+            Ledger::Open(stats) => Ok(ask(stats).await?),
+            Ledger::Closed(options) => {
+                let engine = self.opened.engine.clone();
+                let stats = Stats::open(engine, self.clock.clone(), options.clone()).await?;
+                let answer = ask(&stats).await;
+                stats.close().await?;
+                Ok(answer?)
+            }
+        }
     }
 
     pub(super) async fn set_task(

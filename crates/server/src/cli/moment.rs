@@ -1,13 +1,12 @@
 //! Seconds as people read them.
 
-const DAY_S: u32 = 86_400;
+use pushtally_model::{Second, date};
+
+const DAY_S: u32 = Second::DAY_S;
 
 /// A Unix second as `2026-01-31 23:59:59`, in UTC.
 pub(super) fn moment(second: u32) -> String {
-    let (days, of_day) = (second / DAY_S, second % DAY_S);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+    Second(second).date_time(0)
 }
 
 /// The second that a text means: a Unix second, a UTC date with a time, or so many minutes, hours or days before `now`.
@@ -48,23 +47,6 @@ fn days(year: u32, month: u32, day: u32) -> Option<u32> {
     let leaps = from_march / 4 - from_march / 100 + from_march / 400;
     let days = (365 * from_march + leaps + (153 * of_march + 2) / 5 + day).checked_sub(719_469)?;
     (date(days) == (year, month, day)).then_some(days)
-}
-
-/// Days since 1970 as a date: with years that begin in March, the day of the leap year is a year's last.
-fn date(days: u32) -> (u32, u32, u32) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
-    let year = era * 400 + year_of_era + u32::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]

@@ -145,6 +145,9 @@ fn read_settings(reader: &mut Reader<'_>, app: &mut App) {
     if let Some(days) = reader.integer_if_any("losses_span_days", 1..=DAYS_MAX, "days") {
         app.losses_span_s_max = days * 86_400;
     }
+    if let Some(days) = reader.integer_if_any("traces_span_days", 1..=DAYS_MAX, "days") {
+        app.traces_span_s_max = days * 86_400;
+    }
     let counts_days = reader.integer_if_any("counts_days", 1..=COUNTS_DAYS_MAX, "days");
     let traces_days = reader.integer_if_any("traces_days", 1..=DAYS_MAX, "days");
     app.retention = Retention {

@@ -11,7 +11,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::error::LocalError;
 use sha2::{Digest, Sha256};
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -160,6 +160,13 @@ impl SegmentReader {
         let file =
             |segment: &Arc<Segment>| (segment.path.clone(), segment.valid.load(Ordering::Acquire));
         self.shared.segments().iter().map(file).collect()
+    }
+
+    /// The positions of each segment's acknowledged frames, oldest first; none is empty but the one being written.
+    #[must_use]
+    pub fn segments(&self) -> Vec<Range<u64>> {
+        let range = |segment: &Arc<Segment>| segment.first..segment.next.load(Ordering::Acquire);
+        self.shared.segments().iter().map(range).collect()
     }
 
     /// Visits every kept frame from this position on, in the order of appends, each once. Positions that were dropped

@@ -22,6 +22,7 @@ pub(super) async fn apps_are_replaced_by_id(engine: Engine) {
     app.devices_max = 5_000_000_000;
     app.task_life_s = 60;
     app.losses_span_s_max = 86_400;
+    app.traces_span_s_max = 86_400 * 9;
     app.on_unknown = OnUnknown::Skip;
     app.broadcasts_per_day = 0;
     app.registrations_per_second = 7;

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use pushtally_model::{AppId, Channel, Kind, LossId, Number, Route, TaskKey, TaskNumber};
 
 use crate::StoreError;
-use crate::ports::{Identities, LossText, Names, Resolved};
+use crate::ports::{Identities, LossText, Names, Recipient, Resolved};
 
 type RecipientKey = (AppId, String, Route, Channel);
 
@@ -22,6 +22,11 @@ struct Named {
 
 #[derive(Debug, Default)]
 pub(super) struct MemoryIdentities(Mutex<Named>);
+
+fn key_of(app: AppId, recipient: &Recipient<'_>) -> RecipientKey {
+    let account = recipient.account.to_owned();
+    (app, account, recipient.route, recipient.channel)
+}
 
 #[async_trait]
 impl Identities for MemoryIdentities {
@@ -43,12 +48,7 @@ impl Identities for MemoryIdentities {
             resolved.tasks.push(known);
         }
         for recipient in &names.recipients {
-            let key = (
-                app,
-                recipient.account.to_owned(),
-                recipient.route,
-                recipient.channel,
-            );
+            let key = key_of(app, recipient);
             let next = named.next_number.get(&app).copied().unwrap_or_default();
             let known = *named.recipients.entry(key).or_insert(Number(next));
             named
@@ -84,6 +84,16 @@ impl Identities for MemoryIdentities {
             .tasks
             .get(&(app, kind, id.to_owned()))
             .copied())
+    }
+
+    async fn find_recipients(
+        &self,
+        app: AppId,
+        recipients: &[Recipient<'_>],
+    ) -> Result<Vec<Option<Number>>, StoreError> {
+        let named = self.0.lock();
+        let number = |recipient| named.recipients.get(&key_of(app, recipient)).copied();
+        Ok(recipients.iter().map(number).collect())
     }
 
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError> {

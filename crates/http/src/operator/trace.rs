@@ -1,0 +1,51 @@
+//! `GET /v1/apps/{app}/tasks/{id}/trace?user=…`: what happened to a user's devices in a task. Never with tokens.
+
+use std::sync::Arc;
+
+use axum::extract::{self, Path};
+use axum::response::Response;
+use http::request::Parts;
+
+use super::{answer, app, not_found, require_get, storage};
+use crate::State;
+use crate::operations::{TaskTrace, task_trace};
+use crate::problem::Problem;
+
+pub(crate) async fn handle(
+    state: extract::State<Arc<State>>,
+    Path((of, id)): Path<(String, String)>,
+    request: extract::Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    answer(trace(&state, &of, &id, &parts).await)
+}
+
+async fn trace(state: &State, of: &str, id: &str, parts: &Parts) -> Result<TaskTrace, Problem> {
+    require_get(parts)?;
+    let user = user(parts)?;
+    let app = app(state, of)?;
+    task_trace(state.trace_sources(), &app, id, &user)
+        .await
+        .map_err(storage)?
+        .ok_or_else(|| not_found("the app has no such task").at("id", id))
+}
+
+/// The one parameter, once.
+fn user(parts: &Parts) -> Result<String, Problem> {
+    let query = parts.uri.query().unwrap_or_default();
+    let mut users = Vec::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name != "user" {
+            let detail = format!("`{name}` must be left out, it is not known");
+            return Err(Problem::bad_request(detail).at(name.into_owned(), &value));
+        }
+        users.push(value.into_owned());
+    }
+    match <[String; 1]>::try_from(users) {
+        Ok([user]) if !user.is_empty() => Ok(user),
+        _ => {
+            let detail = "`user` must be given once, and name an account or a RegistrationID";
+            Err(Problem::bad_request(detail.to_owned()))
+        }
+    }
+}
