@@ -1,8 +1,8 @@
 //! Accepting a push: it is named, given its deadline, checked against its quotas and stored with its jobs, in one act.
 
 use pushtally_model::{
-    App, Audience as Addressed, Notification, OnUnknown, Second, TaskDraft, TaskId, TaskKind,
-    Urgency,
+    App, Audience as Addressed, ChatMessage, Notification, OnUnknown, Origin, Second, TaskDraft,
+    TaskId, TaskKind, Urgency,
 };
 use pushtally_store::{AcceptLimits, Accepted, StoredTask};
 
@@ -32,6 +32,10 @@ pub struct Push {
     pub life_time_s: Option<u32>,
     /// What becomes of those of whom nobody knows whether they were sent to; `None` is the app's setting.
     pub on_unknown: Option<OnUnknown>,
+    /// Its name, if its sender gives it one; only of a message push.
+    pub id: Option<TaskId>,
+    /// The message that it is of; only of a message push.
+    pub message: Option<Box<ChatMessage>>,
 }
 
 impl Fanout {
@@ -41,8 +45,11 @@ impl Fanout {
         let draft = self.draft(app, push, now_ms)?;
         let shards = match draft.kind {
             TaskKind::Broadcast => Some(self.audience.shards(app.id).await?),
-            TaskKind::Batch => None,
+            TaskKind::Batch | TaskKind::Message => None,
         };
+        if draft.kind == TaskKind::Message && self.is_imported(&draft).await? {
+            return Err(AcceptError::IdTaken);
+        }
         let limits = self.limits(app, now_ms);
         let accepted = self
             .parts
@@ -60,6 +67,7 @@ impl Fanout {
                 Ok(task)
             }
             Accepted::Same(task) => Ok(task),
+            Accepted::IdTaken => Err(AcceptError::IdTaken),
             Accepted::DayFull => Err(AcceptError::DayFull {
                 max: limits.broadcasts_per_day.unwrap_or(u32::MAX),
             }),
@@ -81,7 +89,7 @@ impl Fanout {
             kind: push.kind,
             urgency: match push.kind {
                 TaskKind::Broadcast => Urgency::Bulk,
-                TaskKind::Batch => Urgency::Urgent,
+                TaskKind::Batch | TaskKind::Message => Urgency::Urgent,
             },
             sender: push.sender,
             random: push.random,
@@ -92,10 +100,25 @@ impl Fanout {
             accepted_at,
             deadline: Second(accepted_at.0.saturating_add(life_s)),
             on_unknown: push.on_unknown.unwrap_or(app.on_unknown),
+            message: push.message,
         })
     }
 
+    /// Whether events were imported under its name: those are another server's.
+    async fn is_imported(&self, draft: &TaskDraft) -> Result<bool, AcceptError> {
+        let (family, id) = (draft.kind.family(), draft.id.as_str());
+        let known = self
+            .parts
+            .identities
+            .find_task(draft.app, family, id)
+            .await?;
+        Ok(known.is_some_and(|key| key.origin == Origin::Imported))
+    }
+
     fn name(&self, app: &App, push: &Push, at: Second) -> Result<TaskId, AcceptError> {
+        if let Some(id) = &push.id {
+            return Ok(id.clone());
+        }
         let mut drawn = [0; 4];
         self.parts.entropy.fill(&mut drawn)?;
         Ok(task_id(&IdParts {

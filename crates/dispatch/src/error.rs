@@ -19,6 +19,9 @@ pub enum AcceptError {
         /// More than how many milliseconds must lie between two.
         gap_ms: u32,
     },
+    /// Something else of the app has the message push's name.
+    #[error("the name is taken")]
+    IdTaken,
     /// As many tasks of the app as may be are not done yet.
     #[error("`{max}` tasks of the app are not done yet")]
     Busy {

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use pushtally_audience::Audience;
 use pushtally_channel::{Channel as Carrier, Message, Presence};
 use pushtally_model::{
-    AppId, Channel, Clock, Entropy, Kind, OnUnknown, Origin, Second, TaskKey, TaskKind,
+    AppId, Channel, Clock, Entropy, OnUnknown, Origin, Second, TaskKey, TaskKind,
 };
 use pushtally_stats::Stats;
 use pushtally_store::{
@@ -197,7 +197,7 @@ impl Fanout {
     pub(crate) async fn key(&self, task: &StoredTask) -> Result<TaskKey, StoreError> {
         let names = Names {
             tasks: vec![TaskName {
-                kind: Kind::Push,
+                kind: task.draft.kind.family(),
                 origin: Origin::Own,
                 id: task.draft.id.as_str(),
             }],
@@ -313,7 +313,7 @@ impl Fanout {
 pub(crate) fn shard_of_job(kind: TaskKind, shard: u16) -> Option<u16> {
     match kind {
         TaskKind::Broadcast => Some(shard),
-        TaskKind::Batch => None,
+        TaskKind::Batch | TaskKind::Message => None,
     }
 }
 

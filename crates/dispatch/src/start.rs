@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use pushtally_model::{
-    Channel, Kind, Origin, Route, Scope, Second, Stage, TaskKey, TaskState, Window,
-};
+use pushtally_model::{Channel, Origin, Route, Scope, Second, Stage, TaskKey, TaskState, Window};
 use pushtally_store::{Job, Part, StoreError, StoredTask};
 
 use crate::fanout::{Fanout, Loaded, shard_of_job};
@@ -62,7 +60,7 @@ impl Fanout {
         let known = self
             .parts
             .identities
-            .find_task(draft.app, Kind::Push, draft.id.as_str())
+            .find_task(draft.app, draft.kind.family(), draft.id.as_str())
             .await?;
         Ok(known.filter(|key| key.origin == Origin::Own))
     }

@@ -27,6 +27,7 @@ pub(crate) fn task_id(parts: &Parts<'_>) -> Result<TaskId, NameError> {
     let prefix = match parts.kind {
         TaskKind::Broadcast => "",
         TaskKind::Batch => "batch_",
+        TaskKind::Message => "message_",
     };
     let sender = sender_id(parts.app, parts.sender);
     let Parts {

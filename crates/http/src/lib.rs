@@ -22,6 +22,7 @@ mod labels;
 mod limits;
 mod listen;
 mod losses;
+mod message_push;
 mod messages;
 mod metrics;
 pub mod operations;

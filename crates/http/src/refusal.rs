@@ -55,6 +55,8 @@ pub(crate) enum Refusal {
     DayFull { app: AppId, max: u32 },
     #[error("pushes of app `{app}` must be more than `{gap_ms}` milliseconds apart")]
     TooSoon { app: AppId, gap_ms: u32 },
+    #[error("another push of app `{app}` has this PushID, or had it with another body")]
+    PushIdTaken { app: AppId },
     #[error("`{max}` pushes of app `{app}` are not done yet, try again later")]
     TasksOpen { app: AppId, max: usize },
     #[error("the server cannot make a TaskId, its log tells why")]
@@ -109,6 +111,7 @@ impl Refusal {
         match error {
             AcceptError::DayFull { max } => Self::DayFull { app, max },
             AcceptError::TooSoon { gap_ms } => Self::TooSoon { app, gap_ms },
+            AcceptError::IdTaken => Self::PushIdTaken { app },
             AcceptError::Busy { max } => Self::TasksOpen { app, max },
             AcceptError::Store(error) => Self::Store(error),
             AcceptError::Entropy(error) => {
@@ -140,6 +143,7 @@ impl Refusal {
             Self::AttributeTaken { .. } | Self::AttributeKind { .. } => Code::AttributeBad,
             Self::DayFull { .. } => Code::DayFull,
             Self::TooSoon { .. } => Code::TooSoon,
+            Self::PushIdTaken { .. } => Code::Malformed,
             Self::TasksOpen { .. } => Code::Overloaded,
             Self::NoTaskId => Code::Internal,
             Self::TaskUnknown { .. } => Code::TaskUnknown,

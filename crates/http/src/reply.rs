@@ -47,6 +47,9 @@ pub(crate) async fn answer(
 fn refused(command: Command, refusal: &Refusal) -> Vec<u8> {
     let (code, info) = (refusal.code(), refusal.to_string());
     match (command, refusal) {
+        (Command::MessagePush, Refusal::NobodyKnown { names }) => {
+            push::MessagePushReply::nobody(&info, names).to_json()
+        }
         (_, Refusal::NobodyKnown { names }) => push::nobody(&info, names),
         (Command::Push | Command::Batch, _) => push::failure(code, &info),
         _ => failure(code, &info),

@@ -8,8 +8,8 @@ use axum::Router;
 use axum::routing::any;
 
 use crate::{
-    State, accounts, batch, devices, events, health, labels, losses, messages, metrics, operator,
-    push, receipts, reports, revoke, socket, statistics, traces, unknown,
+    State, accounts, batch, devices, events, health, labels, losses, message_push, messages,
+    metrics, operator, push, receipts, reports, revoke, socket, statistics, traces, unknown,
 };
 
 /// The public listener: backends, devices, and health without reasons.
@@ -39,6 +39,7 @@ pub fn public_router(state: Arc<State>) -> Router {
         .route("/v4/timpush/normal_push_trace", any(traces::handle_push))
         .route(receipts::PATH, any(receipts::handle))
         .route(receipts::OTHER_PATHS, any(receipts::refuse))
+        .route("/v1/message-push", any(message_push::handle))
         .route("/v1/events", any(events::handle))
         .route("/v1/devices", any(devices::handle_all))
         .route("/v1/devices/{registration_id}", any(devices::handle_one))

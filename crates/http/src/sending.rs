@@ -2,13 +2,13 @@
 
 use pushtally_dispatch::Push;
 use pushtally_model::{Audience, TaskKind};
+use pushtally_store::StoredTask;
 use pushtally_wire::push::{PushReply, PushRequest};
 
 use crate::call::{Call, Done};
 use crate::refusal::Refusal;
 
-/// Hands a push over; `unknown` are the accounts that do not exist. Who calls is who sends, unless the request says
-/// otherwise.
+/// Hands a push over; `unknown` are the accounts that do not exist.
 pub(crate) async fn send(
     call: &Call,
     request: PushRequest,
@@ -17,6 +17,28 @@ pub(crate) async fn send(
     body_hash: [u8; 32],
     unknown: &[String],
 ) -> Result<Done, Refusal> {
+    let task = hand_over(call, push(call, request, kind, audience, body_hash)).await?;
+    let id = &task.draft.id;
+    Ok(Done {
+        reply: Ok(PushReply::accepted(id, unknown).to_json().into()),
+        target: id.as_str().to_owned(),
+    })
+}
+
+/// Gives a push to dispatch.
+pub(crate) async fn hand_over(call: &Call, push: Push) -> Result<StoredTask, Refusal> {
+    let accepted = call.state.dispatch.accept(&call.caller.app, push).await;
+    accepted.map_err(|error| Refusal::of_push(call.app(), error))
+}
+
+/// What a request asks for. Who calls is who sends, unless the request says otherwise.
+pub(crate) fn push(
+    call: &Call,
+    request: PushRequest,
+    kind: TaskKind,
+    audience: Audience,
+    body_hash: [u8; 32],
+) -> Push {
     let PushRequest {
         selection: _,
         sender,
@@ -25,7 +47,7 @@ pub(crate) async fn send(
         notification,
         life_time_s,
     } = request;
-    let push = Push {
+    Push {
         kind,
         sender: sender.unwrap_or_else(|| call.caller.identifier.clone()),
         random,
@@ -35,12 +57,7 @@ pub(crate) async fn send(
         notification,
         life_time_s,
         on_unknown: None,
-    };
-    let accepted = call.state.dispatch.accept(&call.caller.app, push).await;
-    let task = accepted.map_err(|error| Refusal::of_push(call.app(), error))?;
-    let id = &task.draft.id;
-    Ok(Done {
-        reply: Ok(PushReply::accepted(id, unknown).to_json().into()),
-        target: id.as_str().to_owned(),
-    })
+        id: None,
+        message: None,
+    }
 }

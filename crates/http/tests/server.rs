@@ -30,6 +30,8 @@ mod histories;
 mod labels;
 #[path = "server/losses.rs"]
 mod losses;
+#[path = "server/message_push.rs"]
+mod message_push;
 #[path = "server/messages.rs"]
 mod messages;
 #[path = "server/naive.rs"]

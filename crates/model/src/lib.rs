@@ -36,7 +36,9 @@ pub use notification::{
     Importance, Interruption, LiveActivity, Loudness, Notification, OppoContent, Translation,
     VivoAlert, VivoContent,
 };
-pub use push::{Audience, OnUnknown, OwnLoss, Revocation, TaskDraft, TaskKind, TaskState, Urgency};
+pub use push::{
+    Audience, ChatMessage, OnUnknown, OwnLoss, Revocation, TaskDraft, TaskKind, TaskState, Urgency,
+};
 pub use secret::Secret;
 pub use time::{Clock, ManualClock, Second, SystemClock, date};
 pub use window::{Window, WindowError};

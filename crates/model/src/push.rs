@@ -1,6 +1,6 @@
 //! A push of our own: whom it addresses, how long it may take, and the losses that we name.
 
-use crate::{Account, AppId, Condition, Notification, Second, TaskId};
+use crate::{Account, AppId, Condition, Kind, Notification, Second, TaskId};
 
 /// Whom a task addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +21,39 @@ pub enum TaskKind {
     Broadcast = 0,
     /// `batch`.
     Batch = 1,
+    /// `message-push`: its TaskId is the PushID.
+    Message = 2,
+}
+
+impl TaskKind {
+    /// The family that its counts belong to.
+    #[must_use]
+    pub const fn family(self) -> Kind {
+        match self {
+            Self::Broadcast | Self::Batch => Kind::Push,
+            Self::Message => Kind::Message,
+        }
+    }
+}
+
+/// The chat message that a message push is of, in its sender's words.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChatMessage {
+    /// `MsgKey`; empty when absent.
+    pub key: String,
+    /// `MsgSeq`.
+    pub seq: Option<u32>,
+    /// `MsgTime`.
+    pub sent_at: Option<Second>,
+    /// `GroupId`; `None` is a message between two.
+    pub group: Option<String>,
 }
 
 /// Who goes first. Urgent work has a share of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Urgency {
-    /// `batch`, by default.
+    /// `batch` and `message-push`, by default.
     Urgent = 0,
     /// `push`.
     Bulk = 1,
@@ -74,6 +100,8 @@ pub struct TaskDraft {
     pub deadline: Second,
     /// What becomes of those of whom nobody knows whether they were sent to.
     pub on_unknown: OnUnknown,
+    /// The message that it is of; only of a message push.
+    pub message: Option<Box<ChatMessage>>,
 }
 
 /// What an operator wants of a task. Its jobs decide when it is done.

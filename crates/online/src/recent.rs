@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use pushtally_model::{AppId, Kind, Origin, Second, TaskId, TaskKey};
-use pushtally_store::{Identities, StoreError, Tasks};
+use pushtally_model::{AppId, Second, TaskId, TaskKey};
+use pushtally_store::{Identities, StoreError, Tasks, find_own_task};
 
 use crate::limits::TASKS_REMEMBERED_MAX;
 
@@ -48,8 +48,8 @@ impl RecentTasks {
         if let Some(known) = self.remembered.lock().get(&name) {
             return Ok(Some(known));
         }
-        let found = self.identities.find_task(app, Kind::Push, id.as_str());
-        let Some(key) = found.await?.filter(|key| key.origin == Origin::Own) else {
+        let found = find_own_task(&*self.identities, app, id.as_str());
+        let Some(key) = found.await? else {
             return Ok(None);
         };
         let Some(task) = self.tasks.find_stored_task(app, id).await? else {
@@ -83,7 +83,7 @@ impl Generations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pushtally_model::TaskNumber;
+    use pushtally_model::{Kind, Origin, TaskNumber};
 
     #[test]
     fn what_is_asked_for_stays_and_the_rest_is_forgotten_within_the_bound() {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use pushtally_model::{
-    App, AppId, Channel, Clock, Environment, Event, Kind, LossId, Number, Route, Second, Secret,
-    Source, Stage, TaskKey, Token, TokenKind, What,
+    App, AppId, Channel, Clock, Environment, Event, LossId, Number, Route, Second, Secret, Source,
+    Stage, TaskKey, Token, TokenKind, What,
 };
 use pushtally_store::{
     Addressed, DeadToken, DeadTokens, Devices, Engine, Identities, LossText, Names, ReplacedToken,
@@ -188,7 +188,10 @@ impl Recorder {
             return Ok(None);
         }
         let id = task.draft.id.as_str();
-        let key = self.identities.find_task(app, Kind::Push, id).await?;
+        let key = self
+            .identities
+            .find_task(app, task.draft.kind.family(), id)
+            .await?;
         Ok(key.map(|key| Known {
             key,
             accepted_at: task.draft.accepted_at,

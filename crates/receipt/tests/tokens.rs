@@ -75,6 +75,7 @@ impl World {
             accepted_at: Second(START),
             deadline: Second(START + 1000),
             on_unknown: OnUnknown::default(),
+            message: None,
         };
         let limits = AcceptLimits {
             broadcasts_per_day: None,

@@ -56,6 +56,19 @@ pub fn repeats(draft: &TaskDraft, known: &TaskDraft) -> bool {
     of(draft) == of(known) && draft.sender == known.sender && draft.body_hash == known.body_hash
 }
 
+/// What a message push comes to whose id a task of the app has already: its sender names it, so saying it again is no
+/// second one, and saying something else under the name is refused. `None` when the task is not a message push.
+#[must_use]
+pub fn renamed(draft: &TaskDraft, known: &StoredTask) -> Option<Accepted> {
+    (draft.kind == TaskKind::Message).then(|| {
+        if known.draft.kind == TaskKind::Message && known.draft.body_hash == draft.body_hash {
+            Accepted::Same(known.clone())
+        } else {
+            Accepted::IdTaken
+        }
+    })
+}
+
 /// A task as it is stored when it is accepted, and its plan jobs, each once. One without jobs is done at once.
 #[must_use]
 pub fn accepted(seq: TaskSeq, draft: &TaskDraft, shards: Option<&[u16]>) -> (StoredTask, Vec<Job>) {

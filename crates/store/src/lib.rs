@@ -24,4 +24,5 @@ pub use ports::{
     Position, Recipient, Registered, Registration, RelayBacklog, RelayCall, RelayQueue,
     ReplacedToken, Report, Resolved, Restoring, Revoked, SecretHash, Slots, Snapshot,
     StoredChannel, StoredTask, TaskName, TaskSeq, TaskVisitor, Tasks, Unregistered, Updated,
+    find_own_task,
 };

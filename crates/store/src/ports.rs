@@ -254,6 +254,21 @@ pub trait Identities: Send + Sync {
     }
 }
 
+/// The task of this server's own that has a name, in whichever family: no two of its own tasks have one name.
+pub async fn find_own_task(
+    identities: &dyn Identities,
+    app: AppId,
+    id: &str,
+) -> Result<Option<TaskKey>, StoreError> {
+    for family in [Kind::Push, Kind::Message] {
+        let found = identities.find_task(app, family, id).await?;
+        if let Some(key) = found.filter(|key| key.origin == Origin::Own) {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
+}
+
 /// Pages changed since the last snapshot, and the place in the log up to which they are folded.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {

@@ -6,6 +6,7 @@ mod trial;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -29,6 +30,8 @@ const STEPS_MAX: u8 = 3;
 /// Vendors count their days so: UTC+8, as far as is known.
 const DAY_OFFSET_MS: i64 = 8 * 3_600_000;
 const DAY_MS: i64 = 86_400_000;
+/// Warnings that a vendor fails are at least so far apart, for each account.
+const COMPLAINTS_APART_MS: i64 = 60_000;
 /// A target that is told to wait without being told how long waits so long.
 const TARGET_WAIT: Duration = Duration::from_secs(5);
 
@@ -57,6 +60,8 @@ pub struct Account {
     limits: ValveLimits,
     calls: Semaphore,
     receipts_url: Secret,
+    /// When the operator was last told that the vendor fails.
+    complained_ms: AtomicI64,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -119,6 +124,7 @@ impl Account {
             limits: settings.limits,
             calls: Semaphore::new(settings.calls_max.max(1)),
             receipts_url: settings.receipts_url.clone(),
+            complained_ms: AtomicI64::new(i64::MIN),
             clock,
             entropy,
         })
@@ -403,7 +409,26 @@ impl Account {
             was_closed
         });
         if was_closed {
-            tracing::info!(%line, "the vendor answers again");
+            tracing::debug!(%line, "the vendor answers again");
+        }
+    }
+
+    /// Says that a call failed: to the operator when that closed the line, and not more often than once a minute.
+    fn tell(&self, line: Line, said: &Said, after: Duration, has_closed: bool) {
+        let (code, text) = (said.code, &said.text);
+        let now_ms = self.clock.now_ms();
+        let before_ms = self.complained_ms.load(Ordering::Relaxed);
+        if has_closed && now_ms.saturating_sub(before_ms) >= COMPLAINTS_APART_MS {
+            self.complained_ms.store(now_ms, Ordering::Relaxed);
+            tracing::warn!(
+                %line,
+                code,
+                text,
+                ?after,
+                "the vendor, or the proxy before it, fails again and again: it is left alone for a while"
+            );
+        } else {
+            tracing::debug!(%line, code, text, ?after, has_closed, "a call failed");
         }
     }
 
@@ -416,12 +441,12 @@ impl Account {
         may_have_sent: bool,
     ) -> Outcome {
         let roll = self.roll();
-        let after = self.with_valve(class, |valve, now_ms| {
+        let (after, has_closed) = self.with_valve(class, |valve, now_ms| {
             let was_closed = valve.is_closed();
             let after = valve.failed(after, now_ms, roll);
-            told_closed(line, said, after, was_closed, valve.is_closed());
-            after
+            (after, valve.is_closed() && !was_closed)
         });
+        self.tell(line, said, after, has_closed);
         if may_have_sent {
             Outcome::Unknown { after }
         } else {
@@ -432,13 +457,13 @@ impl Account {
     /// The vendor says that it is too often: nothing was sent.
     fn limit(&self, (class, line): (Class, Line), said: &Said, after: Option<Duration>) -> Outcome {
         let roll = self.roll();
-        let held = self.with_valve(class, |valve, now_ms| {
+        let (held, has_closed) = self.with_valve(class, |valve, now_ms| {
             let was_closed = valve.is_closed();
             let held = valve.limited(after, now_ms, roll);
-            let (Held::Targets(after) | Held::All(after)) = held;
-            told_closed(line, said, after, was_closed, valve.is_closed());
-            held
+            (held, valve.is_closed() && !was_closed)
         });
+        let (Held::Targets(after) | Held::All(after)) = held;
+        self.tell(line, said, after, has_closed);
         match held {
             Held::Targets(after) => Outcome::Throttled { after },
             Held::All(after) => Outcome::Unavailable { after },
@@ -477,22 +502,6 @@ impl Drop for Entered<'_> {
             self.account
                 .with_valve(self.class, |valve, _| valve.abandoned());
         }
-    }
-}
-
-/// Says that a call failed: to the operator when that closed the line.
-fn told_closed(line: Line, said: &Said, after: Duration, was_closed: bool, is_closed: bool) {
-    let (code, text) = (said.code, &said.text);
-    if is_closed && !was_closed {
-        tracing::warn!(
-            %line,
-            code,
-            text,
-            ?after,
-            "the vendor, or the proxy before it, fails again and again: it is left alone for a while"
-        );
-    } else {
-        tracing::debug!(%line, code, text, ?after, "a call failed");
     }
 }
 

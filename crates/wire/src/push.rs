@@ -11,6 +11,6 @@ mod request;
 mod revoke;
 
 pub use condition::Selection;
-pub use reply::{PushReply, failure, nobody};
-pub use request::{BatchRequest, PushRequest};
+pub use reply::{MessagePushReply, PushReply, failure, nobody};
+pub use request::{BatchRequest, MessagePushRequest, PushRequest};
 pub use revoke::RevokeRequest;

@@ -297,5 +297,7 @@ pub(crate) fn push(random: u32, names: Option<&[&str]>) -> Push {
         },
         life_time_s: None,
         on_unknown: None,
+        id: None,
+        message: None,
     }
 }

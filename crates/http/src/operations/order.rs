@@ -185,6 +185,8 @@ pub async fn order(
         notification,
         life_time_s: order.life_time_s,
         on_unknown: order.on_unknown.map(OnUnknown::from),
+        id: None,
+        message: None,
     };
     let task = dispatch
         .accept(app, push)

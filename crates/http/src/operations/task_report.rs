@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use pushtally_ledger::Tally;
-use pushtally_model::{AppId, Cell, Channel, Kind, Lane, Route, Scope, Stage, TaskId, Window};
+use pushtally_model::{AppId, Cell, Channel, Lane, Route, Scope, Stage, TaskId, Window};
 use pushtally_stats::Stats;
 use pushtally_store::{Identities, LossText, StoreError, StoredTask, Tasks};
 use serde::{Deserialize, Serialize};
@@ -106,7 +106,8 @@ async fn tally(
     task: &StoredTask,
 ) -> Result<Tally, StoreError> {
     let (app, id) = (task.draft.app, task.draft.id.as_str());
-    match identities.find_task(app, Kind::Push, id).await? {
+    let family = task.draft.kind.family();
+    match identities.find_task(app, family, id).await? {
         Some(key) => {
             stats
                 .tally(app, Scope::Task(key.number), Window::all())

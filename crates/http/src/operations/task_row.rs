@@ -55,7 +55,7 @@ pub struct TaskRow {
     pub app: u32,
     /// The TaskId.
     pub id: String,
-    /// `push` or `batch`.
+    /// `push`, `batch` or `message`.
     pub kind: String,
     /// How it stands.
     pub status: TaskStatus,
@@ -83,6 +83,7 @@ impl From<&StoredTask> for TaskRow {
         let kind = match draft.kind {
             TaskKind::Broadcast => "push",
             TaskKind::Batch => "batch",
+            TaskKind::Message => "message",
         };
         let title = draft.notification.title.chars().take(TITLE_LEN_MAX);
         Self {

@@ -13,7 +13,7 @@ use pushtally_model::{
     Origin, Route, Second, Stage, TaskId, TaskKey, VendorCall,
 };
 use pushtally_stats::Stats;
-use pushtally_store::{Identities, LossText, Recipient, StoreError, Tasks};
+use pushtally_store::{Identities, LossText, Recipient, StoreError, Tasks, find_own_task};
 use serde::{Deserialize, Serialize};
 
 use super::task_report::{before, route_name};
@@ -147,7 +147,7 @@ pub async fn task_trace(
     id: &str,
     user: &str,
 ) -> Result<Option<TaskTrace>, StoreError> {
-    let Some(task) = sources.identities.find_task(app.id, Kind::Push, id).await? else {
+    let Some(task) = find_either(sources.identities, app.id, id).await? else {
         return Ok(None);
     };
     let gathered = gather(sources, app, (task, id), Some(user)).await?;
@@ -162,6 +162,21 @@ pub async fn task_trace(
             .map(|(way, device)| gathered.row(way, device))
             .collect(),
     }))
+}
+
+/// A task of this server's own goes before an imported one, a push before a message push.
+async fn find_either(
+    identities: &dyn Identities,
+    app: AppId,
+    id: &str,
+) -> Result<Option<TaskKey>, StoreError> {
+    if let Some(own) = find_own_task(identities, app, id).await? {
+        return Ok(Some(own));
+    }
+    match identities.find_task(app, Kind::Push, id).await? {
+        Some(push) => Ok(Some(push)),
+        None => identities.find_task(app, Kind::Message, id).await,
+    }
 }
 
 /// Traces a task, of one user's devices or of all. What the app's traces do not reach back to is not looked for: then

@@ -98,7 +98,8 @@ fn refused(error: OrderError) -> Problem {
             Code::DayFull.text(),
             told,
         ),
-        OrderError::Accept(AcceptError::Entropy(_) | AcceptError::Id(_))
+        // An operator's push is named here, by chance: a taken name is no more likely than none.
+        OrderError::Accept(AcceptError::Entropy(_) | AcceptError::Id(_) | AcceptError::IdTaken)
         | OrderError::Entropy(_) => {
             tracing::error!(told, "an operator's push was refused");
             Problem::new(

@@ -283,6 +283,7 @@ pub(crate) async fn task(engine: &Engine, id: &str) -> TaskKey {
         accepted_at: Second(NOW_S as u32),
         deadline: Second(NOW_S as u32 + 3600),
         on_unknown: OnUnknown::default(),
+        message: None,
     };
     let limits = AcceptLimits {
         broadcasts_per_day: None,

@@ -23,6 +23,8 @@ const V1: u8 = 1;
 const V2: u8 = 2;
 /// The third one.
 const V3: u8 = 3;
+/// Tasks only: with the message that a push is of.
+const V4: u8 = 4;
 
 /// Why a row is not what was written. Says nothing of its contents: they may be secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pushtally_model::{AppId, Number, Revocation, Second, TaskDraft, TaskId, TaskKind, TaskState};
 use pushtally_store::accepting::{
-    self, Standing, accepted, refusal, repeats, state_after, unrevoked,
+    self, Standing, accepted, refusal, renamed, repeats, state_after, unrevoked,
 };
 use pushtally_store::job_queue::{JobQueue, QueuedTask};
 use pushtally_store::{AcceptLimits, Accepted, Job, Revoked, StoreError, StoredTask, TaskSeq};
@@ -110,6 +110,12 @@ pub(super) fn accept(
     shards: Option<&[u16]>,
     limits: &AcceptLimits,
 ) -> Result<Outcome<Accepted>, ActError> {
+    if let Some(seq) = seq_of(&*tables.task_ids, draft.app, &draft.id)?
+        && let Some(known) = task(&*tables.tasks, seq)?
+        && let Some(answer) = renamed(draft, &known)
+    {
+        return Ok(Outcome::of(answer));
+    }
     if let Some(known) = repeated(tables, draft)? {
         return Ok(Outcome::of(Accepted::Same(known)));
     }

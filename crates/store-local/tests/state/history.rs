@@ -89,6 +89,7 @@ pub(crate) fn draft(n: u32) -> TaskDraft {
         } else {
             OnUnknown::Skip
         },
+        message: None,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Tasks: accepting, quotas, finding, what the operator wants.
 
 use pushtally_model::{
-    Account, ApnsContent, AppId, Audience, Badge, Notification, OnUnknown, Revocation, Second,
-    TaskDraft, TaskId, TaskKind, TaskState, Translation, Urgency,
+    Account, ApnsContent, AppId, Audience, Badge, ChatMessage, Notification, OnUnknown, Revocation,
+    Second, TaskDraft, TaskId, TaskKind, TaskState, Translation, Urgency,
 };
 
 use super::APP;
@@ -14,6 +14,7 @@ pub(super) const NOW: Second = Second(1_700_000_000);
 pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     a_task_is_found_as_it_was_accepted(fresh().await).await;
     the_same_call_in_the_same_second_is_the_same_task(fresh().await).await;
+    a_message_push_is_one_by_its_name(fresh().await).await;
     broadcasts_of_a_day_are_counted(fresh().await).await;
     broadcasts_keep_their_distance(fresh().await).await;
     open_tasks_are_bounded(fresh().await).await;
@@ -44,6 +45,7 @@ pub(super) fn draft(n: u32) -> TaskDraft {
         accepted_at: NOW,
         deadline: Second(NOW.0 + 100),
         on_unknown: OnUnknown::default(),
+        message: None,
     }
 }
 
@@ -151,6 +153,48 @@ async fn a_task_is_found_as_it_was_accepted(engine: Engine) {
             .is_err(),
         "an id is given once"
     );
+}
+
+/// A message push is named by its sender: said again, whenever, it is the one there is; another body under a name that is taken
+/// is refused, whatever has the name.
+async fn a_message_push_is_one_by_its_name(engine: Engine) {
+    let message = |n, body: u8, second| TaskDraft {
+        id: TaskId::new(format!("m{n}")).unwrap(),
+        kind: TaskKind::Message,
+        random: u32::from(body),
+        body_hash: [body; 32],
+        accepted_at: Second(NOW.0 + second),
+        message: Some(Box::new(ChatMessage {
+            key: "k".to_owned(),
+            seq: Some(1),
+            sent_at: Some(NOW),
+            group: None,
+        })),
+        ..draft(90)
+    };
+    let none_left = AcceptLimits {
+        open_tasks_max: 0,
+        ..NO_LIMITS
+    };
+    let first = accept(&engine, &message(1, 1, 0), None).await;
+    assert_eq!(first.draft, message(1, 1, 0), "all of it is stored");
+    let answer = async |draft: TaskDraft| {
+        let accepted = engine.tasks.accept_task(&draft, None, &none_left).await;
+        accepted.unwrap()
+    };
+    assert_eq!(
+        answer(message(1, 1, 0)).await,
+        Accepted::Same(first.clone())
+    );
+    assert_eq!(answer(message(1, 1, 90_000)).await, Accepted::Same(first));
+    assert_eq!(answer(message(1, 2, 0)).await, Accepted::IdTaken);
+    assert_eq!(answer(message(2, 2, 0)).await, Accepted::Busy);
+    let campaign = accept(&engine, &draft(1), None).await;
+    let named = TaskDraft {
+        id: campaign.draft.id.clone(),
+        ..message(3, 3, 0)
+    };
+    assert_eq!(answer(named).await, Accepted::IdTaken);
 }
 
 /// A repeated call is the first one's task, whatever the quotas say by then; what differs in anything is another.

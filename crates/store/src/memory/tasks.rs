@@ -7,7 +7,9 @@ use parking_lot::Mutex;
 use pushtally_model::{AppId, Number, Revocation, Second, TaskDraft, TaskId, TaskKind, TaskState};
 
 use crate::StoreError;
-use crate::accepting::{self, Standing, accepted, refusal, repeats, state_after, unrevoked};
+use crate::accepting::{
+    self, Standing, accepted, refusal, renamed, repeats, state_after, unrevoked,
+};
 use crate::job_queue::{JobQueue, QueuedTask};
 use crate::ports::{
     AcceptLimits, Accepted, Claim, ClaimedJob, Job, Revoked, StoredTask, TaskSeq, Tasks,
@@ -78,6 +80,12 @@ impl Tasks for MemoryTasks {
         limits: &AcceptLimits,
     ) -> Result<Accepted, StoreError> {
         let inner = &mut *self.0.lock();
+        let named = inner.find(draft.app, &draft.id);
+        if let Some(known) = named.and_then(|seq| inner.tasks.get(&seq))
+            && let Some(answer) = renamed(draft, known)
+        {
+            return Ok(answer);
+        }
         if let Some(task) = inner
             .tasks
             .values()

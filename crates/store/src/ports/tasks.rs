@@ -46,6 +46,9 @@ pub enum Accepted {
     New(StoredTask),
     /// An equal one (sender, random, body) was accepted in the same second: that one.
     Same(StoredTask),
+    /// Another task of the app has its id, or the same message push with another body: nothing changed. Only of a message
+    /// push, whose sender names it.
+    IdTaken,
     /// The day's broadcasts are used up: nothing changed.
     DayFull,
     /// The last broadcast was too short ago: nothing changed.
@@ -116,7 +119,7 @@ pub struct ClaimedJob {
 pub trait Tasks: Send + Sync {
     /// Stores a task with its plan jobs (these shards, each once; or one job for all of them when `shards` is `None`),
     /// unless an equal one exists (same command, sender, random, body and second) or a quota is used up. Quotas are
-    /// counted from stored tasks. A task without shards is done at once. An id that another task of the app has is an error.
+    /// counted from stored tasks. A message push is equal to one of its id with its body, however old. A task without shards is done at once. An id that another task of the app has is an error.
     async fn accept_task(
         &self,
         draft: &TaskDraft,

@@ -18,6 +18,51 @@ pub struct PushReply<'a> {
     error_list: Vec<AccountError<'a>>,
 }
 
+/// The reply of a `message-push`: its PushID, and who is not in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MessagePushReply<'a> {
+    action_status: &'static str,
+    error_info: &'a str,
+    error_code: u32,
+    #[serde(rename = "PushID")]
+    push: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    error_list: Vec<AccountError<'a>>,
+}
+
+impl<'a> MessagePushReply<'a> {
+    /// An accepted push; `unknown` are the accounts that do not exist.
+    #[must_use]
+    pub fn accepted<S: AsRef<str>>(id: &'a TaskId, unknown: &'a [S]) -> Self {
+        Self {
+            action_status: "OK",
+            error_info: "",
+            error_code: Code::Ok.number(),
+            push: id.as_str(),
+            error_list: error_list(unknown),
+        }
+    }
+
+    /// A push to accounts none of which exists.
+    #[must_use]
+    pub fn nobody<S: AsRef<str>>(info: &'a str, unknown: &'a [S]) -> Self {
+        Self {
+            action_status: "FAIL",
+            error_info: info,
+            error_code: Code::AccountUnknown.number(),
+            push: "",
+            error_list: error_list(unknown),
+        }
+    }
+
+    /// The JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        to_json(self)
+    }
+}
+
 fn error_list<S: AsRef<str>>(unknown: &[S]) -> Vec<AccountError<'_>> {
     let names = unknown.iter().map(AsRef::as_ref);
     names.map(AccountError::unknown).collect()

@@ -1,15 +1,15 @@
-//! The bodies of `push` and `batch`.
+//! The bodies of `push`, `batch` and `message-push`.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use pushtally_model::{Account, Notification};
+use pushtally_model::{Account, ChatMessage, Notification, TaskId};
 
 use super::{Selection, condition, message, notification};
 use crate::object::{Object, Value};
-use crate::{ACCOUNTS_MAX, Code, DATA_ID_LEN_MAX, LIFE_TIME_S_MAX, WireError};
+use crate::{ACCOUNTS_MAX, Code, DATA_ID_LEN_MAX, LIFE_TIME_S_MAX, NAME_LEN_MAX, WireError};
 
-/// What both commands say.
+/// What all of them say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushRequest {
     /// `Condition`; `None` is everybody. Never there in a `batch`.
@@ -34,6 +34,19 @@ pub struct BatchRequest {
     /// `To_Account`: 1 to [`ACCOUNTS_MAX`] names, each once, in the order of the request. Not all of them need be
     /// names that an account can have.
     pub names: Vec<String>,
+}
+
+/// A `message-push`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessagePushRequest {
+    /// What a `push` says, too.
+    pub push: PushRequest,
+    /// `To_Account`, as in a `batch`: of a group's message those of its members that are to get it.
+    pub names: Vec<String>,
+    /// `PushID`; `None` when it is to be made.
+    pub id: Option<TaskId>,
+    /// The message, as far as it is named.
+    pub message: ChatMessage,
 }
 
 impl PushRequest {
@@ -64,7 +77,62 @@ impl BatchRequest {
     }
 }
 
-/// The fields that both commands have.
+impl MessagePushRequest {
+    /// Reads the body of a `message-push`.
+    pub fn parse(body: &[u8]) -> Result<Self, WireError> {
+        let read = || {
+            let body = Object::of_body(body)?;
+            condition::refuse(body.get("Condition")?)?;
+            let sender = sender(&body)?;
+            let sender = sender.ok_or_else(|| missing("From_Account", Code::Malformed))?;
+            let names = names(&body)?;
+            Ok(Self {
+                push: read(&body, None, Some(sender))?,
+                names,
+                id: push_id(&body)?,
+                message: ChatMessage {
+                    key: named(&body, "MsgKey")?.unwrap_or_default(),
+                    seq: msg_seq(&body)?,
+                    sent_at: body.get("MsgTime")?.map(|time| time.second()).transpose()?,
+                    group: named(&body, "GroupId")?,
+                },
+            })
+        };
+        read().map_err(malformed)
+    }
+}
+
+/// Empty is absent, as for a sender.
+fn named(body: &Object<'_, '_>, name: &'static str) -> Result<Option<String>, WireError> {
+    let Some(value) = body.get(name)? else {
+        return Ok(None);
+    };
+    let text = value.text()?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if text.len() > NAME_LEN_MAX || text.chars().any(char::is_control) {
+        return Err(value.refuse("1 to 128 bytes without control characters"));
+    }
+    Ok(Some(text.into_owned()))
+}
+
+fn push_id(body: &Object<'_, '_>) -> Result<Option<TaskId>, WireError> {
+    const { assert!(TaskId::LEN_MAX == NAME_LEN_MAX) };
+    let id = named(body, "PushID")?;
+    Ok(id.and_then(|id| TaskId::new(id).ok()))
+}
+
+fn msg_seq(body: &Object<'_, '_>) -> Result<Option<u32>, WireError> {
+    let Some(value) = body.get("MsgSeq")? else {
+        return Ok(None);
+    };
+    let seq = value.json().parse();
+    seq.map(Some)
+        .map_err(|_| value.refuse("an integer from 0 to 4294967295"))
+}
+
+/// The fields that all commands have.
 fn read(
     body: &Object<'_, '_>,
     selection: Option<Selection>,

@@ -126,6 +126,7 @@ async fn accept_task(tasks: &dyn Tasks, id: &str) {
         accepted_at: message.accepted_at,
         deadline: message.deadline,
         on_unknown: OnUnknown::default(),
+        message: None,
     };
     let limits = AcceptLimits {
         broadcasts_per_day: None,

@@ -1,14 +1,15 @@
 //! A task as it was accepted, and how it stands.
 
 use pushtally_model::{
-    Account, AppId, Audience, OnUnknown, Second, TaskDraft, TaskId, TaskKind, TaskState, Urgency,
+    Account, AppId, Audience, ChatMessage, OnUnknown, Second, TaskDraft, TaskId, TaskKind,
+    TaskState, Urgency,
 };
 use pushtally_store::{StoredTask, TaskSeq};
 use serde::{Deserialize, Serialize};
 
 use super::content::ContentV1;
 use super::labels::ConditionV1;
-use super::{Row, RowError, V1, V2, V3, parse, split, unknown, write_as};
+use super::{Row, RowError, V1, V2, V3, V4, parse, split, unknown, write_as};
 
 #[derive(Serialize, Deserialize)]
 enum AudienceV1<'a> {
@@ -59,6 +60,34 @@ struct TaskV3<'a> {
     on_unknown: u8,
 }
 
+/// The third version, and the message that it is of.
+#[derive(Serialize, Deserialize)]
+struct TaskV4<'a> {
+    #[serde(borrow)]
+    third: TaskV3<'a>,
+    #[serde(borrow)]
+    message: MessageV1<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MessageV1<'a> {
+    key: &'a str,
+    seq: Option<u32>,
+    sent_at: Option<u32>,
+    group: Option<&'a str>,
+}
+
+impl MessageV1<'_> {
+    fn read(self) -> ChatMessage {
+        ChatMessage {
+            key: self.key.to_owned(),
+            seq: self.seq,
+            sent_at: self.sent_at.map(Second),
+            group: self.group.map(str::to_owned),
+        }
+    }
+}
+
 impl<'a> From<TaskV2<'a>> for TaskV3<'a> {
     fn from(second: TaskV2<'a>) -> Self {
         Self {
@@ -76,7 +105,7 @@ impl<'a> From<TaskV1<'a>> for TaskV2<'a> {
 }
 
 impl Row for StoredTask {
-    /// In the second version while it says all.
+    /// In the second version while it says all, then in the third.
     fn encode(&self) -> Result<Vec<u8>, RowError> {
         let draft = &self.draft;
         let first = TaskV1 {
@@ -107,18 +136,32 @@ impl Row for StoredTask {
         };
         let content = ContentV1::of(&draft.notification);
         let second = TaskV2 { first, content };
+        let on_unknown = draft.on_unknown as u8;
+        if let Some(message) = &draft.message {
+            let message = MessageV1 {
+                key: &message.key,
+                seq: message.seq,
+                sent_at: message.sent_at.map(|at| at.0),
+                group: message.group.as_deref(),
+            };
+            let third = TaskV3 { second, on_unknown };
+            return write_as(V4, &TaskV4 { third, message });
+        }
         if draft.on_unknown == OnUnknown::default() {
             return write_as(V2, &second);
         }
-        let on_unknown = draft.on_unknown as u8;
         write_as(V3, &TaskV3 { second, on_unknown })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RowError> {
-        let row: TaskV3<'_> = match split(bytes)? {
-            (V1, row) => TaskV2::from(parse::<TaskV1<'_>>(row)?).into(),
-            (V2, row) => parse::<TaskV2<'_>>(row)?.into(),
-            (V3, row) => parse(row)?,
+        let (row, message): (TaskV3<'_>, _) = match split(bytes)? {
+            (V1, row) => (TaskV2::from(parse::<TaskV1<'_>>(row)?).into(), None),
+            (V2, row) => (parse::<TaskV2<'_>>(row)?.into(), None),
+            (V3, row) => (parse(row)?, None),
+            (V4, row) => {
+                let TaskV4 { third, message } = parse(row)?;
+                (third, Some(Box::new(message.read())))
+            }
             (version, _) => return Err(RowError::Version(version)),
         };
         let TaskV3 { second, on_unknown } = row;
@@ -134,6 +177,7 @@ impl Row for StoredTask {
                 kind: match row.kind {
                     0 => TaskKind::Broadcast,
                     1 => TaskKind::Batch,
+                    2 => TaskKind::Message,
                     value => return Err(unknown("kind", value)),
                 },
                 urgency: match row.urgency {
@@ -162,6 +206,7 @@ impl Row for StoredTask {
                     1 => OnUnknown::Skip,
                     value => return Err(unknown("on_unknown", value)),
                 },
+                message,
             },
             state: match row.state {
                 0 => TaskState::Running,

@@ -1,10 +1,10 @@
 //! Rows as earlier releases wrote them, byte for byte.
 
 use pushtally_model::{
-    AndroidContent, ApnsContent, Audience, Badge, GoogleContent, HarmonyContent, HonorContent,
-    HuaweiContent, Importance, Interruption, LiveActivity, Loudness, Notification, OnUnknown,
-    OppoContent, TaskDraft, TaskId, TaskKind, TaskState, Translation, Urgency, VivoAlert,
-    VivoContent,
+    AndroidContent, ApnsContent, Audience, Badge, ChatMessage, GoogleContent, HarmonyContent,
+    HonorContent, HuaweiContent, Importance, Interruption, LiveActivity, Loudness, Notification,
+    OnUnknown, OppoContent, TaskDraft, TaskId, TaskKind, TaskState, Translation, Urgency,
+    VivoAlert, VivoContent,
 };
 
 use pushtally_store::{StoredTask, TaskSeq};
@@ -49,6 +49,7 @@ fn task(notification: Notification) -> StoredTask {
             accepted_at: Second(100),
             deadline: Second(300),
             on_unknown: OnUnknown::default(),
+            message: None,
         },
         state: TaskState::Paused,
         done_at: Some(Second(200)),
@@ -78,8 +79,30 @@ fn a_task_of_the_first_version_is_read_and_written_in_the_second() {
     second.extend([0, 0, 0, 0, 0]);
     assert_eq!(task(common()).encode(), Ok(second));
     let mut fourth = first;
-    fourth[0] = 4;
-    assert_eq!(StoredTask::decode(&fourth), Err(RowError::Version(4)));
+    fourth[0] = 5;
+    assert_eq!(StoredTask::decode(&fourth), Err(RowError::Version(5)));
+}
+
+#[test]
+fn a_message_push_is_written_in_the_fourth_version_and_no_other_is() {
+    let mut push = task(common());
+    push.draft.kind = TaskKind::Message;
+    push.draft.message = Some(Box::new(ChatMessage {
+        key: "k".to_owned(),
+        seq: Some(5),
+        sent_at: None,
+        group: Some("g".to_owned()),
+    }));
+    let mut bytes = vec![V4, 7, 5, 1, b't', 2, 0, 1, b's', 9];
+    bytes.extend([0; 32]);
+    bytes.extend([1, b'd', 1, 1, 1, b'a']);
+    bytes.extend(b"\x02ti\x02de\x02ex");
+    bytes.extend([1, 100, 0xac, 0x02, 1, 1, 0xc8, 0x01]);
+    bytes.extend([0, 0, 0, 0, 0]);
+    bytes.extend([0]);
+    bytes.extend([1, b'k', 1, 5, 0, 1, 1, b'g']);
+    assert_eq!(push.encode(), Ok(bytes.clone()));
+    assert_eq!(StoredTask::decode(&bytes), Ok(push));
 }
 
 #[test]
