@@ -190,16 +190,27 @@ fn require_recent(app: &App, request_time_s: i64, now_s: i64) -> Result<(), Refu
 
 /// `Sign` is the hexadecimal SHA-256 of the token followed by `RequestTime` as received.
 fn require_sign(token: &Secret, request_time: &str, sign: &str) -> Result<(), Refusal> {
-    let expected = Sha256::new()
-        .chain_update(token.expose())
-        .chain_update(request_time)
-        .finalize();
+    let expected = signature(token, request_time);
     let received = digest_from_hex(sign).ok_or(Refusal::Sign)?;
     if bool::from(expected.as_slice().ct_eq(&received)) {
         Ok(())
     } else {
         Err(Refusal::Sign)
     }
+}
+
+/// The `Sign` of a call of our own.
+pub(crate) fn sign(token: &Secret, request_time: &str) -> String {
+    let signature = signature(token, request_time);
+    signature.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn signature(token: &Secret, request_time: &str) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(token.expose())
+        .chain_update(request_time)
+        .finalize()
+        .into()
 }
 
 fn digest_from_hex(text: &str) -> Option<[u8; 32]> {

@@ -4,6 +4,7 @@
 
 mod dispatch;
 mod scrape;
+mod webhooks;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

@@ -10,7 +10,7 @@ use pushtally_online::Online;
 use pushtally_receipt::{Importer, Inbox};
 use pushtally_stats::Stats;
 use pushtally_store::{Accounts, Directory, Identities, RelayQueue, Tasks};
-use pushtally_webhook::RelayCounters;
+use pushtally_webhook::{HookCounters, RelayCounters};
 
 use crate::audit::Recorder;
 use crate::operations::Sources;
@@ -51,6 +51,8 @@ pub struct State {
     pub relays: Arc<dyn RelayQueue>,
     /// What became of calls that were to be passed on.
     pub relayed: RelayCounters,
+    /// What became of events that were to be sent.
+    pub hooked: HookCounters,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What is counted.

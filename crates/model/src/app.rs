@@ -1,8 +1,9 @@
 //! An app (a tenant) and its settings.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use crate::{AppId, OnUnknown, Secret};
+use crate::{AppId, Kind, OnUnknown, Secret};
 
 /// How often a command may be called, for one app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,54 @@ impl Default for Retention {
         Self {
             counts_days: None,
             traces_days: 30,
+        }
+    }
+}
+
+/// Where an app's own events are sent, as the documented webhooks.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// The receiver's URL. It may hold a token.
+    pub url: String,
+    /// Whether `Push.AllMemberPush` is sent: the events of `push` and `batch`.
+    pub push: bool,
+    /// Whether `Push.OfflinePush` is sent: the events of message pushes.
+    pub message: bool,
+    /// Calls a second, from 1.
+    pub calls_per_second: u32,
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhook")
+            .field("push", &self.push)
+            .field("message", &self.message)
+            .field("calls_per_second", &self.calls_per_second)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Webhook {
+    /// Documented: 1,000 calls a second.
+    pub const CALLS_PER_SECOND: u32 = 1000;
+
+    /// Both commands, at the documented rate.
+    #[must_use]
+    pub const fn new(url: String) -> Self {
+        Self {
+            url,
+            push: true,
+            message: true,
+            calls_per_second: Self::CALLS_PER_SECOND,
+        }
+    }
+
+    /// Whether events of a kind are sent.
+    #[must_use]
+    pub const fn sends(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Push => self.push,
+            Kind::Message => self.message,
         }
     }
 }
@@ -58,6 +107,8 @@ pub struct App {
     pub retention: Retention,
     /// Where every accepted webhook call is passed on to, byte for byte.
     pub relay_to: Option<String>,
+    /// Where its own events are sent; `None` sends none.
+    pub webhook: Option<Webhook>,
     /// What every copy of the app shows to register a phone, and good for nothing else; `None` lets no phone register.
     pub client_key: Option<Secret>,
     /// The last part of the addresses that vendors send its receipts to; `None` takes none.
@@ -109,6 +160,7 @@ impl App {
             traces_span_s_max: Self::TRACES_SPAN_S_MAX,
             retention: Retention::default(),
             relay_to: None,
+            webhook: None,
             client_key: None,
             receipts_key: None,
             devices_max: Self::DEVICES_MAX,

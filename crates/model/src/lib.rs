@@ -17,7 +17,7 @@ mod secret;
 mod time;
 mod window;
 
-pub use app::{App, Quota, Retention};
+pub use app::{App, Quota, Retention, Webhook};
 pub use call::{VendorCall, VendorCalls};
 pub use channel::{Cell, Channel, Lane, Route, Stage};
 pub use device::{

@@ -13,6 +13,7 @@ mod error;
 mod ledger;
 mod sending;
 mod tasks;
+mod webhooks;
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,19 +24,21 @@ use pushtally_online::Online;
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, StoreError};
 use pushtally_vendor::SharedAccess;
+use pushtally_webhook::Hooks;
 use tokio::sync::Mutex;
 
 use crate::channels::{Channels, Maker, Vendors};
 use crate::config::{Declared, Owned};
 use crate::engine::Opened;
 
-pub(crate) use act::{Act, AppRow, Done, Listing, NewApp, NewToken};
+pub(crate) use act::{Act, AppRow, Done, Listing, NewApp, NewToken, NewWebhook};
 pub(crate) use audience::AudienceVerified;
 pub(crate) use channels::{ChannelRow, Trial, TrialStep};
 pub(crate) use devices::{BrakeRow, Counted, DevicesState, Meant};
 pub(crate) use error::ActError;
 pub(crate) use ledger::LedgerVerified;
 pub(crate) use tasks::Wanted;
+pub(crate) use webhooks::WebhookRow;
 
 /// Keys an app may have at once: one in use, one being rolled out, and two that someone forgot.
 pub(crate) const KEYS_MAX: usize = 4;
@@ -67,6 +70,8 @@ pub(crate) struct Acts {
     dispatch: OnceLock<Arc<Dispatch>>,
     /// Whose sockets end when an import registers somebody else, in a running server.
     online: OnceLock<Arc<Online>>,
+    /// What sends events out, in a running server.
+    hooks: OnceLock<Arc<Hooks>>,
     /// Apps and accounts are read, changed and written back, which two acts must not do at once.
     turn: Mutex<()>,
 }
@@ -103,6 +108,7 @@ impl Acts {
             dispatch: OnceLock::new(),
             online: OnceLock::new(),
             vendors: OnceLock::new(),
+            hooks: OnceLock::new(),
             opened,
             ledger,
             declared: apps,
@@ -130,6 +136,11 @@ impl Acts {
         let _ = self.vendors.set(vendors);
     }
 
+    /// Gives it the webhooks. Once, before the control socket listens.
+    pub(crate) fn set_hooks(&self, hooks: Arc<Hooks>) {
+        let _ = self.hooks.set(hooks);
+    }
+
     /// The accounts with vendors.
     pub(crate) const fn channels(&self) -> &Channels {
         &self.channels
@@ -152,6 +163,7 @@ impl Acts {
             | Act::AppRotateKey { .. }
             | Act::AppDropOldKeys { .. }
             | Act::AppRotateClientKey { .. }
+            | Act::WebhookSet { .. }
             | Act::ChannelSet { .. }
             | Act::ChannelRemove(_)
             | Act::ChannelRekey => Some(self.turn.lock().await),
@@ -168,6 +180,8 @@ impl Acts {
             | Act::DevicesRestore { .. }
             | Act::DevicesRelease { .. }
             | Act::Audit(_)
+            | Act::WebhookList
+            | Act::WebhookReplay { .. }
             | Act::LedgerStat
             | Act::LedgerDigest
             | Act::LedgerVerify
@@ -207,6 +221,11 @@ impl Acts {
             Act::ChannelRemove(id) => self.remove_channel(id).await,
             Act::ChannelRekey => self.rekey_channels().await,
             Act::ChannelTry(trial) => self.try_channel(trial).await,
+            Act::WebhookSet { sdkappid, webhook } => {
+                self.set_webhook(AppId(sdkappid), webhook).await
+            }
+            Act::WebhookList => self.list_webhooks().await,
+            Act::WebhookReplay { sdkappid, id } => self.replay(AppId(sdkappid), id).await,
             Act::LedgerStat => Ok(Done::Stat(ledger::stat(&self.opened.engine).await?)),
             Act::LedgerDigest => ledger::digest(&self.opened.engine).await,
             Act::LedgerVerify => ledger::verify(&self.opened.engine, &self.ledger).await,

@@ -15,6 +15,7 @@ mod sim;
 mod task;
 mod trace;
 mod usersig;
+mod webhook;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -100,6 +101,9 @@ enum Command {
     /// Give, list or remove accounts with vendors that the configuration does not declare.
     #[command(subcommand)]
     Channel(channel::ChannelCommand),
+    /// Send events to an app's backend as webhooks; see how that goes, and send after all what was given up.
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Run simulators of the nine vendors, to configure, to push against and to break.
     Sim(sim::SimArgs),
     /// Print a completion script.
@@ -156,6 +160,7 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Devices(command) => devices::run(command, |act| perform(&load()?, act))?,
         Command::Audit(arguments) => audit::run(&arguments, |act| perform(&load()?, act))?,
         Command::App(command) => app::run(command, |act| perform(&load()?, act))?,
+        Command::Webhook(command) => webhook::run(command, |act| perform(&load()?, act))?,
         Command::Channel(command) => {
             return channel::run(command, |act| perform(&load()?, act));
         }

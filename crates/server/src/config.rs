@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use apps::Declared;
+pub(crate) use apps::{Declared, WEBHOOK_CALLS_PER_SECOND_MAX};
 pub(crate) use channels::{
     CERT_ID_DEFAULT, ChannelSettings, DeclaredChannel, read_given as read_given_channel,
     written as written_channel,
@@ -119,6 +119,14 @@ pub(crate) struct Relay {
     pub(crate) timeout: Duration,
 }
 
+/// Bounds of the webhooks.
+#[derive(Debug, Clone)]
+pub(crate) struct Webhooks {
+    pub(crate) in_flight_max: usize,
+    pub(crate) timeout: Duration,
+    pub(crate) wait_s_max: u32,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -159,6 +167,7 @@ pub(crate) struct Config {
     pub(crate) snapshot_interval_ms: u64,
     pub(crate) relay: Relay,
     pub(crate) brake: BrakeLimits,
+    pub(crate) webhooks: Webhooks,
     pub(crate) log: Log,
     /// 0 is one for each processor.
     pub(crate) workers: usize,
@@ -289,6 +298,11 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
         window_ms: i64::from(brake.integer("window_s", 10..=86_400, "seconds")) * 1_000,
         released_ms: i64::from(brake.integer("released_s", 0..=2_592_000, "seconds")) * 1_000,
     });
+    let webhooks = within(root.section("webhook"), |webhook| Webhooks {
+        in_flight_max: webhook.integer("in_flight_max", 1..=256, "calls") as usize,
+        timeout: seconds(webhook, "timeout_s", 60),
+        wait_s_max: webhook.integer("wait_s", 60..=2_592_000, "seconds"),
+    });
     let log = read_log(root.section("log"));
     let workers = within(root.section("runtime"), |runtime| {
         runtime.integer("workers", 0..=256, "threads") as usize
@@ -310,6 +324,7 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
         snapshot_interval_ms: u64::from(interval_s) * 1_000,
         relay,
         brake,
+        webhooks,
         log,
         workers,
         stop_grace,

@@ -8,6 +8,7 @@ use pushtally_model::{AppId, Clock, Retention, Second};
 use pushtally_stats::Stats;
 use pushtally_store::holding::FORMER_KEPT_S;
 use pushtally_store::{Devices, Directory};
+use pushtally_webhook::Hooks;
 
 /// How often it is looked whether a new day has begun.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
@@ -17,6 +18,7 @@ pub(crate) async fn run(
     stats: Arc<Stats>,
     devices: Arc<dyn Devices>,
     directory: Arc<Directory>,
+    hooks: Arc<Hooks>,
     clock: Arc<dyn Clock>,
 ) {
     let mut done_for = None;
@@ -24,7 +26,10 @@ pub(crate) async fn run(
         let today = clock.now().day();
         if done_for != Some(today) {
             done_for = Some(today);
-            match stats.retain(&kept(&directory), &*clock).await {
+            match stats
+                .retain(&kept(&directory), hooks.held().as_ref(), &*clock)
+                .await
+            {
                 Ok(retained) => tracing::debug!(?retained, "what is too old was dropped"),
                 Err(error) => {
                     tracing::warn!(%error, "what is too old cannot be dropped, tried again tomorrow")

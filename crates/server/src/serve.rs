@@ -1,5 +1,6 @@
 //! The composition root: opens everything in the order of dependence, closes it in the opposite one.
 
+mod hooks;
 mod listeners;
 mod sending;
 
@@ -13,7 +14,7 @@ use pushtally_model::{Clock, Entropy, SystemClock, SystemEntropy};
 use pushtally_online::Online;
 use pushtally_stats::Stats;
 use pushtally_store::Directory;
-use pushtally_webhook::{Doorbell, Relays};
+use pushtally_webhook::{Doorbell, Hooks, Relays};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -25,10 +26,10 @@ use crate::retention;
 
 use listeners::Listeners;
 
-/// Requests get at most this part of the grace, and relays this one, so that a client or a receiver that hangs leaves
+/// Requests get at most this part of the grace, and relays and webhooks this one, so that a client or a receiver that hangs leaves
 /// time for the last snapshot.
 const REQUEST_GRACE_SHARE: u32 = 2;
-const RELAY_GRACE_SHARE: u32 = 4;
+pub(crate) const RELAY_GRACE_SHARE: u32 = 4;
 
 /// A running server.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<dyn Clock>,
     opened: Opened,
     relays: Relays,
+    hooks: Arc<Hooks>,
     online: Arc<Online>,
     pub(crate) dispatch: Arc<Dispatch>,
     listeners: Listeners,
@@ -76,6 +78,9 @@ impl Server {
             Arc::clone(&entropy),
             relay_settings(config),
         )?;
+        let hooks = hooks::start(config, &opened.engine, &directory, &clock, &entropy);
+        let hooks = hooks.await.context("webhooks cannot be started")?;
+        acts.set_hooks(Arc::clone(&hooks));
         let sending::Sending {
             online,
             dispatch,
@@ -107,6 +112,7 @@ impl Server {
             directory: Arc::clone(&directory),
             queue,
             relayed: relays.counters(),
+            hooked: hooks.counters(),
             clock: Arc::clone(&clock),
         };
         let listeners =
@@ -122,6 +128,7 @@ impl Server {
             Arc::clone(&stats),
             Arc::clone(&opened.engine.devices),
             Arc::clone(&directory),
+            Arc::clone(&hooks),
             Arc::clone(&clock),
         ));
         Ok(Self {
@@ -131,6 +138,7 @@ impl Server {
             clock,
             opened,
             relays,
+            hooks,
             online,
             dispatch,
             listeners,
@@ -159,7 +167,7 @@ impl Server {
             }
             self.online.stop().await;
             self.dispatch.stop().await;
-            self.relays.stop().await;
+            tokio::join!(self.relays.stop(), self.hooks.stop());
             self.retention.abort();
             self.stats
                 .close()

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use pushtally_ledger::{Page, PageKey, TaskPage, TaskState};
 use pushtally_model::{AppId, Clock, Retention, Second, TaskKey, TaskNumber};
-use pushtally_store::StoreError;
+use pushtally_store::{Position, StoreError};
 
 use crate::Stats;
 
@@ -20,10 +20,12 @@ pub struct Retained {
 
 impl Stats {
     /// Forgets tasks and overall days whose every count is older than their app keeps counts, and drops log
-    /// segments older than the longest that any app keeps traces. Safe to repeat and to interrupt.
+    /// segments older than the longest that any app keeps traces, unless they hold something after `held`, which somebody
+    /// has yet to read. Safe to repeat and to interrupt.
     pub async fn retain(
         &self,
         apps: &BTreeMap<AppId, Retention>,
+        held: Option<&Position>,
         clock: &dyn Clock,
     ) -> Result<Retained, StoreError> {
         let now_ms = clock.now_ms();
@@ -47,7 +49,12 @@ impl Stats {
         }
         if let Some(days) = apps.values().map(|retention| retention.traces_days).max() {
             let kept_ms = i64::from(days) * i64::from(Second::DAY_S) * 1000;
-            let included = self.engine().pages.installed().await?.included;
+            let mut included = self.engine().pages.installed().await?.included;
+            if let Some(held) = held {
+                for (log, included) in included.0.iter_mut().enumerate() {
+                    *included = (*included).min(held.of(log));
+                }
+            }
             retained.segments_dropped = self
                 .engine()
                 .log

@@ -254,7 +254,7 @@ async fn retention_forgets_old_tasks_and_keeps_the_rest() {
         traces_days: 30,
     };
     let retained = stats
-        .retain(&BTreeMap::from([(APP, retention)]), &clock)
+        .retain(&BTreeMap::from([(APP, retention)]), None, &clock)
         .await
         .unwrap();
     assert_eq!(retained.tasks_forgotten, 1);

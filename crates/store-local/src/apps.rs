@@ -1,12 +1,13 @@
 //! Apps made at run time, in redb, and their accounts with vendors beside them.
 
 mod channels;
+mod outboxes;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use async_trait::async_trait;
-use pushtally_model::{App, AppId, OnUnknown, Quota, Retention, Secret};
+use pushtally_model::{App, AppId, OnUnknown, Quota, Retention, Secret, Webhook};
 use pushtally_store::{Apps, StoreError};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ struct StoredApp {
     #[serde(default)]
     relay_to: Option<String>,
     #[serde(default)]
+    webhook: Option<StoredWebhook>,
+    #[serde(default)]
     client_key: Option<String>,
     #[serde(default)]
     receipts_key: Option<String>,
@@ -53,6 +56,34 @@ struct StoredApp {
     broadcasts_per_day: u32,
     #[serde(default = "registrations_per_second")]
     registrations_per_second: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredWebhook {
+    url: String,
+    push: bool,
+    message: bool,
+    calls_per_second: u32,
+}
+
+impl StoredWebhook {
+    fn of(webhook: &Webhook) -> Self {
+        Self {
+            url: webhook.url.clone(),
+            push: webhook.push,
+            message: webhook.message,
+            calls_per_second: webhook.calls_per_second,
+        }
+    }
+
+    fn into_webhook(self) -> Webhook {
+        Webhook {
+            url: self.url,
+            push: self.push,
+            message: self.message,
+            calls_per_second: self.calls_per_second,
+        }
+    }
 }
 
 const fn losses_span_s_max() -> u32 {
@@ -95,6 +126,7 @@ impl LocalApps {
         write.open_table(APPS)?;
         // A file of before there were accounts gets the table here.
         write.open_table(channels::CHANNELS)?;
+        write.open_table(outboxes::OUTBOXES)?;
         write.commit()?;
         Ok(Self(database))
     }
@@ -171,6 +203,7 @@ impl StoredApp {
             counts_days: app.retention.counts_days,
             traces_days: app.retention.traces_days,
             relay_to: app.relay_to.clone(),
+            webhook: app.webhook.as_ref().map(StoredWebhook::of),
             client_key: app.client_key.as_ref().map(|key| key.expose().to_owned()),
             receipts_key: app.receipts_key.as_ref().map(|key| key.expose().to_owned()),
             devices_max: app.devices_max,
@@ -200,6 +233,7 @@ impl StoredApp {
                 traces_days: self.traces_days,
             },
             relay_to: self.relay_to,
+            webhook: self.webhook.map(StoredWebhook::into_webhook),
             client_key: self.client_key.map(Secret::new),
             receipts_key: self.receipts_key.map(Secret::new),
             devices_max: self.devices_max,

@@ -10,10 +10,10 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use pushtally_ledger::{Page, PageKey};
-use pushtally_model::{AppId, Entropy, Kind, LossId, Number, TaskKey};
+use pushtally_model::{AppId, Entropy, Kind, LossId, Number, TaskKey, TaskNumber};
 use pushtally_store::{
-    Engine, Identities, Installed, LossText, Names, PageVisitor, Pages, Recipient, Resolved,
-    Snapshot, StoreError,
+    Engine, Identities, Installed, LossText, Names, OwnTask, PageVisitor, Pages, Recipient,
+    Resolved, Snapshot, StoreError,
 };
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ use crate::identities::LocalIdentities;
 use crate::layout::{APPS, EVENTS, NAMES, PAGES, RELAYS, STATE, keep_private};
 use crate::log::LocalLog;
 use crate::relay_queue;
-use crate::segments::{OpenReport, SegmentLog, SegmentOptions};
+use crate::segments::{OpenReport, SegmentLog, SegmentOptions, SegmentReader};
 use crate::state::{State, StateOptions};
 use crate::tables::Tables;
 use relays::LocalRelays;
@@ -207,11 +207,15 @@ impl LocalEngine {
         };
         Engine {
             log: Arc::clone(&self.log) as _,
-            identities: Arc::new(LocalNames(Arc::clone(&self.identities))),
+            identities: Arc::new(LocalNames {
+                identities: Arc::clone(&self.identities),
+                log: self.log.readers().1.clone(),
+            }),
             pages: Arc::new(pages),
             apps: Arc::clone(&self.apps) as _,
             channels: Arc::clone(&self.apps) as _,
             relays: Arc::new(LocalRelays(Arc::clone(&self.relays))),
+            outboxes: Arc::clone(&self.apps) as _,
             devices: Arc::clone(&self.state) as _,
             accounts: Arc::clone(&self.state) as _,
             tasks: Arc::clone(&self.state) as _,
@@ -380,12 +384,16 @@ impl Pages for LocalPages {
     }
 }
 
-struct LocalNames(Arc<LocalIdentities>);
+struct LocalNames {
+    identities: Arc<LocalIdentities>,
+    /// Where names are that are no longer in memory.
+    log: SegmentReader,
+}
 
 #[async_trait]
 impl Identities for LocalNames {
     async fn resolve(&self, app: AppId, names: &Names<'_>) -> Result<Resolved, StoreError> {
-        Ok(self.0.resolve(app, names))
+        Ok(self.identities.resolve(app, names))
     }
 
     async fn find_task(
@@ -394,7 +402,11 @@ impl Identities for LocalNames {
         kind: Kind,
         id: &str,
     ) -> Result<Option<TaskKey>, StoreError> {
-        Ok(self.0.find_task(app, kind, id))
+        Ok(self.identities.find_task(app, kind, id))
+    }
+
+    async fn own_tasks(&self, from: TaskNumber, max: usize) -> Result<Vec<OwnTask>, StoreError> {
+        Ok(self.identities.own_tasks(&self.log, from, max)?)
     }
 
     async fn find_recipients(
@@ -402,11 +414,11 @@ impl Identities for LocalNames {
         app: AppId,
         recipients: &[Recipient<'_>],
     ) -> Result<Vec<Option<Number>>, StoreError> {
-        Ok(self.0.find_recipients(app, recipients))
+        Ok(self.identities.find_recipients(app, recipients))
     }
 
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError> {
-        Ok(self.0.find_loss(app, loss))
+        Ok(self.identities.find_loss(app, loss))
     }
 
     async fn raise(
@@ -414,15 +426,15 @@ impl Identities for LocalNames {
         tasks_end: u32,
         numbers_end: &BTreeMap<AppId, u32>,
     ) -> Result<(), StoreError> {
-        self.0.raise(tasks_end, numbers_end);
+        self.identities.raise(tasks_end, numbers_end);
         Ok(())
     }
 
     async fn count(&self) -> Result<(u64, u64), StoreError> {
-        Ok(self.0.count())
+        Ok(self.identities.count())
     }
 
     fn memory_bytes(&self) -> usize {
-        self.0.memory_bytes()
+        self.identities.memory_bytes()
     }
 }

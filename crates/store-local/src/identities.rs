@@ -5,6 +5,7 @@
 //! are given in the order of the log, which therefore does not store them.
 
 mod index;
+mod own;
 mod record;
 
 use std::collections::BTreeMap;
@@ -12,14 +13,15 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{RwLock, RwLockWriteGuard};
-use pushtally_model::{AppId, Entropy, Kind, LossId, Number, TaskKey, TaskNumber};
-use pushtally_store::{LossText, Names, Recipient, Resolved, TaskName};
+use pushtally_model::{AppId, Entropy, Kind, LossId, Number, Origin, TaskKey, TaskNumber};
+use pushtally_store::{LossText, Names, OwnTask, Recipient, Resolved, TaskName};
 
 use index::{Gathered, Index, NameHash, NameHasher};
+use own::Own;
 use record::{Record, Writer};
 
 use crate::error::LocalError;
-use crate::segments::SegmentLog;
+use crate::segments::{SegmentLog, SegmentReader};
 
 /// Pending bytes after which a new chunk is begun: well below the bound of a frame.
 const CHUNK_LEN_MAX: usize = 4 * 1024 * 1024;
@@ -28,6 +30,13 @@ const CHUNK_LEN_MAX: usize = 4 * 1024 * 1024;
 struct Losses {
     texts: Vec<LossText>,
     ids: BTreeMap<(i64, String), LossId>,
+}
+
+/// Records on their way into one frame, and the first task that it may name.
+#[derive(Debug)]
+struct Chunk {
+    writer: Writer,
+    tasks_from: u32,
 }
 
 #[derive(Debug)]
@@ -39,7 +48,8 @@ struct Inner {
     next_task: u32,
     next_number: BTreeMap<AppId, u32>,
     /// Records not yet in the log, in order; each chunk is a frame of its own.
-    pending: Vec<Writer>,
+    pending: Vec<Chunk>,
+    own: Own,
 }
 
 /// The identities of a directory.
@@ -70,14 +80,13 @@ impl LocalIdentities {
             next_task: 0,
             next_number: BTreeMap::new(),
             pending: Vec::new(),
+            own: Own::default(),
         };
         let mut gathered = Gathered::new();
         log.replay(log.first_position(), &mut |position, bytes| {
             let mut records = record::Reader::new(bytes);
-            while let Some(record) = records.next().map_err(|why| LocalError::Io {
-                what: format!("read names of frame `{position}`: {why}"),
-                source: std::io::ErrorKind::InvalidData.into(),
-            })? {
+            inner.own.written(inner.next_task, position, bytes.len());
+            while let Some(record) = records.next().map_err(|why| unreadable(position, why))? {
                 inner.read(&record, &mut gathered);
             }
             Ok(())
@@ -145,6 +154,23 @@ impl LocalIdentities {
         self.hasher.hash(app, class, recipient.account)
     }
 
+    /// Names of tasks of our own, by number from this one on: from memory, or from the log if it is an older one.
+    pub(crate) fn own_tasks(
+        &self,
+        log: &SegmentReader,
+        from: TaskNumber,
+        max: usize,
+    ) -> Result<Vec<OwnTask>, LocalError> {
+        let place = {
+            let inner = self.inner.read();
+            if let Some(recent) = inner.own.recent(from, max) {
+                return Ok(recent);
+            }
+            inner.own.place(from)
+        };
+        place.map_or(Ok(Vec::new()), |place| own::read(log, place, from, max))
+    }
+
     pub(crate) fn find_loss(&self, app: AppId, loss: LossId) -> Option<LossText> {
         let inner = self.inner.read();
         let at = loss.0.checked_sub(LossId::OTHER.0 + 1)?;
@@ -204,8 +230,9 @@ impl LocalIdentities {
     /// Bytes of the indexes and of what waits to be written.
     pub(crate) fn memory_bytes(&self) -> usize {
         let inner = self.inner.read();
-        let pending: usize = inner.pending.iter().map(|chunk| chunk.bytes().len()).sum();
-        inner.recipients.bytes() + inner.tasks.bytes() + pending
+        let len = |chunk: &Chunk| chunk.writer.bytes().len();
+        let pending: usize = inner.pending.iter().map(len).sum();
+        inner.recipients.bytes() + inner.tasks.bytes() + inner.own.bytes() + pending
     }
 
     /// Writes what is pending to the log. What could not be written stays pending, in order.
@@ -214,15 +241,22 @@ impl LocalIdentities {
             let Some(chunk) = self.take_oldest() else {
                 return Ok(());
             };
-            if let Err(error) = log.append(chunk.bytes()) {
-                self.change().pending.insert(0, chunk);
-                return Err(error);
+            match log.append(chunk.writer.bytes()) {
+                Ok(position) => {
+                    let len = chunk.writer.bytes().len();
+                    let own = &mut self.inner.write().own;
+                    own.written(chunk.tasks_from, position, len);
+                }
+                Err(error) => {
+                    self.change().pending.insert(0, chunk);
+                    return Err(error);
+                }
             }
         }
     }
 
     /// Takes the oldest chunk; what is given out from now on goes into later ones.
-    fn take_oldest(&self) -> Option<Writer> {
+    fn take_oldest(&self) -> Option<Chunk> {
         if !self.waits.load(Ordering::Acquire) {
             return None;
         }
@@ -231,6 +265,13 @@ impl LocalIdentities {
         self.waits
             .store(!inner.pending.is_empty(), Ordering::Release);
         oldest
+    }
+}
+
+fn unreadable(position: u64, why: &'static str) -> LocalError {
+    LocalError::Io {
+        what: format!("read names of frame `{position}`: {why}"),
+        source: std::io::ErrorKind::InvalidData.into(),
     }
 }
 
@@ -319,12 +360,15 @@ impl Inner {
         if self
             .pending
             .last()
-            .is_none_or(|chunk| chunk.bytes().len() >= CHUNK_LEN_MAX)
+            .is_none_or(|chunk| chunk.writer.bytes().len() >= CHUNK_LEN_MAX)
         {
-            self.pending.push(Writer::default());
+            self.pending.push(Chunk {
+                writer: Writer::default(),
+                tasks_from: self.next_task,
+            });
         }
         if let Some(chunk) = self.pending.last_mut() {
-            chunk.put(record);
+            chunk.writer.put(record);
         }
         self.apply(record);
     }
@@ -368,6 +412,14 @@ impl Inner {
                 let hash = self.hasher.hash(app, kind as u8, id);
                 self.tasks
                     .insert(hash, self.next_task, record::origin_byte(origin));
+                if origin == Origin::Own {
+                    self.own.named(OwnTask {
+                        number: TaskNumber(self.next_task),
+                        app,
+                        kind,
+                        id: id.to_owned(),
+                    });
+                }
                 self.next_task += 1;
             }
             Record::Loss { app, code, text } => {

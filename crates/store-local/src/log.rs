@@ -5,6 +5,7 @@
 
 mod tasks;
 
+use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
@@ -16,8 +17,11 @@ use pushtally_store::{BatchVisitor, Log, LogReport, Position, StoreError, TaskVi
 
 use crate::error::LocalError;
 use crate::identities::LocalIdentities;
-use crate::segments::{SegmentLog, SegmentReader};
+use crate::segments::{Place, SegmentLog, SegmentReader};
 use tasks::TaskIndex;
+
+/// Places that are remembered for readers that come back. One with more readers than this walks a segment anew.
+const STOPS_MAX: usize = 64;
 
 #[derive(Debug)]
 struct Logs {
@@ -35,6 +39,8 @@ pub(crate) struct LocalLog {
     names: SegmentReader,
     torn_bytes_cut: u64,
     tasks: TaskIndex,
+    /// Where readers stopped last, newest first.
+    stops: Mutex<VecDeque<Place>>,
     /// Held for reading by whoever copies files, for writing by whoever removes some.
     removing: RwLock<()>,
 }
@@ -65,6 +71,7 @@ impl LocalLog {
             names: names_reader,
             torn_bytes_cut,
             tasks: TaskIndex::default(),
+            stops: Mutex::default(),
             removing: RwLock::new(()),
         }
     }
@@ -138,6 +145,29 @@ impl LocalLog {
         })
     }
 
+    fn read_from(&self, from: u64, visit: &mut BatchVisitor<'_>) -> Result<(), LocalError> {
+        let near = self
+            .stops
+            .lock()
+            .iter()
+            .copied()
+            .filter(|stop| stop.position <= from)
+            .max_by_key(|stop| stop.position);
+        let mut last = None;
+        let read = self.events.read(from, near, &mut |place, bytes| {
+            last = Some(place);
+            let batch = decode(bytes).map_err(|error| undecodable(place.position, &error))?;
+            Ok(visit(Position::single(place.position), batch))
+        });
+        if let Some(last) = last {
+            let mut stops = self.stops.lock();
+            stops.retain(|stop| Some(stop.position) != near.map(|near| near.position));
+            stops.push_front(last);
+            stops.truncate(STOPS_MAX);
+        }
+        read
+    }
+
     /// The first frame of the newest segment before which everything is included and old enough.
     fn droppable(&self, included: u64, recorded_before_ms: i64) -> Result<u64, LocalError> {
         let mut droppable = self.events.first_position();
@@ -201,6 +231,14 @@ impl Log for LocalLog {
         Ok(self
             .tasks
             .visit(events, task.number, recorded_from_ms, visit)?)
+    }
+
+    async fn read_on(
+        &self,
+        after: &Position,
+        visit: &mut BatchVisitor<'_>,
+    ) -> Result<(), StoreError> {
+        Ok(self.read_from(after.of(0) + 1, visit)?)
     }
 
     async fn report(&self) -> Result<LogReport, StoreError> {

@@ -14,6 +14,7 @@ mod audit;
 mod channels;
 mod devices;
 mod jobs;
+mod outboxes;
 mod relays;
 mod tasks;
 
@@ -38,6 +39,9 @@ const APP: AppId = AppId(1_400_000_000);
 pub async fn check_all(mut fresh: impl AsyncFnMut() -> Engine) {
     batches_come_back_in_order(fresh().await).await;
     events_of_a_task_come_back_in_order(fresh().await).await;
+    outboxes::readers_go_on_where_they_stopped(fresh().await).await;
+    outboxes::own_tasks_are_named_by_number(fresh().await).await;
+    outboxes::outboxes_are_replaced_by_app(fresh().await).await;
     names_get_one_number_each(fresh().await).await;
     losses_are_bounded(fresh().await).await;
     raised_numbers_are_not_given(fresh().await).await;

@@ -18,11 +18,11 @@ pub use directory::Directory;
 pub use error::StoreError;
 pub use ports::{
     AcceptLimits, Accepted, AccountDeleted, Accounts, Addressed, Apps, AttributeNaming, Audit,
-    AuditEntry, BatchVisitor, Channels, Claim, ClaimedJob, DeadToken, DeadTokens, DeviceChange,
-    DeviceVisitor, Devices, Engine, Identities, IndexKey, Installed, Job, LabelChange, Labelled,
-    LabelsChanged, Log, LogReport, LossText, Names, NamesChanged, PageVisitor, Pages, Part, Phone,
-    Position, Recipient, Registered, Registration, RelayBacklog, RelayCall, RelayQueue,
-    ReplacedToken, Report, Resolved, Restoring, Revoked, SecretHash, Slots, Snapshot,
-    StoredChannel, StoredTask, TaskName, TaskSeq, TaskVisitor, Tasks, Unregistered, Updated,
-    find_own_task,
+    AuditEntry, BatchVisitor, Channels, Claim, ClaimedJob, DeadLetter, DeadToken, DeadTokens,
+    DeviceChange, DeviceVisitor, Devices, Engine, Identities, IndexKey, Installed, Job,
+    LabelChange, Labelled, LabelsChanged, Log, LogReport, LossText, Names, NamesChanged, Outbox,
+    Outboxes, OwnTask, PageVisitor, Pages, Part, Phone, Position, Recipient, Registered,
+    Registration, RelayBacklog, RelayCall, RelayQueue, ReplacedToken, Report, Resolved, Restoring,
+    Revoked, SecretHash, Slots, Snapshot, StoredChannel, StoredTask, TaskName, TaskSeq,
+    TaskVisitor, Tasks, Unregistered, Updated, find_own_task,
 };

@@ -7,6 +7,7 @@ mod channels;
 mod devices;
 mod identities;
 mod log;
+mod outboxes;
 mod pages;
 mod relays;
 mod tasks;
@@ -29,6 +30,7 @@ pub fn engine() -> Engine {
         apps: Arc::<apps::MemoryApps>::default(),
         channels: Arc::<channels::MemoryChannels>::default(),
         relays: Arc::<relays::MemoryRelays>::default(),
+        outboxes: Arc::<outboxes::MemoryOutboxes>::default(),
         tasks: Arc::<tasks::MemoryTasks>::default(),
         audit: Arc::<audit::MemoryAudit>::default(),
     }

@@ -4,6 +4,7 @@ mod audit;
 mod channels;
 mod devices;
 mod labels;
+mod outboxes;
 mod tasks;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use pushtally_ledger::{Batch, Page, PageKey, Record, Recorded, StoredPage, TaskEntry};
 use pushtally_model::{
-    App, AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Source, TaskKey,
+    App, AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Source, TaskKey, TaskNumber,
 };
 
 use crate::StoreError;
@@ -29,6 +30,7 @@ pub use labels::{
     AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,
     NamesChanged, Slots,
 };
+pub use outboxes::{DeadLetter, Outbox, Outboxes};
 pub use tasks::{
     AcceptLimits, Accepted, Claim, ClaimedJob, Job, Part, Revoked, StoredTask, TaskSeq, Tasks,
 };
@@ -125,6 +127,15 @@ pub trait Log: Send + Sync {
         self.replay(&Position::default(), &mut visit_batch).await
     }
 
+    /// Visits batches after a place as [`Log::replay`] does, for a reader that comes back for more: ends where it is told
+    /// to, checks checksums but not the chain, and costs what it visits when it goes on where a reader stopped. Takes
+    /// nothing that appending waits for.
+    async fn read_on(
+        &self,
+        after: &Position,
+        visit: &mut BatchVisitor<'_>,
+    ) -> Result<(), StoreError>;
+
     /// What the log holds.
     async fn report(&self) -> Result<LogReport, StoreError>;
 
@@ -213,6 +224,19 @@ pub struct Resolved {
     pub losses: Vec<LossId>,
 }
 
+/// A task of our own by its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnTask {
+    /// Its number.
+    pub number: TaskNumber,
+    /// The app.
+    pub app: AppId,
+    /// The family.
+    pub kind: Kind,
+    /// Its public name.
+    pub id: String,
+}
+
 /// Names and their dense numbers.
 #[async_trait]
 pub trait Identities: Send + Sync {
@@ -234,6 +258,10 @@ pub trait Identities: Send + Sync {
         app: AppId,
         recipients: &[Recipient<'_>],
     ) -> Result<Vec<Option<Number>>, StoreError>;
+
+    /// The names of at most `max` tasks of our own from this number on, in the order of their numbers. Only what is durable
+    /// is sure to be among them.
+    async fn own_tasks(&self, from: TaskNumber, max: usize) -> Result<Vec<OwnTask>, StoreError>;
 
     /// The reason behind a number, if the app has it.
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError>;
@@ -399,6 +427,8 @@ pub struct Engine {
     pub channels: Arc<dyn Channels>,
     /// Relay queues.
     pub relays: Arc<dyn RelayQueue>,
+    /// How far webhooks have come.
+    pub outboxes: Arc<dyn Outboxes>,
     /// Devices.
     pub devices: Arc<dyn Devices>,
     /// Accounts, their labels, and the index.

@@ -13,7 +13,6 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::settings::{ANSWER_LEN_MAX, CONNECTION_IDLE_MAX};
-use crate::{RelayError, Settings};
 
 /// How a try went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +40,8 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(settings: &Settings) -> Result<Self, RelayError> {
+    /// A call takes no longer than this; so many connections to one receiver are kept for reuse.
+    pub(crate) fn new(timeout: Duration, kept_max: usize) -> Result<Self, rustls::Error> {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(provider)?
@@ -51,12 +51,9 @@ impl Sender {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(CONNECTION_IDLE_MAX)
-            .pool_max_idle_per_host(settings.in_flight_max)
+            .pool_max_idle_per_host(kept_max)
             .build(connector);
-        Ok(Self {
-            client,
-            timeout: settings.call_timeout,
-        })
+        Ok(Self { client, timeout })
     }
 
     /// Sends a parcel and waits for the answer, both within the timeout of a call.

@@ -2,11 +2,13 @@
 
 mod body;
 mod event;
+mod outgoing;
 mod url;
 
 pub use body::{EventBatch, describe_refused};
 pub use event::WebhookEvent;
-pub use url::{CallbackParameters, Proof};
+pub use outgoing::{LOST_WITHOUT_CODE, Outgoing, body};
+pub use url::{CallbackParameters, Proof, query};
 
 use pushtally_model::Kind;
 
@@ -26,10 +28,25 @@ impl CallbackCommand {
     /// The command of a name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "Push.AllMemberPush" => Some(Self::AllMemberPush),
-            "Push.OfflinePush" => Some(Self::OfflinePush),
-            _ => None,
+        let all = [Self::AllMemberPush, Self::OfflinePush];
+        all.into_iter().find(|command| command.name() == name)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AllMemberPush => "Push.AllMemberPush",
+            Self::OfflinePush => "Push.OfflinePush",
+        }
+    }
+
+    /// The command that tells of a family's events.
+    #[must_use]
+    pub const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Push => Self::AllMemberPush,
+            Kind::Message => Self::OfflinePush,
         }
     }
 

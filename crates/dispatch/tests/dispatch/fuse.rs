@@ -10,13 +10,13 @@ use parking_lot::Mutex;
 use pushtally_ledger::Batch;
 use pushtally_model::{
     Account, AppId, Device, Kind, LossId, Number, RegistrationId, Revocation, Second, TaskDraft,
-    TaskId, TaskKey, TaskState,
+    TaskId, TaskKey, TaskNumber, TaskState,
 };
 use pushtally_store::{
     AcceptLimits, Accepted, Addressed, BatchVisitor, Claim, ClaimedJob, DeadToken, DeviceChange,
-    DeviceVisitor, Devices, Engine, Identities, Job, Log, LogReport, LossText, Names, Part, Phone,
-    Position, Recipient, Registered, Registration, ReplacedToken, Resolved, Restoring, Revoked,
-    SecretHash, StoreError, StoredTask, TaskSeq, Tasks, Unregistered, Updated,
+    DeviceVisitor, Devices, Engine, Identities, Job, Log, LogReport, LossText, Names, OwnTask,
+    Part, Phone, Position, Recipient, Registered, Registration, ReplacedToken, Resolved, Restoring,
+    Revoked, SecretHash, StoreError, StoredTask, TaskSeq, Tasks, Unregistered, Updated,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -244,6 +244,14 @@ impl Log for FusedLog {
         self.0.replay(after, visit).await
     }
 
+    async fn read_on(
+        &self,
+        after: &Position,
+        visit: &mut BatchVisitor<'_>,
+    ) -> Result<(), StoreError> {
+        self.0.read_on(after, visit).await
+    }
+
     async fn report(&self) -> Result<LogReport, StoreError> {
         self.0.report().await
     }
@@ -280,6 +288,10 @@ impl Identities for FusedIdentities {
         recipients: &[Recipient<'_>],
     ) -> Result<Vec<Option<Number>>, StoreError> {
         self.0.find_recipients(app, recipients).await
+    }
+
+    async fn own_tasks(&self, from: TaskNumber, max: usize) -> Result<Vec<OwnTask>, StoreError> {
+        self.0.own_tasks(from, max).await
     }
 
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError> {

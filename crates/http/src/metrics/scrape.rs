@@ -1,4 +1,5 @@
-//! `GET /metrics`: the counters of the process, and gauges read now from the ledger, dispatch, the apps and the relays.
+//! `GET /metrics`: the counters of the process, and gauges read now from the ledger, dispatch, the apps, the relays
+//! and the webhooks.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -17,6 +18,7 @@ use pushtally_ledger::Counters;
 use pushtally_model::{AppId, Kind};
 
 use super::dispatch::dispatch;
+use super::webhooks::webhooks;
 use crate::State;
 
 const OPEN_METRICS: HeaderValue =
@@ -25,8 +27,8 @@ const OPEN_METRICS: HeaderValue =
 pub(super) type Unsigned = Gauge<u64, AtomicU64>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AppLabels {
-    app: u32,
+pub(super) struct AppLabels {
+    pub(super) app: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -59,6 +61,7 @@ pub(crate) async fn handle(state: extract::State<Arc<State>>) -> Response {
     online(&state, &mut now);
     apps(&state, &mut now).await;
     relays(&state, &mut now);
+    webhooks(&state.hooked.report(), &mut now);
     let mut page = String::new();
     let written = text::encode_registry(&mut page, &state.metrics.registry)
         .and_then(|()| text::encode_registry(&mut page, &now))

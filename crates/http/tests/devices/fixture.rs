@@ -114,6 +114,7 @@ impl Server {
             tasks: engine.tasks.clone(),
             audit: Arc::new(Recorder::new(engine.audit.clone(), clock.clone())),
             entropy: Arc::new(SystemEntropy),
+            hooked: pushtally_webhook::HookCounters::default(),
             relays: engine.relays.clone(),
             relayed: RelayCounters::default(),
             clock,

@@ -148,6 +148,7 @@ impl Server {
                 receipt::Recorder::new(&engine, stats.clone(), dead, clock.clone()),
             ),
             stats,
+            hooked: pushtally_webhook::HookCounters::default(),
             relays: engine.relays.clone(),
             relayed,
             clock: clock.clone(),

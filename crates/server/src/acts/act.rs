@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ledger::LedgerStat;
 use super::{
     AudienceVerified, ChannelRow, DevicesState, LedgerVerified, Meant, Trial, TrialStep, Wanted,
+    WebhookRow,
 };
 use crate::bulk::{ChunkBounds, Counts, Fault, Kind, Page, Place, Row};
 use crate::channels::ChannelId;
@@ -79,6 +80,17 @@ pub(crate) enum Act {
     ChannelRekey,
     /// One real notification goes out.
     ChannelTry(Trial),
+    WebhookSet {
+        sdkappid: u32,
+        /// `None` takes it away.
+        webhook: Option<NewWebhook>,
+    },
+    WebhookList,
+    WebhookReplay {
+        sdkappid: u32,
+        /// A dead letter; `None` is all of the app.
+        id: Option<u64>,
+    },
     LedgerStat,
     LedgerDigest,
     LedgerVerify,
@@ -140,6 +152,15 @@ pub(crate) struct NewApp {
     pub(crate) callback_token: NewToken,
     pub(crate) client_key: NewToken,
     pub(crate) relay_to: Option<String>,
+}
+
+/// Where an app's own events are to be sent.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct NewWebhook {
+    pub(crate) url: String,
+    pub(crate) push: bool,
+    pub(crate) message: bool,
+    pub(crate) calls_per_second: u32,
 }
 
 /// Where a new app's callback token or client key comes from.
@@ -217,6 +238,13 @@ pub(crate) enum Done {
     ChannelTried {
         steps: Vec<TrialStep>,
         accepted: bool,
+    },
+    WebhookSet,
+    Webhooks {
+        webhooks: Vec<WebhookRow>,
+    },
+    WebhookReplays {
+        letters: usize,
     },
     Stat(LedgerStat),
     Digest {

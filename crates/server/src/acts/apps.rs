@@ -109,7 +109,7 @@ impl Acts {
     }
 
     /// An app that lives in the store.
-    fn changeable(&self, id: AppId) -> Result<App, ActError> {
+    pub(super) fn changeable(&self, id: AppId) -> Result<App, ActError> {
         self.refuse_declared(id)?;
         let app = self
             .directory
@@ -125,7 +125,7 @@ impl Acts {
         }
     }
 
-    async fn store(&self, app: App) -> Result<(), ActError> {
+    pub(super) async fn store(&self, app: App) -> Result<(), ActError> {
         self.opened.engine.apps.put(&app).await?;
         Ok(self.refresh().await?)
     }

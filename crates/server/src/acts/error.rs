@@ -31,6 +31,10 @@ pub(crate) enum ActError {
         name: String,
         source: pushtally_usersig::IdentifierError,
     },
+    #[error("the webhook's URL is refused: {0}")]
+    WebhookUrl(pushtally_webhook::TargetError),
+    #[error("app `{app}` has no dead letter{}", id.map(|id| format!(" `{id}`")).unwrap_or_default())]
+    NoLetter { app: AppId, id: Option<u64> },
     #[error("relay_to is refused: {0}")]
     Relay(#[from] pushtally_webhook::TargetError),
     #[error("the {what} is empty")]

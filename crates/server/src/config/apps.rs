@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use pushtally_model::{App, AppId, OnUnknown, Quota, Retention, Secret};
+use pushtally_model::{App, AppId, OnUnknown, Quota, Retention, Secret, Webhook};
 use pushtally_webhook::Target;
+use pushtally_wire::webhook::CallbackCommand;
 
 use super::channels::{self, DeclaredChannel};
 use super::reader::{Problems, Reader};
@@ -14,6 +15,8 @@ use super::tree::{Node, Origin, Table, Value};
 const DAYS_MAX: u32 = 3660;
 /// Days that counts may be kept, short of for ever: a hundred years.
 const COUNTS_DAYS_MAX: u32 = 36_500;
+/// Calls a second that a receiver of webhooks may be given: ten times what is documented.
+pub(crate) const WEBHOOK_CALLS_PER_SECOND_MAX: u32 = 10_000;
 /// The longest a push may live, in seconds: seven days, as documented.
 const TASK_LIFE_S_MAX: u32 = 7 * 86_400;
 
@@ -111,6 +114,7 @@ fn read_one(
     read_sending(&mut reader, &mut app);
     read_settings(&mut reader, &mut app);
     read_relay(&mut reader, &mut app, notes);
+    read_webhook(&mut reader, &mut app, notes);
     channels.extend(channels::read(app.id, &mut reader, problems, notes));
     reader.finish();
     id.map(|_| app)
@@ -208,18 +212,50 @@ fn read_quotas(reader: &mut Reader<'_>) -> BTreeMap<String, Quota> {
 }
 
 fn read_relay(reader: &mut Reader<'_>, app: &mut App, notes: &mut Vec<String>) {
-    let Some((url, origin)) = reader.text_if_any("relay_to") else {
-        return;
-    };
+    app.relay_to = read_target(reader, "relay_to", app.id, notes);
+}
+
+/// A receiver's URL, which may hold a token.
+fn read_target(
+    reader: &mut Reader<'_>,
+    key: &'static str,
+    app: AppId,
+    notes: &mut Vec<String>,
+) -> Option<String> {
+    let (url, origin) = reader.text_if_any(key)?;
     match Target::parse(&url) {
         Ok(target) if !target.is_secure() => {
             notes.push(format!(
-                "{origin}: `app.relay_to` of app `{}` is not encrypted",
-                app.id
+                "{origin}: `app.{key}` of app `{app}` is not encrypted"
             ));
         }
         Ok(_) => {}
-        Err(error) => reader.refuse(&origin, "relay_to", "(hidden)", &format!("a URL: {error}")),
+        Err(error) => reader.refuse(&origin, key, "(hidden)", &format!("a URL: {error}")),
     }
-    app.relay_to = Some(url);
+    Some(url)
+}
+
+fn read_webhook(reader: &mut Reader<'_>, app: &mut App, notes: &mut Vec<String>) {
+    let url = read_target(reader, "webhook_url", app.id, notes);
+    let mut webhook = Webhook::new(url.clone().unwrap_or_default());
+    if let Some((commands, origin)) = reader.texts_if_any("webhook_commands") {
+        (webhook.push, webhook.message) = (false, false);
+        for name in &commands {
+            match CallbackCommand::from_name(name) {
+                Some(CallbackCommand::AllMemberPush) => webhook.push = true,
+                Some(CallbackCommand::OfflinePush) => webhook.message = true,
+                None => reader.refuse(
+                    &origin,
+                    "webhook_commands",
+                    name,
+                    "a list of `Push.AllMemberPush` and `Push.OfflinePush`",
+                ),
+            }
+        }
+    }
+    let rate = 1..=WEBHOOK_CALLS_PER_SECOND_MAX;
+    if let Some(per_second) = reader.integer_if_any("webhook_calls_per_second", rate, "calls") {
+        webhook.calls_per_second = per_second;
+    }
+    app.webhook = url.map(|_| webhook);
 }

@@ -57,6 +57,12 @@ fn bounds_in_the_default_file_are_those_of_the_crates() {
         (config.relay.in_flight_max, config.relay.timeout),
         (relay.in_flight_max, relay.call_timeout)
     );
+    let hooks = pushtally_webhook::HookSettings::default();
+    let said = &config.webhooks;
+    assert_eq!(
+        (said.in_flight_max, said.timeout, said.wait_s_max),
+        (hooks.in_flight_max, hooks.call_timeout, hooks.wait_s_max)
+    );
 }
 
 /// The commented `[[app]]` of the default file must be a working one.
@@ -95,6 +101,9 @@ fn example_app_of_the_default_file_is_read() {
     expected.client_key = Some(pushtally_model::Secret::new("s3cret"));
     expected.receipts_key = Some(pushtally_model::Secret::new("s3cret"));
     expected.relay_to = Some("https://example.com/callback".to_owned());
+    expected.webhook = Some(pushtally_model::Webhook::new(
+        "https://example.com/events".to_owned(),
+    ));
     let quota = pushtally_model::Quota { per_second: 1 };
     expected
         .quotas
@@ -209,6 +218,14 @@ fn what_is_wrong_is_told_with_line_key_value_and_range() {
         &[&at(4), "printable ASCII"],
     );
     check(
+        &format!("{APP}webhook_commands = ['Push.TagPush']\n"),
+        &[&at(4), "`app.webhook_commands` is `Push.TagPush`"],
+    );
+    check(
+        &format!("{APP}webhook_url = 'ftp://x'\n"),
+        &[&at(4), "does not start with `http://` or `https://`"],
+    );
+    check(
         &format!("{APP}traces_days = 0\n"),
         &[&at(4), "`app.traces_days` is `0`"],
     );
@@ -239,12 +256,12 @@ fn unknown_variables_are_errors_too() {
 #[test]
 fn secrets_are_hidden_wherever_a_configuration_is_shown() {
     let text = format!(
-        "{APP}callback_token = 't0ken'\nclient_key = 'cl1ent'\nrelay_to = 'https://a/?token=r3lay'\n"
+        "{APP}callback_token = 't0ken'\nclient_key = 'cl1ent'\nrelay_to = 'https://a/?token=r3lay'\nwebhook_url = 'https://a/?token=h00k'\n"
     );
     let config = load(&text, &[("PUSHTALLY__APP__1400000001__KEY", "0123456789")]).unwrap();
     assert_eq!(config.apps[1].app.keys[0].expose(), "0123456789");
     let shown = format!("{}{config:?}", config.print());
-    for secret in ["k3y-0f-the-app", "t0ken", "cl1ent", "0123456789"] {
+    for secret in ["k3y-0f-the-app", "t0ken", "cl1ent", "0123456789", "h00k"] {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert!(!config.print().contains("r3lay"));

@@ -17,7 +17,7 @@ use pushtally_receipt::{self as receipt, Importer, Inbox};
 use pushtally_stats::Stats;
 use pushtally_store::{Directory, Engine, RelayQueue, Report};
 use pushtally_vendor::Carrier;
-use pushtally_webhook::RelayCounters;
+use pushtally_webhook::{HookCounters, RelayCounters};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +40,7 @@ pub(super) struct Parts {
     pub(super) directory: Arc<Directory>,
     pub(super) queue: Arc<dyn RelayQueue>,
     pub(super) relayed: RelayCounters,
+    pub(super) hooked: HookCounters,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -134,6 +135,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         directory,
         queue,
         relayed,
+        hooked,
         clock,
     } = parts;
     let report: Arc<dyn Report> = stats.clone();
@@ -156,6 +158,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         entropy,
         relays: queue,
         relayed,
+        hooked,
         quotas: Quotas::default(),
         throttles: Throttles::default(),
         clock,

@@ -1,6 +1,6 @@
 //! Apps.
 
-use pushtally_model::{App, AppId, OnUnknown, Secret};
+use pushtally_model::{App, AppId, OnUnknown, Secret, Webhook};
 
 use super::APP;
 use crate::ports::Engine;
@@ -16,6 +16,11 @@ pub(super) async fn apps_are_replaced_by_id(engine: Engine) {
         .unwrap();
     app.keys.insert(0, Secret::new("newer"));
     app.relay_to = Some("http://127.0.0.1:1/".to_owned());
+    app.webhook = Some(Webhook {
+        message: false,
+        calls_per_second: 7,
+        ..Webhook::new("https://example.com/hook".to_owned())
+    });
     app.retention.counts_days = Some(90);
     app.client_key = Some(Secret::new("in every copy"));
     app.receipts_key = Some(Secret::new("in every address"));

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use pushtally_model::{AppId, Channel, Kind, LossId, Number, Route, TaskKey, TaskNumber};
+use pushtally_model::{AppId, Channel, Kind, LossId, Number, Origin, Route, TaskKey, TaskNumber};
 
 use crate::StoreError;
-use crate::ports::{Identities, LossText, Names, Recipient, Resolved};
+use crate::ports::{Identities, LossText, Names, OwnTask, Recipient, Resolved};
 
 type RecipientKey = (AppId, String, Route, Channel);
 
@@ -94,6 +94,26 @@ impl Identities for MemoryIdentities {
         let named = self.0.lock();
         let number = |recipient| named.recipients.get(&key_of(app, recipient)).copied();
         Ok(recipients.iter().map(number).collect())
+    }
+
+    async fn own_tasks(&self, from: TaskNumber, max: usize) -> Result<Vec<OwnTask>, StoreError> {
+        let named = self.0.lock();
+        let own = named
+            .tasks
+            .iter()
+            .filter(|(_, key)| key.origin == Origin::Own);
+        let mut own: Vec<OwnTask> = own
+            .filter(|(_, key)| key.number >= from)
+            .map(|((app, kind, id), key)| OwnTask {
+                number: key.number,
+                app: *app,
+                kind: *kind,
+                id: id.clone(),
+            })
+            .collect();
+        own.sort_by_key(|task| task.number);
+        own.truncate(max);
+        Ok(own)
     }
 
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError> {

@@ -32,6 +32,21 @@ impl Log for MemoryLog {
         Ok(())
     }
 
+    async fn read_on(
+        &self,
+        after: &Position,
+        visit: &mut BatchVisitor<'_>,
+    ) -> Result<(), StoreError> {
+        for at in after.of(0) + 1.. {
+            let next = self.0.lock().get(at as usize - 1).cloned();
+            let Some(batch) = next else { break };
+            if visit(Position::single(at), batch).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     async fn report(&self) -> Result<LogReport, StoreError> {
         let next = self.0.lock().len() as u64 + 1;
         Ok(LogReport {

@@ -1,107 +1,20 @@
 //! Relays against a real receiver on this machine.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
 use pushtally_model::{FixedEntropy, Secret};
 use pushtally_store::{RelayBacklog, RelayQueue as _, memory};
 use tokio::net::TcpListener;
 
 use super::*;
 use crate::Call;
+use crate::receiver::{Heard, Reaction, Receiver};
 
 /// Far beyond what any of these tests needs; reached only when something hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const APP: AppId = AppId(1_400_000_000);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Heard {
-    path_and_query: String,
-    content_type: Option<String>,
-    body: Bytes,
-}
-
-/// What the receiver does with the n-th call it hears, from 0.
-#[derive(Debug, Clone, Copy)]
-enum Reaction {
-    Answer(u16),
-    Hang,
-}
-
-type Script = dyn Fn(usize, &Heard) -> Reaction + Send + Sync;
-
-struct Receiver {
-    address: SocketAddr,
-    heard: Arc<Mutex<Vec<Heard>>>,
-}
-
-impl Receiver {
-    async fn new(script: impl Fn(usize, &Heard) -> Reaction + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let heard: Arc<Mutex<Vec<Heard>>> = Arc::default();
-        tokio::spawn(listen(listener, Arc::clone(&heard), Arc::new(script)));
-        Self { address, heard }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    /// How often each body was heard.
-    fn bodies(&self) -> BTreeMap<Bytes, usize> {
-        let mut bodies = BTreeMap::new();
-        for heard in self.heard.lock().iter() {
-            *bodies.entry(heard.body.clone()).or_default() += 1;
-        }
-        bodies
-    }
-}
-
-async fn listen(listener: TcpListener, heard: Arc<Mutex<Vec<Heard>>>, script: Arc<Script>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let (heard, script) = (Arc::clone(&heard), Arc::clone(&script));
-        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            let (heard, script) = (Arc::clone(&heard), Arc::clone(&script));
-            async move {
-                let (head, body) = request.into_parts();
-                let content_type = head
-                    .headers
-                    .get("content-type")
-                    .map(|value| value.to_str().unwrap().to_owned());
-                let call = Heard {
-                    path_and_query: head.uri.path_and_query().unwrap().to_string(),
-                    content_type,
-                    body: body.collect().await.unwrap().to_bytes(),
-                };
-                let reaction = {
-                    let mut heard = heard.lock();
-                    heard.push(call.clone());
-                    script(heard.len() - 1, &call)
-                };
-                match reaction {
-                    Reaction::Hang => std::future::pending().await,
-                    Reaction::Answer(status) => {
-                        let mut response = Response::new(Full::new(Bytes::from_static(b"{}")));
-                        *response.status_mut() = StatusCode::from_u16(status).unwrap();
-                        Ok::<_, Infallible>(response)
-                    }
-                }
-            }
-        });
-        let serve = hyper::server::conn::http1::Builder::new()
-            .serve_connection(TokioIo::new(stream), service);
-        tokio::spawn(serve);
-    }
-}
 
 struct Bench {
     directory: Arc<Directory>,

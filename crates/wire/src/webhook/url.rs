@@ -103,6 +103,20 @@ impl<'a> CallbackParameters<'a> {
     }
 }
 
+/// The query of a call that we make, without the `?`: what [`CallbackParameters::parse`] reads. `signed` is `Sign` and
+/// `RequestTime`.
+#[must_use]
+pub fn query(app: AppId, command: CallbackCommand, signed: Option<(&str, u32)>) -> String {
+    let mut query = format!(
+        "SdkAppid={app}&CallbackCommand={}&contenttype=json",
+        command.name()
+    );
+    if let Some((sign, request_time)) = signed {
+        query.push_str(&format!("&Sign={sign}&RequestTime={request_time}"));
+    }
+    query
+}
+
 fn known(name: &str) -> Result<CallbackCommand, WireError> {
     CallbackCommand::from_name(name).ok_or_else(|| WireError::UnknownCommand {
         command: name.to_owned(),
@@ -133,6 +147,28 @@ fn signed<'a>(sign: &Parameter<'a>, request_time: &Parameter<'a>) -> Result<Proo
 mod tests {
     use super::*;
     use crate::Code;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let command = CallbackCommand::OfflinePush;
+        let signed = query(AppId(5), command, Some(("ab", 1_669_872_112)));
+        let parameters = CallbackParameters::parse(&signed).unwrap();
+        assert_eq!(
+            (parameters.app, parameters.command),
+            (AppId(5), Some(command))
+        );
+        let proof = Proof::Signed {
+            sign: "ab".into(),
+            request_time: "1669872112".into(),
+            request_time_s: 1_669_872_112,
+        };
+        assert_eq!(parameters.proof, proof);
+        let unsigned = query(AppId(5), command, None);
+        assert_eq!(
+            unsigned,
+            "SdkAppid=5&CallbackCommand=Push.OfflinePush&contenttype=json"
+        );
+    }
 
     #[test]
     fn both_proofs_are_read() {

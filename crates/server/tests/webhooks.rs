@@ -1,0 +1,269 @@
+//! The real process, killed while it sends events out: a receiver that drops every second call gets every one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test stops at the first surprise; the server has the real clock, and so has this test"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+const APP: u32 = 1_400_000_000;
+const KEY: &str = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e";
+const TOKEN: &str = "xxxxyyyy";
+const PHONES: usize = 60;
+const KILLS: usize = 4;
+const PUSHES_EACH: usize = 5;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn now_s() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap().as_secs()
+}
+
+struct Server {
+    child: Child,
+    public: String,
+}
+
+impl Server {
+    fn start(dir: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pushtally"))
+            .current_dir(dir)
+            .arg("serve")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let ready = lines.find_map(|line| {
+            let entry: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            (entry["message"] == "ready").then_some(entry)
+        });
+        let ready = ready.expect("it ended before it was ready");
+        thread::spawn(move || lines.for_each(drop));
+        Self {
+            child,
+            public: ready["public"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    fn batch(&self, random: usize, accounts: &[String]) -> String {
+        let claims = pushtally_usersig::Claims {
+            identifier: "administrator".to_owned(),
+            sdkappid: APP,
+            time: now_s() as i64,
+            expire: 3600,
+            userbuf: None,
+        };
+        let usersig = pushtally_usersig::make(KEY, &claims);
+        let body = json!({
+            "From_Account": "administrator", "MsgRandom": random, "To_Account": accounts, "DataId": format!("run {random}"),
+            "OfflinePushInfo": {"PushFlag": 0, "Title": "Parcel", "Desc": "Arrives today"},
+        })
+        .to_string();
+        let path = format!(
+            "/v4/timpush/batch?sdkappid={APP}&identifier=administrator&usersig={usersig}&random=1&contenttype=json"
+        );
+        let mut stream = TcpStream::connect(&self.public).unwrap();
+        let len = body.len();
+        write!(stream, "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len}\r\n\r\n{body}")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let reply: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        assert_eq!(reply["ErrorCode"], 0, "{reply}");
+        reply["TaskId"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Server {
+    /// SIGKILL.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// By task and account: the numbers of the events in calls that were answered with 200.
+type Heard = BTreeMap<(String, String), BTreeSet<u64>>;
+
+/// A receiver that answers every second call with nothing at all.
+struct Receiver {
+    address: SocketAddr,
+    heard: Arc<Mutex<(usize, Heard)>>,
+}
+
+impl Receiver {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard: Arc<Mutex<(usize, Heard)>> = Arc::default();
+        let shared = Arc::clone(&heard);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || while hear(stream.as_ref().unwrap(), &shared).is_some() {});
+            }
+        });
+        Self { address, heard }
+    }
+
+    fn calls(&self) -> usize {
+        self.heard.lock().unwrap().0
+    }
+
+    fn heard(&self) -> Heard {
+        self.heard.lock().unwrap().1.clone()
+    }
+}
+
+/// Hears one call; `None` when the connection is over.
+fn hear(mut stream: &TcpStream, heard: &Mutex<(usize, Heard)>) -> Option<()> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let lower = head.to_lowercase();
+    let len = lower.split_once("content-length: ").unwrap().1;
+    let len = len.split_once("\r\n").unwrap().0.parse().unwrap();
+    let mut body = vec![0; len];
+    stream.read_exact(&mut body).ok()?;
+    check_signature(&head);
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let mut heard = heard.lock().unwrap();
+    heard.0 += 1;
+    if heard.0.is_multiple_of(2) {
+        return None;
+    }
+    let events = body["Events"].as_array().unwrap();
+    assert!((1..=100).contains(&events.len()));
+    for event in events {
+        assert_eq!(event["CallbackCommand"], "Push.AllMemberPush", "{event}");
+        assert_eq!(
+            (&event["PushStage"], &event["ErrCode"]),
+            (&json!(1), &json!(-2)),
+            "{event}"
+        );
+        assert_eq!(event["ErrInfo"], "token not uploaded");
+        assert!(event["DataId"].as_str().unwrap().starts_with("run "));
+        let text = |name: &str| event[name].as_str().unwrap().to_owned();
+        let key = (text("TaskId"), text("To_Account"));
+        let seq = event["EventSeq"].as_u64().unwrap();
+        heard.1.entry(key).or_default().insert(seq);
+    }
+    drop(heard);
+    let answer = r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#;
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
+        answer.len()
+    );
+    stream.write_all((head + answer).as_bytes()).ok()
+}
+
+fn check_signature(head: &str) {
+    let target = head.split(' ').nth(1).unwrap();
+    let expected =
+        format!("/events?SdkAppid={APP}&CallbackCommand=Push.AllMemberPush&contenttype=json&Sign=");
+    let (sign, time) = target
+        .strip_prefix(&expected)
+        .unwrap()
+        .split_once("&RequestTime=")
+        .unwrap();
+    let digest = Sha256::digest(format!("{TOKEN}{time}"));
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(sign, digest);
+}
+
+fn secret(dir: &Path, name: &str, text: &str) {
+    fs::write(dir.join(name), text).unwrap();
+    fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn install(dir: &Path, receiver: SocketAddr) -> Vec<String> {
+    secret(dir, "token", TOKEN);
+    secret(dir, "key", KEY);
+    let config = format!(
+        "[storage]\nurl = \"local:data\"\n[listen]\npublic = \"127.0.0.1:0\"\noperator = \"127.0.0.1:0\"\n\
+         [log]\nformat = \"json\"\n\
+         [[app]]\nsdkappid = {APP}\nkey_file = \"key\"\ncallback_token_file = \"token\"\n\
+         webhook_url = \"http://{receiver}/events\"\nquotas = {{ batch = 0 }}\n"
+    );
+    fs::write(dir.join("pushtally.toml"), config).unwrap();
+    let (mut rows, mut accounts) = (String::new(), Vec::new());
+    for n in 0..PHONES {
+        let account = format!("user-{n}");
+        let row = json!({"registration_id": format!("phone-{n}"), "account": account});
+        writeln!(rows, "{row}").unwrap();
+        accounts.push(account);
+    }
+    fs::write(dir.join("phones.ndjson"), rows).unwrap();
+    let imported = Command::new(env!("CARGO_BIN_EXE_pushtally"))
+        .current_dir(dir)
+        .args(["import", "devices", &APP.to_string(), "phones.ndjson"])
+        .output()
+        .unwrap();
+    assert!(imported.status.success(), "{imported:?}");
+    accounts
+}
+
+#[test]
+fn every_event_of_every_accepted_push_arrives_through_kills() {
+    let dir = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start();
+    let accounts = install(dir.path(), receiver.address);
+    let mut tasks = Vec::new();
+    for kill in 0..KILLS {
+        let server = Server::start(dir.path());
+        let before = receiver.calls();
+        for n in 0..PUSHES_EACH {
+            tasks.push(server.batch(1 + kill * PUSHES_EACH + n, &accounts));
+        }
+        // Killed after so many calls, which is in the midst of them.
+        let until = Instant::now() + PATIENCE;
+        while receiver.calls() < before + 1 + kill && Instant::now() < until {
+            sleep(Duration::from_millis(1));
+        }
+        drop(server);
+    }
+    let _server = Server::start(dir.path());
+    let until = Instant::now() + PATIENCE;
+    let expected = tasks.len() * accounts.len();
+    while receiver.heard().len() < expected && Instant::now() < until {
+        sleep(Duration::from_millis(20));
+    }
+    let heard = receiver.heard();
+    for task in &tasks {
+        for account in &accounts {
+            let seqs = heard.get(&(task.clone(), account.clone()));
+            let seqs = seqs.unwrap_or_else(|| panic!("`{account}` of `{task}` never arrived"));
+            assert_eq!(
+                seqs.len(),
+                1,
+                "an event sent again has the same number: {seqs:?}"
+            );
+        }
+    }
+    assert_eq!(heard.len(), expected);
+    let numbers: BTreeSet<u64> = heard.values().flatten().copied().collect();
+    assert_eq!(
+        numbers.len(),
+        expected,
+        "no two events have the same number"
+    );
+}
