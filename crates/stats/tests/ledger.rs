@@ -15,7 +15,7 @@ use pushtally_model::{
     Retention, Route, Scope, Second, Source, TaskKey, TaskNumber, Window,
 };
 use pushtally_stats::{Options, Stats};
-use pushtally_store::{Names, Recipient, Report, StoreError, TaskName};
+use pushtally_store::{Names, Position, Recipient, Report, StoreError, TaskName};
 use pushtally_store_local::{LocalEngine, LocalOptions};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -271,4 +271,45 @@ async fn retention_forgets_old_tasks_and_keeps_the_rest() {
     assert_eq!((counters.fresh, counters.too_late), (2, 1));
     let verified = stats.verify().await.unwrap();
     assert_eq!(verified.differences, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn segments_that_somebody_has_yet_to_read_outlive_their_days() {
+    let root = tempfile::tempdir().unwrap();
+    let options = LocalOptions {
+        segment_len_max: 4096,
+        ..LocalOptions::default()
+    };
+    let dir = root.path().join("data");
+    let engine = LocalEngine::open(&dir, options, &FixedEntropy(7)).unwrap();
+    let clock = Arc::new(ManualClock::at_unix(i64::from(START)));
+    let stats = Stats::open(engine.engine(), clock.clone(), Options::default());
+    let stats = stats.await.unwrap();
+    let ends = BTreeMap::from([(APP, 300_000)]);
+    stats.engine().identities.raise(100, &ends).await.unwrap();
+    for task in 0..12 {
+        let events = (0..2000).map(|device| event(task, device * 9, Lane::Sent, START));
+        stats
+            .report(Source::Import, events.collect())
+            .await
+            .unwrap();
+    }
+    stats.snapshot().await.unwrap();
+    clock.advance_ms(40 * 86_400_000);
+    let apps = BTreeMap::from([(APP, Retention::default())]);
+    let first = async || stats.engine().log.report().await.unwrap().first;
+    assert_eq!(first().await, 1);
+    for (held, kept_from) in [(Some(0), 1), (Some(5), 6)] {
+        let held = held.map(Position::single);
+        stats.retain(&apps, held.as_ref(), &*clock).await.unwrap();
+        assert!(
+            first().await <= kept_from,
+            "what comes after `{held:?}` is kept"
+        );
+    }
+    let before = first().await;
+    assert!(before > 1, "what comes before is not");
+    let retained = stats.retain(&apps, None, &*clock).await.unwrap();
+    assert!(retained.segments_dropped > 0);
+    assert!(first().await > before);
 }
