@@ -91,6 +91,7 @@ impl Acts {
             channels,
             vault,
             public_url,
+            targets,
         } = owned;
         let stored = Arc::clone(&opened.engine.channels);
         let audit = Recorder::new(Arc::clone(&opened.engine.audit), Arc::clone(&clock));
@@ -98,6 +99,7 @@ impl Acts {
             channels: Channels::new(channels, vault, stored, Arc::clone(&entropy)),
             maker: Maker {
                 public_url,
+                targets,
                 directory: Arc::clone(&directory),
                 clock: Arc::clone(&clock),
                 entropy: Arc::clone(&entropy),

@@ -26,6 +26,7 @@ pub(crate) use secret::read_file as read_secret_file;
 pub(crate) use tree::Origin;
 
 use pushtally_channel::BrakeLimits;
+use pushtally_dial::Targets;
 use pushtally_http::TrustedProxies;
 use reader::{Problems, Reader};
 use tree::{Malformed, Table};
@@ -150,6 +151,8 @@ pub(crate) struct Owned {
     pub(crate) vault: Vault,
     /// How vendors reach the public listener; empty when they cannot.
     pub(crate) public_url: String,
+    /// Where they may be.
+    pub(crate) targets: Targets,
 }
 
 /// A checked configuration.
@@ -165,6 +168,8 @@ pub(crate) struct Config {
     pub(crate) waiting_events_max: usize,
     pub(crate) snapshot_events: u64,
     pub(crate) snapshot_interval_ms: u64,
+    /// Which addresses are dialled.
+    pub(crate) targets: Targets,
     pub(crate) relay: Relay,
     pub(crate) brake: BrakeLimits,
     pub(crate) webhooks: Webhooks,
@@ -247,6 +252,7 @@ impl Config {
             channels: self.channels.clone(),
             vault: self.vault.clone(),
             public_url: self.listen.public_url.clone(),
+            targets: self.targets.clone(),
         }
     }
 
@@ -270,6 +276,25 @@ impl Malformed {
     }
 }
 
+fn read_targets(outgoing: &mut Reader<'_>) -> Targets {
+    let mut allowed = Vec::new();
+    if let Some((networks, origin)) = outgoing.texts_if_any("allow_networks") {
+        for text in networks {
+            match text.parse() {
+                Ok(network) => allowed.push(network),
+                Err(error) => {
+                    let wanted = format!("a list of networks: {error}");
+                    outgoing.refuse(&origin, "allow_networks", &text, &wanted);
+                }
+            }
+        }
+    }
+    match outgoing.flag_if_any("allow_private") {
+        Some(true) => Targets::anywhere(),
+        Some(false) | None => Targets::public_and(allowed),
+    }
+}
+
 fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
     let mut root = Reader::root(tree.clone(), problems);
     let mut notes = Vec::new();
@@ -287,6 +312,7 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
             snapshot.integer("interval_s", 1..=3_600, "seconds"),
         )
     });
+    let targets = within(root.section("outgoing"), read_targets);
     let relay = within(root.section("relay"), |relay| Relay {
         queue_bytes_max: relay.size("queue_max", MIB..=TIB),
         in_flight_max: relay.integer("in_flight_max", 1..=256, "calls") as usize,
@@ -322,6 +348,7 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
         waiting_events_max,
         snapshot_events,
         snapshot_interval_ms: u64::from(interval_s) * 1_000,
+        targets,
         relay,
         brake,
         webhooks,

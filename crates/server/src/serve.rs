@@ -193,6 +193,7 @@ impl Server {
 fn relay_settings(config: &Config) -> pushtally_webhook::Settings {
     let settings = pushtally_webhook::Settings::default();
     pushtally_webhook::Settings {
+        targets: config.targets.clone(),
         in_flight_max: config.relay.in_flight_max,
         call_timeout: config.relay.timeout,
         stop_grace: settings

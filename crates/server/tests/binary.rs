@@ -99,6 +99,8 @@ impl Drop for Server {
 const CONFIG: &str = r#"
 [storage]
 url = "local:data"
+[outgoing]
+allow_networks = ["127.0.0.0/8"]
 [listen]
 public = "127.0.0.1:0"
 operator = "127.0.0.1:0"

@@ -179,7 +179,7 @@ impl Installation {
         secret(dir, "receipts-key", "receipts-key");
         let mut config = format!(
             "[storage]\nurl = \"local:data\"\n\
-             [listen]\npublic = \"127.0.0.1:{port}\"\noperator = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1:{receipts_port}\"\n\
+             [outgoing]\nallow_private = true\n[listen]\npublic = \"127.0.0.1:{port}\"\noperator = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1:{receipts_port}\"\n\
              [log]\nformat = \"json\"\n\
              [[app]]\nsdkappid = {APP}\nkey_file = \"key\"\nreceipts_key_file = \"receipts-key\"\n\
              quotas = {{ all_member_push_statistics = 0 }}\n",

@@ -199,7 +199,7 @@ fn install(dir: &Path, receiver: SocketAddr) -> Vec<String> {
     secret(dir, "token", TOKEN);
     secret(dir, "key", KEY);
     let config = format!(
-        "[storage]\nurl = \"local:data\"\n[listen]\npublic = \"127.0.0.1:0\"\noperator = \"127.0.0.1:0\"\n\
+        "[storage]\nurl = \"local:data\"\n[outgoing]\nallow_networks = [\"127.0.0.1\"]\n[listen]\npublic = \"127.0.0.1:0\"\noperator = \"127.0.0.1:0\"\n\
          [log]\nformat = \"json\"\n\
          [[app]]\nsdkappid = {APP}\nkey_file = \"key\"\ncallback_token_file = \"token\"\n\
          webhook_url = \"http://{receiver}/events\"\nquotas = {{ batch = 0 }}\n"

@@ -523,6 +523,7 @@ mod tests {
                 authorities: Vec::new(),
                 http2_only: false,
                 proxy: crate::Proxy::parse("http://us3r:s3cr3t@p.example:3128").ok(),
+                targets: pushtally_dial::Targets::anywhere(),
             },
             limits: ValveLimits::default(),
             calls_max: 1,

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use pushtally_dial::Targets;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -39,6 +40,8 @@ pub struct ClientSettings {
     pub http2_only: bool,
     /// What all calls go through, those for access included.
     pub proxy: Option<Proxy>,
+    /// Where vendors may be. Through a proxy that is the proxy's to say: it resolves their names.
+    pub targets: Targets,
 }
 
 /// Why there is no reply.
@@ -89,7 +92,7 @@ impl Client {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let way = way(settings.proxy.as_ref());
+        let way = way(settings.proxy.as_ref(), &settings.targets);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http();

@@ -43,5 +43,6 @@ pub use contract::{
 };
 pub use factory::{CredentialsError, Shown, shown, vendor};
 pub use proxy::{Proxy, ProxyError};
+pub use pushtally_dial::Targets;
 pub use text::cut;
 pub use watch::{Answer, Leave, Seen};

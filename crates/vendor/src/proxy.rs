@@ -14,6 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
+use pushtally_dial::{Targets, dial};
 use pushtally_model::Secret;
 use tokio::net::TcpStream;
 use tower::util::BoxCloneSyncService;
@@ -137,15 +138,16 @@ fn read_login(login: &str, protocol: Protocol) -> Result<Login, ProxyError> {
     })
 }
 
-/// The way through this proxy, or straight.
-pub(crate) fn way(proxy: Option<&Proxy>) -> Way {
+/// The way through this proxy, or straight to these targets. Where the proxy is the operator says: it may be on a private
+/// network.
+pub(crate) fn way(proxy: Option<&Proxy>, targets: &Targets) -> Way {
+    let Some(proxy) = proxy else {
+        return dial(targets.clone(), CONNECT_MAX);
+    };
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT_MAX));
-    let Some(proxy) = proxy else {
-        return bounded(tcp);
-    };
     let (address, login) = (proxy.address.clone(), proxy.login.as_ref());
     match proxy.protocol {
         Protocol::Connect => {

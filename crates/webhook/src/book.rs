@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pushtally_model::{AppId, Second};
-use pushtally_store::{DeadLetter, Outbox, Outboxes, StoreError};
+use pushtally_store::{DeadLetter, Log, Outbox, Outboxes, StoreError};
 
+use crate::place::end_of;
 use crate::settings::DEAD_LETTERS_MAX;
 
 /// The outboxes of all apps.
@@ -59,6 +60,15 @@ impl Book {
     #[must_use]
     pub fn all(&self) -> BTreeMap<AppId, Outbox> {
         self.pages.lock().outboxes.clone()
+    }
+
+    /// Begins an app's outbox at the log's end, if it has none: what is recorded from now on is sent. Durable when it answers.
+    pub async fn begin_at_end(&self, app: AppId, log: &dyn Log) -> Result<(), StoreError> {
+        if self.cursor(app).is_some() {
+            return Ok(());
+        }
+        let end = log.report().await?.next.saturating_sub(1);
+        self.begin(app, end_of(end)).await
     }
 
     /// Orders dead letters to be sent after all: one, or all of an app. Answers how many that are.

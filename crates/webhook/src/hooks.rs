@@ -84,8 +84,9 @@ impl std::fmt::Debug for HookParts {
 }
 
 impl Hooks {
-    /// Starts couriers for each app of the directory that wants webhooks, and follows the directory from then on.
-    pub fn start(parts: HookParts, settings: HookSettings) -> Result<Self, HookError> {
+    /// Starts couriers for each app of the directory that wants webhooks, and follows the directory from then on. Whatever is
+    /// recorded after it answers is sent.
+    pub async fn start(parts: HookParts, settings: HookSettings) -> Result<Self, HookError> {
         let HookParts {
             directory,
             log,
@@ -95,7 +96,16 @@ impl Hooks {
             clock,
             entropy,
         } = parts;
-        let sender = Sender::new(settings.call_timeout, settings.in_flight_max)?;
+        for app in directory.all().values() {
+            if app.webhook.is_some() {
+                book.begin_at_end(app.id, &*log).await?;
+            }
+        }
+        let sender = Sender::new(
+            settings.targets.clone(),
+            settings.call_timeout,
+            settings.in_flight_max,
+        )?;
         let shared = Arc::new(Shared {
             tail: Tail::new(Arc::clone(&log)),
             reading: Reading::new(log),

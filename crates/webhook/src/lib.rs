@@ -35,6 +35,7 @@ pub use error::{HookError, RelayError};
 pub use form::{Form, Notice, Told};
 pub use hooks::{HookCounters, HookParts, HookReport, Hooks};
 pub use naming::Names;
+pub use pushtally_dial::Targets;
 pub use relays::Relays;
 pub use settings::{HookSettings, Settings};
 pub use target::{Target, TargetError};

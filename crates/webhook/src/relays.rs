@@ -33,7 +33,11 @@ impl Relays {
         entropy: Arc<dyn Entropy>,
         settings: Settings,
     ) -> Result<Self, RelayError> {
-        let sender = Sender::new(settings.call_timeout, settings.in_flight_max)?;
+        let sender = Sender::new(
+            settings.targets.clone(),
+            settings.call_timeout,
+            settings.in_flight_max,
+        )?;
         let counters = RelayCounters::default();
         let changed = Arc::new(Notify::new());
         let stop = CancellationToken::new();

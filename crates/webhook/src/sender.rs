@@ -9,8 +9,8 @@ use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use pushtally_dial::{Dial, Targets, dial};
 
 use crate::settings::{ANSWER_LEN_MAX, CONNECTION_IDLE_MAX};
 
@@ -35,19 +35,23 @@ pub(crate) struct Parcel {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Sender {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<Dial>, Full<Bytes>>,
     timeout: Duration,
 }
 
 impl Sender {
-    /// A call takes no longer than this; so many connections to one receiver are kept for reuse.
-    pub(crate) fn new(timeout: Duration, kept_max: usize) -> Result<Self, rustls::Error> {
+    /// Nothing is dialled but these targets. A call takes no longer than this; so many connections to one receiver are kept for reuse.
+    pub(crate) fn new(
+        targets: Targets,
+        timeout: Duration,
+        kept_max: usize,
+    ) -> Result<Self, rustls::Error> {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(provider)?
             .https_or_http()
             .enable_http1()
-            .build();
+            .wrap_connector(dial(targets, timeout));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(CONNECTION_IDLE_MAX)

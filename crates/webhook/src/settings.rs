@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pushtally_dial::Targets;
+
 /// Bytes read from the queue at once: two bodies of the largest accepted size, so that memory stays small even when
 /// every app has a full queue.
 pub(crate) const READ_BYTES_MAX: usize = 2 << 20;
@@ -50,6 +52,8 @@ pub(crate) const GIVE_UP_SHARE: u32 = 10;
 /// How webhooks behave. The defaults fit production; tests shorten them.
 #[derive(Debug, Clone)]
 pub struct HookSettings {
+    /// Where receivers may be.
+    pub targets: Targets,
     /// Calls of one app under way at once: enough for 1,000 a second to a receiver that answers in 16 ms.
     pub in_flight_max: usize,
     /// How long one call may take: documented as 2 s.
@@ -73,6 +77,7 @@ pub struct HookSettings {
 impl Default for HookSettings {
     fn default() -> Self {
         Self {
+            targets: Targets::default(),
             in_flight_max: 16,
             call_timeout: Duration::from_secs(2),
             backoff_first: Duration::from_millis(200),
@@ -88,6 +93,8 @@ impl Default for HookSettings {
 /// How relays behave. The defaults fit production; tests shorten them.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Where receivers may be.
+    pub targets: Targets,
     /// Calls of one app under way at once. Enough for 1,000 calls a second to a receiver that answers in 16 ms.
     pub in_flight_max: usize,
     /// How long one call may take. The documented timeout of a callback is 2 s; a slower receiver is given more,
@@ -109,6 +116,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            targets: Targets::default(),
             in_flight_max: 16,
             call_timeout: Duration::from_secs(10),
             backoff_first: Duration::from_millis(200),

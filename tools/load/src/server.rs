@@ -222,6 +222,8 @@ fn configuration(
         r#"# Written by pushtally-load.
 [storage]
 url = "local:data"
+[outgoing]
+allow_private = true
 [listen]
 public = "{public}"
 operator = "{operator}"

@@ -7,9 +7,12 @@ use pushtally_webhook::HookReport;
 
 use super::scrape::{AppLabels, Unsigned};
 
+/// A metric's name, what it says, and its value of an app.
+type Row = (&'static str, &'static str, fn(&HookReport) -> u64);
+
 /// Also of apps whose webhook was taken away: a counter does not vanish before the process ends.
 pub(super) fn webhooks(reports: &[HookReport], registry: &mut Registry) {
-    let counters: [(&str, &str, fn(&HookReport) -> u64); 4] = [
+    let counters: [Row; 4] = [
         (
             "webhook_events",
             "Events in webhook calls that were answered with status 200",
@@ -39,7 +42,7 @@ pub(super) fn webhooks(reports: &[HookReport], registry: &mut Registry) {
         }
         registry.register(name, help, family);
     }
-    let gauges: [(&str, &str, fn(&HookReport) -> u64); 5] = [
+    let gauges: [Row; 5] = [
         (
             "webhook_lag_seconds",
             "Seconds since the oldest event was recorded that is not sent yet",

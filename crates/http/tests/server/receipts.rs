@@ -227,6 +227,7 @@ fn carrier(given: &Given, marker: Arc<dyn Marker>) -> Arc<Carrier> {
             authorities: Vec::new(),
             http2_only: false,
             proxy: None,
+            targets: pushtally_vendor::Targets::anywhere(),
         },
         limits: ValveLimits::default(),
         calls_max: 1,

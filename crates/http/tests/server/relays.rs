@@ -70,6 +70,7 @@ async fn metrics_tell_what_became_of_relayed_calls() {
         backoff_first: Duration::from_millis(1),
         backoff_max: Duration::from_millis(1),
         refusals_max: refusals as u32,
+        targets: pushtally_webhook::Targets::anywhere(),
         ..Settings::default()
     };
     let directory = Arc::new(Directory::new([relaying.clone()]));

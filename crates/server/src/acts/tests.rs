@@ -275,3 +275,58 @@ async fn what_makes_no_sense_is_refused() {
             .contains("only `local:` storage")
     );
 }
+
+#[tokio::test]
+async fn a_webhook_is_set_listed_and_taken_away() {
+    let acts = acts(Vec::new()).await;
+    acts.perform(Act::AppAdd(new_app(7))).await.unwrap();
+    let set = |url: &str| Act::WebhookSet {
+        sdkappid: 7,
+        webhook: Some(NewWebhook {
+            url: url.to_owned(),
+            push: true,
+            message: false,
+            calls_per_second: 5,
+        }),
+    };
+    let refused = refusal(&acts, set("ftp://x")).await;
+    assert!(
+        refused.contains("the webhook's URL is refused"),
+        "{refused}"
+    );
+    acts.perform(set("https://example.com/?token=h00k"))
+        .await
+        .unwrap();
+    let webhook = acts
+        .directory
+        .get(AppId(7))
+        .unwrap()
+        .webhook
+        .clone()
+        .unwrap();
+    assert_eq!((webhook.calls_per_second, webhook.message), (5, false));
+    let Ok(listed) = acts.perform(Act::WebhookList).await else {
+        panic!("not listed")
+    };
+    assert!(!serde_json::to_string(&listed).unwrap().contains("h00k"));
+    let Done::Webhooks { webhooks } = listed else {
+        panic!("no webhooks")
+    };
+    assert_eq!(
+        (webhooks[0].sdkappid, webhooks[0].on, webhooks[0].push),
+        (7, true, true)
+    );
+    assert_eq!(webhooks[0].letters, []);
+    let replay = Act::WebhookReplay {
+        sdkappid: 7,
+        id: Some(3),
+    };
+    let refused = refusal(&acts, replay).await;
+    assert_eq!(refused, "app `7` has no dead letter `3`");
+    let remove = Act::WebhookSet {
+        sdkappid: 7,
+        webhook: None,
+    };
+    acts.perform(remove).await.unwrap();
+    assert_eq!(acts.directory.get(AppId(7)).unwrap().webhook, None);
+}

@@ -61,6 +61,12 @@ impl Acts {
         };
         if let Some(new) = &new {
             Target::parse(&new.url).map_err(ActError::WebhookUrl)?;
+            // Before anybody could take it for set: what is recorded after the answer is sent.
+            let log = &*self.opened.engine.log;
+            match self.hooks.get() {
+                Some(hooks) => hooks.book().begin_at_end(id, log).await?,
+                None => self.stored_book().await?.begin_at_end(id, log).await?,
+            }
         }
         app.webhook = new.map(|new| Webhook {
             url: new.url,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pushtally_channel::ValveLimits;
+use pushtally_dial::Targets;
 use pushtally_model::{AppId, Channel, Clock, Entropy, Secret};
 use pushtally_store::Directory;
 use pushtally_vendor::{
@@ -36,6 +37,8 @@ pub(crate) struct Maker {
     pub(crate) directory: Arc<Directory>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    /// Where vendors may be.
+    pub(crate) targets: Targets,
     /// What accounts of one key share.
     pub(crate) shared_access: SharedAccess,
 }
@@ -72,6 +75,7 @@ impl Maker {
                 authorities: settings.authorities.clone(),
                 http2_only: channel == Channel::Apns,
                 proxy: proxy.transpose()?,
+                targets: self.targets.clone(),
             },
             limits: ValveLimits {
                 rate: settings.rate,

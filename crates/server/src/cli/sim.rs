@@ -243,7 +243,8 @@ fn describe(arguments: &SimArgs, fleet: &Fleet) -> anyhow::Result<()> {
     }
     let file = dir.join("channels.toml");
     sayln!(
-        "\nThis belongs under the app's [[app]] of a configuration in {}; it is also in {}:\n\n{sections}",
+        "\nThis belongs under the app's [[app]] of a configuration in {}, which needs `allow_networks = [\"127.0.0.1\"]` in its \
+         [outgoing]; it is also in {}:\n\n{sections}",
         dir.display(),
         file.display()
     );

@@ -226,6 +226,13 @@ fn what_is_wrong_is_told_with_line_key_value_and_range() {
         &[&at(4), "does not start with `http://` or `https://`"],
     );
     check(
+        "[outgoing]\nallow_networks = ['10.0.0.0/33']\n",
+        &[
+            "`outgoing.allow_networks` is `10.0.0.0/33`",
+            "a list of networks",
+        ],
+    );
+    check(
         &format!("{APP}traces_days = 0\n"),
         &[&at(4), "`app.traces_days` is `0`"],
     );

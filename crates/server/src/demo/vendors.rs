@@ -69,7 +69,7 @@ impl Vendors {
         let mut config = format!(
             "# Written by the demo, anew each time.\n\
              [storage]\nurl = {storage:?}\n\
-             [listen]\npublic = \"127.0.0.1:{port}\"\noperator = \"127.0.0.1:0\"\npublic_url = \"{url}\"\n\
+             [outgoing]\nallow_private = true\n[listen]\npublic = \"127.0.0.1:{port}\"\noperator = \"127.0.0.1:0\"\npublic_url = \"{url}\"\n\
              [log]\nlevel = \"warn\"\n\
              # All phones register from the loopback's one address.\n\
              [limits]\nregistrations_per_address = 0\n\

@@ -32,13 +32,14 @@ pub(super) async fn start(
         clock: Arc::clone(clock),
         entropy: Arc::clone(entropy),
     };
-    let hooks = Hooks::start(parts, settings(config))?;
+    let hooks = Hooks::start(parts, settings(config)).await?;
     Ok(Arc::new(hooks))
 }
 
 fn settings(config: &Config) -> HookSettings {
     let settings = HookSettings::default();
     HookSettings {
+        targets: config.targets.clone(),
         in_flight_max: config.webhooks.in_flight_max,
         call_timeout: config.webhooks.timeout,
         wait_s_max: config.webhooks.wait_s_max,

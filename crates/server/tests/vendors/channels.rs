@@ -31,7 +31,7 @@ impl Installation {
         let key_file = key_file.unwrap_or_default();
         let config = format!(
             "[storage]\nurl = \"local:data\"\ncredentials_key_file = \"{key_file}\"\n\
-             [listen]\npublic = \"127.0.0.1:{port}\"\noperator = \"127.0.0.1:0\"\n\
+             [outgoing]\nallow_private = true\n[listen]\npublic = \"127.0.0.1:{port}\"\noperator = \"127.0.0.1:0\"\n\
              [log]\nformat = \"json\"\n\
              [[app]]\nsdkappid = {APP}\nkey_file = \"key\"\n\
              quotas = {{ all_member_push_statistics = 0 }}\n",

@@ -216,6 +216,7 @@ impl Bench {
                 authorities: authority.into_iter().collect(),
                 http2_only: channel == Channel::Apns,
                 proxy,
+                targets: pushtally_vendor::Targets::anywhere(),
             },
             limits: ValveLimits {
                 rate: 0,

@@ -189,7 +189,7 @@ impl Bench {
             clock: Arc::clone(&self.clock) as _,
             entropy: Arc::new(FixedEntropy(0x80)),
         };
-        let hooks = Hooks::start(parts, settings).unwrap();
+        let hooks = Hooks::start(parts, settings).await.unwrap();
         // From here on events are sent.
         let runs = || {
             hooks
@@ -205,6 +205,7 @@ impl Bench {
 
 fn quick() -> HookSettings {
     HookSettings {
+        targets: pushtally_dial::Targets::anywhere(),
         call_timeout: Duration::from_millis(200),
         backoff_first: Duration::from_millis(1),
         backoff_max: Duration::from_millis(4),

@@ -65,6 +65,7 @@ impl Bench {
 
 fn quick() -> Settings {
     Settings {
+        targets: pushtally_dial::Targets::anywhere(),
         call_timeout: Duration::from_millis(200),
         backoff_first: Duration::from_millis(1),
         backoff_max: Duration::from_millis(4),

@@ -58,6 +58,7 @@ async fn acts(opened: &Opened, keys: &[&str], declared: &[u32]) -> Acts {
         line,
     };
     let owned = Owned {
+        targets: pushtally_dial::Targets::anywhere(),
         apps: vec![Declared {
             app: App::new(APP, Secret::new("k")),
             origin: origin(1),
