@@ -33,7 +33,7 @@ pub(crate) const READ_BATCHES_MAX: usize = 4096;
 /// Apps that read the log alone at once. Each takes a thread and one core at most; further ones wait for their turn.
 pub(crate) const READERS_MAX: usize = 2;
 
-/// Events that are remembered, to send none again that was recorded again soon: 1 MiB for all apps together.
+/// Events that are remembered, to send none again that was recorded again soon: 1.3 MiB for all apps together.
 pub(crate) const RECENT_LEN: usize = 65_536;
 
 /// Tasks of which it is remembered what is told of them, twice: some 4 MiB.
