@@ -99,8 +99,6 @@ impl Drop for Server {
 const CONFIG: &str = r#"
 [storage]
 url = "local:data"
-[outgoing]
-allow_networks = ["127.0.0.0/8"]
 [listen]
 public = "127.0.0.1:0"
 operator = "127.0.0.1:0"
@@ -398,7 +396,7 @@ fn accepted_calls_are_relayed_byte_for_byte() {
     let url = format!("http://{}/im?mine=1", receiver.local_addr().unwrap());
     fs::write(
         dir.join("pushtally.toml"),
-        format!("{CONFIG}relay_to = \"{url}\"\n"),
+        format!("[outgoing]\nallow_networks = [\"127.0.0.0/8\"]\n{CONFIG}relay_to = \"{url}\"\n"),
     )
     .unwrap();
     let server = Server::start(dir);
