@@ -4,12 +4,14 @@
 
 mod audit_row;
 mod order;
+mod tallies;
 mod task_report;
 mod task_row;
 pub(crate) mod trace;
 
 pub use audit_row::{AuditPage, AuditRow, audit_page};
 pub use order::{Order, OrderError, Ordered, UnknownRule, order};
+pub use tallies::{ScopeRow, Tallies, tallies};
 pub use task_report::{Counts, LossRow, RouteRow, TaskReport, task_report};
 pub use task_row::{TaskPage, TaskRow, TaskStatus, is_as_wanted, task_page};
 pub use trace::{CallRow, LostRow, Sources, StepRow, TaskTrace, WayRow, task_trace};

@@ -178,6 +178,7 @@ impl Acts {
             | Act::TaskShow { .. }
             | Act::TaskSet { .. }
             | Act::Trace { .. }
+            | Act::Stats { .. }
             | Act::DevicesCheck { .. }
             | Act::DevicesRestore { .. }
             | Act::DevicesRelease { .. }
@@ -209,6 +210,12 @@ impl Acts {
                 wanted,
             } => self.set_task(AppId(sdkappid), &id, wanted).await,
             Act::Trace { sdkappid, id, user } => self.trace(AppId(sdkappid), &id, &user).await,
+            Act::Stats {
+                sdkappid,
+                tasks,
+                from,
+                to,
+            } => self.tally(AppId(sdkappid), &tasks, (from, to)).await,
             Act::DevicesCheck { sdkappid, channel } => {
                 self.check_devices(AppId(sdkappid), channel).await
             }

@@ -12,6 +12,7 @@ mod moment;
 mod perform;
 mod push;
 mod sim;
+mod stats;
 mod task;
 mod trace;
 mod usersig;
@@ -28,10 +29,11 @@ use clap_complete::Shell;
 use crate::acts::{Act, Done};
 use crate::config::{Config, ConfigError};
 use crate::demo::DemoArgs;
+use crate::engine::Purpose;
 use crate::terminal::sayln;
 use crate::{demo, engine, logs, serve};
 use moment::moment;
-use perform::perform;
+use perform::{perform, perform_all};
 
 /// Exit code of a wrong command line or configuration; clap uses the same.
 const EXIT_USAGE: u8 = 2;
@@ -88,6 +90,10 @@ enum Command {
     /// List, show, pause, resume or cancel tasks.
     #[command(subcommand)]
     Task(task::TaskCommand),
+    /// List tasks, newest first: `task list`.
+    Tasks(task::ListArgs),
+    /// Show how many came how far, by route and channel: of tasks, or of all pushes; once, or live with `--watch`.
+    Stats(stats::StatsArgs),
     /// Tell step by step what happened to a user's devices in a task.
     Trace(trace::TraceArgs),
     /// Check the tokens of devices, and give back those that were dropped by mistake.
@@ -156,6 +162,13 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Export(arguments) => return bulk::export(arguments, &load()?),
         Command::Push(arguments) => push::run(arguments, |act| perform(&load()?, act))?,
         Command::Task(command) => task::run(command, |act| perform(&load()?, act))?,
+        Command::Tasks(arguments) => task::list(arguments, |act| perform(&load()?, act))?,
+        Command::Stats(arguments) => {
+            let config = load()?;
+            perform_all(&config, Purpose::Service, |perform| {
+                stats::run(arguments, perform)
+            })?;
+        }
         Command::Trace(arguments) => trace::run(arguments, |act| perform(&load()?, act))?,
         Command::Devices(command) => devices::run(command, |act| perform(&load()?, act))?,
         Command::Audit(arguments) => audit::run(&arguments, |act| perform(&load()?, act))?,

@@ -516,6 +516,29 @@ fn pushes_are_stored_without_a_server_and_steered_with_and_without_one() {
     assert_eq!(done(dir, &["app", "pause", "7"]), "app 7 is paused\n");
     let shown = json(&done(dir, &["task", "show", "7", &id, "--json"]));
     assert_eq!(shown["app_paused"], true);
+    let tasks = json(&done(dir, &["tasks", "--app", "7", "--json"]));
+    assert_eq!(tasks["tasks"][0]["id"], id.as_str());
+    let trace = json(&done(dir, &["trace", "7", &id, "u1", "--json"]));
+    assert_eq!(
+        (&trace["user"], &trace["ways"]),
+        (&"u1".into(), &serde_json::json!([]))
+    );
+    assert!(done(dir, &["trace", "7", &id, "u1"]).contains("nothing is known of u1"));
+    assert_eq!(run(dir, &["trace", "7", "nothing", "u1"]).code, 1);
+    let stats = json(&done(
+        dir,
+        &["stats", "7", "--task", &id, "--from", "2h", "--json"],
+    ));
+    assert_eq!(stats["scopes"][0]["total"]["planned"], 0);
+    let stats = done(dir, &["stats", "7"]);
+    assert!(
+        stats.contains("all pushes\n") && stats.contains("all message pushes\n"),
+        "{stats}"
+    );
+    assert_eq!(
+        run(dir, &["stats", "7", "--from", "9", "--to", "3"]).code,
+        2
+    );
     assert_eq!(done(dir, &["app", "resume", "7"]), "app 7 goes on\n");
     let path = format!("/v1/apps/7/tasks/{id}");
     let shown = json(&exchange(&server.operator, &format!("GET {path}"), ""));

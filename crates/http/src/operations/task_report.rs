@@ -92,9 +92,7 @@ pub async fn task_report(
         task: TaskRow::from(&task),
         app_paused: tasks.app_paused(app).await?,
         jobs_left: tasks.jobs_left(task.seq).await?,
-        total: routes
-            .iter()
-            .fold(Counts::default(), |total, route| total.plus(&route.counts)),
+        total: Counts::sum(&routes),
         routes,
     }))
 }
@@ -117,7 +115,7 @@ async fn tally(
     }
 }
 
-fn routes(tally: &Tally, reasons: &Reasons) -> Vec<RouteRow> {
+pub(super) fn routes(tally: &Tally, reasons: &Reasons) -> Vec<RouteRow> {
     let mut rows: BTreeMap<(Route, Channel), RouteRow> = BTreeMap::new();
     for (cell, _) in tally.cells() {
         let (route, channel) = (cell.route(), cell.channel());
@@ -160,6 +158,11 @@ impl Counts {
             lost,
             in_flight: planned.cast_signed() - sent.cast_signed() - lost.cast_signed(),
         }
+    }
+
+    pub(super) fn sum(routes: &[RouteRow]) -> Self {
+        let add = |total: Self, route: &RouteRow| total.plus(&route.counts);
+        routes.iter().fold(Self::default(), add)
     }
 
     fn plus(self, other: &Self) -> Self {

@@ -165,7 +165,7 @@ pub async fn task_trace(
 }
 
 /// A task of this server's own goes before an imported one, a push before a message push.
-async fn find_either(
+pub(super) async fn find_either(
     identities: &dyn Identities,
     app: AppId,
     id: &str,

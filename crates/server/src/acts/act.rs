@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pushtally_http::operations::{
-    AuditPage, Order, Ordered, TaskPage, TaskReport, TaskRow, TaskTrace,
+    AuditPage, Order, Ordered, Tallies, TaskPage, TaskReport, TaskRow, TaskTrace,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,13 @@ pub(crate) enum Act {
         sdkappid: u32,
         id: String,
         wanted: Wanted,
+    },
+    /// The counts of these tasks, or of both families, in a window of Unix seconds.
+    Stats {
+        sdkappid: u32,
+        tasks: Vec<String>,
+        from: u32,
+        to: u32,
     },
     Trace {
         sdkappid: u32,
@@ -208,6 +215,7 @@ pub(crate) enum Done {
     },
     TaskSet(TaskRow),
     Traced(TaskTrace),
+    Tallied(Tallies),
     DevicesChecked(Box<DevicesState>),
     TokensRestored {
         tokens: u64,

@@ -4,9 +4,9 @@
 
 use pushtally_audience::Audience;
 use pushtally_http::operations::{
-    Sources, TaskRow, audit_page, is_as_wanted, task_page, task_report, task_trace,
+    Sources, TaskRow, audit_page, is_as_wanted, tallies, task_page, task_report, task_trace,
 };
-use pushtally_model::{AppId, TaskId, TaskState};
+use pushtally_model::{AppId, Second, TaskId, TaskState, Window};
 use pushtally_stats::Stats;
 use pushtally_store::StoreError;
 use serde::{Deserialize, Serialize};
@@ -87,6 +87,19 @@ impl Acts {
         };
         let trace = self.with_ledger(trace).await?;
         Ok(Done::Traced(trace.ok_or_else(|| no_task(app, id))?))
+    }
+
+    pub(super) async fn tally(
+        &self,
+        app: AppId,
+        tasks: &[String],
+        (from, to): (u32, u32),
+    ) -> Result<Done, ActError> {
+        self.require(app)?;
+        let window = Window::new(Second(from), Second(to)).unwrap_or(Window::all());
+        let identities = &*self.opened.engine.identities;
+        let tally = async |stats: &Stats| tallies(identities, stats, app, tasks, window).await;
+        Ok(Done::Tallied(self.with_ledger(tally).await?))
     }
 
     /// Asks the ledger: the running one, or with no server running one that is opened for it and closed again.

@@ -10,13 +10,7 @@ use crate::terminal::sayln;
 #[derive(Debug, Subcommand)]
 pub(super) enum TaskCommand {
     /// List tasks, newest first.
-    List {
-        /// Of this SDKAppID only.
-        #[arg(long, value_name = "SDKAPPID")]
-        app: Option<u32>,
-        #[command(flatten)]
-        page: Page,
-    },
+    List(ListArgs),
     /// Show how a task stands: who was sent to, who was lost and why, who is in flight.
     Show {
         #[command(flatten)]
@@ -31,6 +25,16 @@ pub(super) enum TaskCommand {
     Resume(Task),
     /// Send nothing more of a task; what is planned ends as `cancelled`.
     Cancel(Task),
+}
+
+/// Which tasks.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Of this SDKAppID only.
+    #[arg(long, value_name = "SDKAPPID")]
+    app: Option<u32>,
+    #[command(flatten)]
+    page: Page,
 }
 
 /// Which task.
@@ -76,21 +80,7 @@ pub(super) fn run(
         })
     };
     let done = match command {
-        TaskCommand::List { app, page } => {
-            let listing = Listing {
-                sdkappid: app,
-                before: page.before,
-                limit: page.limit,
-            };
-            if let Done::Tasks(tasks) = perform(Act::TaskList(listing))? {
-                if page.json {
-                    sayln!("{}", serde_json::to_string(&tasks)?);
-                } else {
-                    list(&tasks);
-                }
-            }
-            return Ok(());
-        }
+        TaskCommand::List(arguments) => return list(arguments, perform),
         TaskCommand::Show { task, json } => {
             let Task { sdkappid, id } = task;
             if let Done::Task { report } = perform(Act::TaskShow { sdkappid, id })? {
@@ -112,7 +102,26 @@ pub(super) fn run(
     Ok(())
 }
 
-fn list(page: &TaskPage) {
+pub(super) fn list(
+    ListArgs { app, page }: ListArgs,
+    perform: impl Fn(Act) -> anyhow::Result<Done>,
+) -> anyhow::Result<()> {
+    let listing = Listing {
+        sdkappid: app,
+        before: page.before,
+        limit: page.limit,
+    };
+    if let Done::Tasks(tasks) = perform(Act::TaskList(listing))? {
+        if page.json {
+            sayln!("{}", serde_json::to_string(&tasks)?);
+        } else {
+            table(&tasks);
+        }
+    }
+    Ok(())
+}
+
+fn table(page: &TaskPage) {
     sayln!(
         "{:<7} {:<11} {:<6} {:<10} {:<9} {:<20} {:<60} title",
         "place",
