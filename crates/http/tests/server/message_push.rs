@@ -1,13 +1,19 @@
 //! `message-push`: a chat backend's messages go to accounts, once for each PushID, and count in their own family.
 
+use bytes::Bytes;
+use http_body_util::Full;
 use pushtally_dispatch::Turn;
-use pushtally_model::{App, Kind, Quota, Second, TaskId, Urgency};
-use pushtally_store::Claim;
+use pushtally_model::{
+    Account, App, Channel, DeviceFacts, Environment, Kind, Quota, RegistrationId, Second, Secret,
+    TaskId, Token, TokenKind, Urgency,
+};
+use pushtally_online::secret_hash;
+use pushtally_store::{Claim, Registration};
 use serde_json::{Value, json};
 
 use super::fixture::{
     APP, KEY, NOW_S, Server, Setup, app, around, code, credentials, credentials_of, event, events,
-    usersig,
+    send, usersig,
 };
 use super::push::register;
 
@@ -105,6 +111,54 @@ async fn a_message_is_pushed_once_and_counts_in_its_own_family() {
     assert_eq!(
         rows[0]["OfflinePushStat"]["OfflineStat"]["ErrorInfo"],
         "token not uploaded"
+    );
+    server.stop().await;
+}
+
+/// A phone says what was tapped by the push's name alone, whichever family that is of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_phones_report_of_a_message_counts_in_its_family() {
+    const SECRET: &str = "00112233445566778899aabbccddeeff";
+    let server = Server::start(setup()).await;
+    let token = Token {
+        channel: Channel::Apns,
+        kind: TokenKind::Alert,
+        value: Secret::new("t"),
+        cert_id: 1,
+        environment: Environment::Production,
+    };
+    let registration = Registration {
+        registration_id: RegistrationId::new("phone").unwrap(),
+        account: Some(Account::new("u2").unwrap()),
+        secret: secret_hash(&Secret::new(SECRET)).unwrap(),
+        facts: DeviceFacts {
+            tokens: vec![token],
+            ..DeviceFacts::default()
+        },
+        at: Second(NOW_S as u32),
+    };
+    let devices = &server.engine.devices;
+    devices
+        .register_device(APP, &registration, 100)
+        .await
+        .unwrap();
+    assert_eq!(
+        code(&push(&server, &message(Some("push-1"), "hi")).await),
+        0
+    );
+    work(&server).await;
+    let body = r#"{"registration_id":"phone","reports":[{"id":"push-1","stage":"clicked","channel":"apns"}]}"#;
+    let request = http::Request::post(format!("/v1/reports?sdkappid={APP}"))
+        .header("host", "x")
+        .header("authorization", format!("Bearer {SECRET}"))
+        .body(Full::new(Bytes::from(body)));
+    let (status, answer) = send(server.public, request.unwrap()).await;
+    assert_eq!((status, &answer["unknown"]), (200, &json!([])), "{answer}");
+    let counts = ask(&server, "normal_push_statistics", &around("[]")).await;
+    assert_eq!(
+        (&counts["TotalCount"], &counts["ClickCount"]),
+        (&json!(1), &json!(1)),
+        "{counts}"
     );
     server.stop().await;
 }
