@@ -1,20 +1,22 @@
 //! One app's account with a vendor: the calls that a push needs, what is repeated, what is waited for.
 
+mod ease;
 mod notes;
 mod steps;
 mod trial;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use http::HeaderMap;
 use parking_lot::Mutex;
-use pushtally_channel::{Held, Leave, Message, Outcome, Target, Valve, ValveLimits};
+use pushtally_channel::{Leave, Message, Outcome, Target, Valve, ValveLimits};
 use pushtally_model::{Clock, Entropy, OwnLoss, Secret};
 use tokio::sync::Semaphore;
 
+use self::ease::Entered;
 use self::notes::CallEnd;
 pub(crate) use self::notes::CallNotes;
 use self::steps::{Addressee, Line, Sent, Step, gone, rejected, step};
@@ -30,8 +32,6 @@ const STEPS_MAX: u8 = 3;
 /// Vendors count their days so: UTC+8, as far as is known.
 const DAY_OFFSET_MS: i64 = 8 * 3_600_000;
 const DAY_MS: i64 = 86_400_000;
-/// Warnings that a vendor fails are at least so far apart, for each account.
-const COMPLAINTS_APART_MS: i64 = 60_000;
 /// A target that is told to wait without being told how long waits so long.
 const TARGET_WAIT: Duration = Duration::from_secs(5);
 
@@ -398,109 +398,6 @@ impl Account {
     fn note(&self, letter: &Letter<'_>, targets: &[Addressee<'_>], end: &CallEnd<'_>) {
         if let Some(calls) = letter.calls {
             calls.note(targets, self.clock.now_ms(), end);
-        }
-    }
-
-    /// The vendor answered.
-    fn answered(&self, class: Class, line: Line) {
-        let was_closed = self.with_valve(class, |valve, _| {
-            let was_closed = valve.is_closed();
-            valve.answered();
-            was_closed
-        });
-        if was_closed {
-            tracing::debug!(%line, "the vendor answers again");
-        }
-    }
-
-    /// Says that a call failed: to the operator when that closed the line, and not more often than once a minute.
-    fn tell(&self, line: Line, said: &Said, after: Duration, has_closed: bool) {
-        let (code, text) = (said.code, &said.text);
-        let now_ms = self.clock.now_ms();
-        let before_ms = self.complained_ms.load(Ordering::Relaxed);
-        if has_closed && now_ms.saturating_sub(before_ms) >= COMPLAINTS_APART_MS {
-            self.complained_ms.store(now_ms, Ordering::Relaxed);
-            tracing::warn!(
-                %line,
-                code,
-                text,
-                ?after,
-                "the vendor, or the proxy before it, fails again and again: it is left alone for a while"
-            );
-        } else {
-            tracing::debug!(%line, code, text, ?after, has_closed, "a call failed");
-        }
-    }
-
-    /// The vendor is in trouble: it is left alone for a while.
-    fn fail(
-        &self,
-        (class, line): (Class, Line),
-        said: &Said,
-        after: Option<Duration>,
-        may_have_sent: bool,
-    ) -> Outcome {
-        let roll = self.roll();
-        let (after, has_closed) = self.with_valve(class, |valve, now_ms| {
-            let was_closed = valve.is_closed();
-            let after = valve.failed(after, now_ms, roll);
-            (after, valve.is_closed() && !was_closed)
-        });
-        self.tell(line, said, after, has_closed);
-        if may_have_sent {
-            Outcome::Unknown { after }
-        } else {
-            Outcome::Unavailable { after }
-        }
-    }
-
-    /// The vendor says that it is too often: nothing was sent.
-    fn limit(&self, (class, line): (Class, Line), said: &Said, after: Option<Duration>) -> Outcome {
-        let roll = self.roll();
-        let (held, has_closed) = self.with_valve(class, |valve, now_ms| {
-            let was_closed = valve.is_closed();
-            let held = valve.limited(after, now_ms, roll);
-            (held, valve.is_closed() && !was_closed)
-        });
-        let (Held::Targets(after) | Held::All(after)) = held;
-        self.tell(line, said, after, has_closed);
-        match held {
-            Held::Targets(after) => Outcome::Throttled { after },
-            Held::All(after) => Outcome::Unavailable { after },
-        }
-    }
-
-    fn roll(&self) -> u16 {
-        let mut bytes = [0; 2];
-        // Without randomness everybody waits for the longest.
-        match self.entropy.fill(&mut bytes) {
-            Ok(()) => u16::from_le_bytes(bytes),
-            Err(_) => u16::MAX,
-        }
-    }
-
-    fn with_valve<R>(&self, class: Class, act: impl FnOnce(&mut Valve, i64) -> R) -> R {
-        let now_ms = self.clock.now_ms();
-        let mut valves = self.valves.lock();
-        let valve = valves
-            .entry(class)
-            .or_insert_with(|| Valve::new(self.limits));
-        act(valve, now_ms)
-    }
-}
-
-/// A call that may be given up in the middle: the valve must not wait for it.
-struct Entered<'a> {
-    account: &'a Account,
-    class: Class,
-    settled: bool,
-}
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        if !self.settled {
-            self.account
-                .with_valve(self.class, |valve, _| valve.abandoned());
         }
     }
 }
