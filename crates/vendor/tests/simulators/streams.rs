@@ -96,12 +96,15 @@ async fn a_vendor_that_always_goes_away_loses_nothing() {
     let bench = bench.await;
     let outcomes = send(&bench, "t1", 32).await;
     let taken = ids(&bench).len();
-    // How many depends on how many connections there is time for.
+    // How many depends on how many connections there is time for. One that breaks while it is written to may have been heard.
+    let count = |is: fn(&Outcome) -> bool| outcomes.iter().filter(|one| is(one)).count();
+    let accepted = count(|one| *one == Outcome::Accepted);
+    let unknown = count(|one| matches!(one, Outcome::Unknown { .. }));
+    let unavailable = count(|one| matches!(one, Outcome::Unavailable { .. }));
+    assert_eq!(accepted + unknown + unavailable, 32, "{outcomes:?}");
     assert!((1..=32).contains(&taken), "{taken}");
-    for outcome in &outcomes {
-        let is_fair = matches!(outcome, Outcome::Accepted | Outcome::Unavailable { .. });
-        assert!(is_fair, "{outcome:?}");
-    }
-    let accepted = outcomes.iter().filter(|one| **one == Outcome::Accepted);
-    assert_eq!(accepted.count(), taken);
+    assert!(
+        (accepted..=accepted + unknown).contains(&taken),
+        "{taken}: {outcomes:?}"
+    );
 }
