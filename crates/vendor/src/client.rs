@@ -27,7 +27,7 @@ const IDLE_MAX: Duration = Duration::from_secs(55);
 /// Connections of HTTP/2 to a vendor, at least two: see [`Client`].
 const CONNECTIONS: usize = 2;
 /// Tries of a call that the vendor has certainly not looked at: each on another connection than the one before.
-const UNHEARD_MAX: usize = 3;
+const UNHEARD_MAX: usize = 4;
 
 /// How an account's vendor is reached.
 #[derive(Debug, Clone)]
