@@ -32,7 +32,6 @@ use pushtally_model::AppId;
 use pushtally_store::StoreError;
 use pushtally_store::job_queue::JobQueue;
 use redb::ReadableTable;
-use tokio::sync::Semaphore;
 
 use crate::disk::Disk;
 use crate::error::LocalError;
@@ -73,9 +72,6 @@ const VISIT_LEN: usize = 1024;
 const INDEX_FRESH_MAX: usize = 48 << 20;
 /// Differences between index and records that are told: whoever has so many has them all.
 const DIFFERENCES_MAX: usize = 100;
-/// Reads on threads that may block, at once: enough to keep a disk busy. Each thread keeps the memory that it once needed, so
-/// that a thread for every job that reads would keep many times that.
-const READS_AT_ONCE: usize = 4;
 /// Numbers that are looked up without leaving the caller's thread.
 const DIRECT_LEN_MAX: usize = 16;
 
@@ -104,7 +100,6 @@ pub(crate) struct State {
     jobs: Arc<Mutex<JobQueue>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     act_len: usize,
-    reads: Semaphore,
 }
 
 impl std::fmt::Debug for State {
@@ -165,7 +160,6 @@ impl State {
             jobs,
             thread: Mutex::new(Some(thread)),
             act_len: options.act_len,
-            reads: Semaphore::new(READS_AT_ONCE),
         })
     }
 
@@ -246,24 +240,12 @@ impl State {
         look: impl FnOnce(&redb::ReadTransaction) -> Result<R, ActError> + Send + 'static,
     ) -> Result<R, StoreError> {
         let database = Arc::clone(&self.database);
-        self.apart(move || database.read(look)).await?
-    }
-
-    /// Does what blocks where blocking is allowed, when it is its turn.
-    async fn apart<R: Send + 'static>(
-        &self,
-        read: impl FnOnce() -> R + Send + 'static,
-    ) -> Result<R, StoreError> {
-        let stopped = |error: &dyn std::fmt::Display| StoreError::Io {
-            what: format!("a read of devices or tasks stopped: {error}"),
-        };
-        let _turn = self
-            .reads
-            .acquire()
-            .await
-            .map_err(|error| stopped(&error))?;
-        let read = tokio::task::spawn_blocking(read).await;
-        read.map_err(|error| stopped(&error))
+        match tokio::task::spawn_blocking(move || database.read(look)).await {
+            Ok(answer) => answer,
+            Err(error) => Err(StoreError::Io {
+                what: format!("a read of devices or tasks stopped: {error}"),
+            }),
+        }
     }
 }
 

@@ -300,7 +300,10 @@ impl Devices for State {
                 let found = part(&table, app, number, first | 0xFFFF);
                 (table, found)
             };
-            let (back, found) = self.apart(read).await?;
+            let (back, found) = tokio::task::spawn_blocking(read).await.map_err(|error| {
+                let what = format!("a visit of devices stopped: {error}");
+                StoreError::Io { what }
+            })?;
             table = back;
             let (devices, next) = found.map_err(|error| self.database.read_error(error))?;
             from = next;
