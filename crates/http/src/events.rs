@@ -124,16 +124,18 @@ async fn relay(state: &State, app: &App, parts: &Parts, body: &Bytes) -> Result<
     if app.relay_to.is_none() {
         return Ok(());
     }
-    let content_type = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
     let call = Call {
         query: query(&parts.uri).to_owned(),
-        content_type,
+        content_type: content_type(parts),
+        headers: Vec::new(),
         body: body.clone(),
     };
-    state.relays.push(app.id, call.encode()).await?;
+    state.relays.push(app.id.into(), call.encode()).await?;
     Ok(())
+}
+
+/// What a call says that its body is, to be said again.
+pub(crate) fn content_type(parts: &Parts) -> Option<String> {
+    let value = parts.headers.get(CONTENT_TYPE)?;
+    value.to_str().ok().map(str::to_owned)
 }

@@ -3,6 +3,7 @@
 //! Requests and events are counted as they come; what the ledger, the apps and the relays know is read when asked.
 
 mod dispatch;
+mod relays;
 mod scrape;
 mod webhooks;
 
@@ -187,6 +188,7 @@ impl Metrics {
         let Recorded {
             events,
             unmatched,
+            foreign: _,
             ignored,
             clamped,
             dropped,
@@ -208,6 +210,14 @@ impl Metrics {
                     .inc_by(count);
             }
         }
+    }
+
+    /// Counts a vendor's body that only another system may be able to read.
+    pub(crate) fn receipt_unread(&self, channel: Channel) {
+        let (channel, result) = (channel.name(), "unread");
+        self.receipts
+            .get_or_create(&ReceiptLabels { channel, result })
+            .inc();
     }
 
     /// Counts a push of a caller that was admitted.

@@ -44,6 +44,8 @@ mod operations;
 mod operator;
 #[path = "server/push.rs"]
 mod push;
+#[path = "server/receipt_relay.rs"]
+mod receipt_relay;
 #[path = "server/receipts.rs"]
 mod receipts;
 #[path = "server/relays.rs"]

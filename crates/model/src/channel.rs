@@ -63,6 +63,22 @@ impl Channel {
         Self::VENDORS.into_iter().find(|one| one.name() == name)
     }
 
+    /// Whether it reports what became of messages. Apple and Google do not: what their phones got is known from the app's
+    /// reports only.
+    #[must_use]
+    pub const fn sends_receipts(self) -> bool {
+        match self {
+            Self::Xiaomi
+            | Self::Huawei
+            | Self::Harmony
+            | Self::Meizu
+            | Self::Oppo
+            | Self::Vivo
+            | Self::Honor => true,
+            Self::Apns | Self::Fcm | Self::Online | Self::Unknown => false,
+        }
+    }
+
     /// The channel of a storage number.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use parking_lot::Mutex;
-use pushtally_model::{App, Channel};
+use pushtally_model::{App, AppId, Channel};
 use pushtally_store::StoreError;
 use pushtally_vendor::{Carrier, ReceiptError};
 use sha2::{Digest as _, Sha256};
@@ -27,6 +27,14 @@ pub struct Taken {
     pub bad: u64,
     /// The status and the body that the vendor wants to hear.
     pub answer: (u16, &'static str),
+}
+
+impl Taken {
+    /// Whether something in it is not of our messages: it has no mark of ours, or cannot be read.
+    #[must_use]
+    pub const fn has_foreign(&self) -> bool {
+        self.recorded.foreign > 0 || self.bad > 0
+    }
 }
 
 /// Why a receipt's body was not taken.
@@ -105,6 +113,15 @@ impl Inbox {
             bad: receipts.bad as u64,
             answer,
         })
+    }
+
+    /// What a vendor wants to hear of a body that is not ours alone, if the app has such bodies passed on.
+    #[must_use]
+    pub fn relay_answer(&self, app: AppId, channel: Channel) -> Option<(u16, &'static str)> {
+        let carrier = self.carriers.get(&channel)?;
+        carrier.receipts_relay_to(app)?;
+        let accounts = carrier.accounts_of(app);
+        accounts.first().map(|account| account.receipt_answer())
     }
 
     /// Whether a nonce is new, or came with this very body: a vendor that has not heard our answer says the same again, while

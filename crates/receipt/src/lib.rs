@@ -12,4 +12,5 @@ mod record;
 pub use import::{Imported, ImportedEvent, Importer, Refusal};
 pub use inbox::{Inbox, InboxError, Taken};
 pub use mark::{Mark, Marks};
+pub use pushtally_vendor::{RECEIPT_HEADERS, ReceiptError};
 pub use record::{Recorded, Recorder};

@@ -23,6 +23,8 @@ pub struct Recorded {
     pub events: u64,
     /// Have no mark of ours, or name a task or a token that the app does not have.
     pub unmatched: u64,
+    /// Have no mark of ours: of another system's messages. What counts as nothing among them is not unmatched as well.
+    pub foreign: u64,
     /// Say something that counts as nothing.
     pub ignored: u64,
     /// Happened, by the vendor's clock, before the task was accepted or after now: counted at the nearest moment that is not.
@@ -91,11 +93,14 @@ impl Recorder {
         receipts: &[Receipt],
     ) -> Result<Recorded, StoreError> {
         let arrival = self.clock.now();
-        let mut recorded = Recorded::default();
         let marks: Vec<Option<Mark>> = receipts
             .iter()
             .map(|receipt| Mark::read(app, &receipt.mark))
             .collect();
+        let mut recorded = Recorded {
+            foreign: marks.iter().filter(|mark| mark.is_none()).count() as u64,
+            ..Recorded::default()
+        };
         let holders = self.holders(app.id, channel, receipts, &marks).await?;
         let losses = self.losses(app.id, receipts).await?;
         let mut tasks: HashMap<TaskSeq, Option<Known>> = HashMap::new();

@@ -72,12 +72,6 @@ impl Server {
         );
         let acts = Arc::new(acts.await.context("apps cannot be read")?);
         let queue = Doorbell::new(Arc::clone(&opened.engine.relays));
-        let relays = Relays::start(
-            Arc::clone(&directory),
-            Arc::clone(&queue),
-            Arc::clone(&entropy),
-            relay_settings(config),
-        )?;
         let hooks = hooks::start(config, &opened.engine, &directory, &clock, &entropy);
         let hooks = hooks.await.context("webhooks cannot be started")?;
         acts.set_hooks(Arc::clone(&hooks));
@@ -101,6 +95,13 @@ impl Server {
         acts.set_dispatch(Arc::clone(&dispatch));
         acts.set_online(Arc::clone(&online));
         acts.set_vendors(Arc::clone(&vendors));
+        let relays = Relays::start(
+            Arc::clone(&directory),
+            Arc::clone(&vendors) as _,
+            Arc::clone(&queue),
+            Arc::clone(&entropy),
+            relay_settings(config),
+        )?;
         let parts = listeners::Parts {
             engine: opened.engine.clone(),
             vendors: vendors.carriers().clone(),

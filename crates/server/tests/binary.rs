@@ -427,6 +427,46 @@ fn accepted_calls_are_relayed_byte_for_byte() {
     assert_eq!(heard, body);
 }
 
+#[test]
+fn receipts_of_another_system_outlive_a_kill_and_reach_its_address() {
+    let folder = folder();
+    let dir = folder.path();
+    let configure = |url: &str| {
+        let credentials = r#"credentials = { app_id = "1", client_id = "2", client_secret = "s" }"#;
+        fs::write(
+            dir.join("pushtally.toml"),
+            format!(
+                "[outgoing]\nallow_networks = [\"127.0.0.0/8\"]\n{CONFIG}receipts_key = \"r3ceipts\"\n\
+                 [[app.channel]]\nname = \"honor\"\n{credentials}\nreceipts_relay_to = \"{url}\"\n"
+            ),
+        )
+        .unwrap();
+    };
+    // Nobody listens any more where it says at first, so the body is still there after the kill.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    configure(&format!("http://{}/", gone.local_addr().unwrap()));
+    drop(gone);
+    let server = Server::start(dir);
+    let body = "{ \"statuses\":\t[{\"biTag\":\"theirs\",\"token\":\"t\",\"status\":40000002,\"timestamp\":1}]}\n";
+    let path = "/v3/offline_push_report/honor/1400000000/r3ceipts";
+    let answer = post(&server.public, &format!("{path}?x=%2f"), body);
+    assert_eq!(answer["code"], "0", "{answer}");
+    drop(server);
+
+    let receiver = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = receiver.local_addr().unwrap();
+    configure(&format!("http://{address}/old?mine=1"));
+    let printed = done(dir, &["config", "print"]);
+    assert!(!printed.contains("mine=1"), "{printed}");
+    let _server = Server::start(dir);
+    let (head, heard) = hear(&receiver);
+    assert!(
+        head.starts_with("POST /old?mine=1&x=%2f HTTP/1.1\r\n"),
+        "{head}"
+    );
+    assert_eq!(heard, body);
+}
+
 /// What a demo's folder counted before its webhooks were played. A phone that is behind counts on two routes, so that how
 /// many that are depends on the crowd.
 fn counted_before(said: &str) -> u64 {

@@ -1,17 +1,18 @@
-//! Webhook calls on their way to the apps' backends: a durable queue for each app, each a log with a cursor.
+//! Calls on their way to other receivers, webhooks and vendors' receipts: a durable queue for each line, each a log with
+//! a cursor.
 //!
 //! At least once: a call is there from the return of `push` until `done` has passed it, whatever happens to the
 //! process; after a crash the cursor may be where it was up to [`CALLS_BETWEEN_CURSORS`] calls before, never further
 //! than it was moved. Not here: who sends the calls, when, and how often.
 
-mod app;
 mod batch;
 mod cursor;
+mod line;
 
 use crate::disk::Disk;
 use crate::error::LocalError;
-use app::AppQueue;
-use pushtally_model::AppId;
+use line::LineQueue;
+use pushtally_store::RelayLine;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,10 +25,10 @@ pub const BATCH_CALLS_MAX: usize = 4096;
 pub const BATCH_LEN_MAX: usize = 1 << 20;
 /// How many calls may be done before the cursor is written: what a crash repeats at most, beside what was under way.
 pub const CALLS_BETWEEN_CURSORS: u64 = 1000;
-/// A segment of an app's log: what is freed at once, and what opening reads.
+/// A segment of a line's log: what is freed at once, and what opening reads.
 const SEGMENT_LEN_MAX: u64 = 16 << 20;
 
-/// What waits in an app's queue.
+/// What waits in a line's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
     /// The calls that are not done.
@@ -36,63 +37,63 @@ pub struct Backlog {
     pub bytes: u64,
 }
 
-/// The queues of all apps. Threads may share it; apps do not wait for each other, except while a new app's queue is
-/// being created. Every app that ever had a call keeps two files open.
+/// The queues of all lines. Threads may share it; lines do not wait for each other, except while a new line's queue is
+/// being created. Every line that ever had a call keeps two files open.
 #[derive(Debug)]
 pub struct RelayQueue {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
     bytes_max: u64,
-    apps: Mutex<BTreeMap<AppId, Arc<AppQueue>>>,
+    lines: Mutex<BTreeMap<RelayLine, Arc<LineQueue>>>,
 }
 
 impl RelayQueue {
-    /// Opens all queues under a directory, or creates it. `bytes_max` bounds what waits in each app's queue.
+    /// Opens all queues under a directory, or creates it. `bytes_max` bounds what waits in each line's queue.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, bytes_max: u64) -> Result<Self, LocalError> {
         disk.create_dir_all(dir)
             .map_err(|error| LocalError::of_io("create", dir, error))?;
         let names = disk
             .list(dir)
             .map_err(|error| LocalError::of_io("list", dir, error))?;
-        let mut apps = BTreeMap::new();
+        let mut lines = BTreeMap::new();
         // Whatever else an operator's file system puts here is none of ours.
-        for app in names.iter().filter_map(|name| app_of(name)) {
-            let queue = AppQueue::open(&disk, &dir.join(app.to_string()), bytes_max)?;
-            apps.insert(app, Arc::new(queue));
+        for line in names.iter().filter_map(|name| RelayLine::parse(name)) {
+            let queue = LineQueue::open(&disk, &dir.join(line.to_string()), bytes_max)?;
+            lines.insert(line, Arc::new(queue));
         }
         Ok(Self {
             disk,
             dir: dir.to_path_buf(),
             bytes_max,
-            apps: Mutex::new(apps),
+            lines: Mutex::new(lines),
         })
     }
 
-    /// Adds a call to the end of an app's queue and answers its number. It is durable when this returns; calls pushed
-    /// at the same time share one sync. Numbers of an app grow and are not dense.
+    /// Adds a call to the end of a line's queue and answers its number. It is durable when this returns; calls pushed
+    /// at the same time share one sync. Numbers of a line grow and are not dense.
     ///
     /// Fails with [`LocalError::TooLarge`] beyond [`CALL_LEN_MAX`], with [`LocalError::QueueFull`] when too much waits,
     /// and as [`crate::segments::SegmentLog::append`] does.
-    pub fn push(&self, app: AppId, call: &[u8]) -> Result<u64, LocalError> {
+    pub fn push(&self, line: impl Into<RelayLine>, call: &[u8]) -> Result<u64, LocalError> {
         if call.len() > CALL_LEN_MAX {
             return Err(LocalError::TooLarge {
                 len: call.len(),
                 max: CALL_LEN_MAX,
             });
         }
-        self.queue_or_new(app)?.push(call)
+        self.queue_or_new(line.into())?.push(call)
     }
 
     /// The calls numbered above `after`, oldest first, each with its number: at most `calls_max`, and at most
     /// `bytes_max` bytes unless the first one alone is longer. Empty when nothing follows.
     pub fn read(
         &self,
-        app: AppId,
+        line: impl Into<RelayLine>,
         after: u64,
         calls_max: usize,
         bytes_max: usize,
     ) -> Result<Vec<(u64, Vec<u8>)>, LocalError> {
-        match self.queue(app) {
+        match self.queue(line.into()) {
             Some(queue) => queue.read(after, calls_max, bytes_max),
             None => Ok(Vec::new()),
         }
@@ -100,27 +101,28 @@ impl RelayQueue {
 
     /// Moves the cursor over every call numbered up to `up_to`, never back and never beyond the last one pushed. What
     /// is entirely behind it is removed from the disk. It is written now and then, and by [`Self::close`].
-    pub fn done(&self, app: AppId, up_to: u64) -> Result<(), LocalError> {
-        self.queue(app).map_or(Ok(()), |queue| queue.done(up_to))
+    pub fn done(&self, line: impl Into<RelayLine>, up_to: u64) -> Result<(), LocalError> {
+        self.queue(line.into())
+            .map_or(Ok(()), |queue| queue.done(up_to))
     }
 
-    /// What waits in an app's queue.
+    /// What waits in a line's queue.
     #[must_use]
-    pub fn backlog(&self, app: AppId) -> Backlog {
-        self.queue(app)
+    pub fn backlog(&self, line: impl Into<RelayLine>) -> Backlog {
+        self.queue(line.into())
             .map(|queue| queue.backlog())
             .unwrap_or_default()
     }
 
-    /// The number up to which an app's calls are done, 0 when none is.
+    /// The number up to which a line's calls are done, 0 when none is.
     #[must_use]
-    pub fn cursor(&self, app: AppId) -> u64 {
-        self.queue(app).map_or(0, |queue| queue.cursor())
+    pub fn cursor(&self, line: impl Into<RelayLine>) -> u64 {
+        self.queue(line.into()).map_or(0, |queue| queue.cursor())
     }
 
-    /// The apps that ever had a call, in order.
+    /// The lines that ever had a call, in order.
     #[must_use]
-    pub fn apps(&self) -> Vec<AppId> {
+    pub fn lines(&self) -> Vec<RelayLine> {
         self.map().keys().copied().collect()
     }
 
@@ -134,35 +136,29 @@ impl RelayQueue {
             .sum()
     }
 
-    /// Writes every cursor and marks the end of every log. Tries all apps and answers the first error.
+    /// Writes every cursor and marks the end of every log. Tries all lines and answers the first error.
     pub fn close(&self) -> Result<(), LocalError> {
         let queues: Vec<_> = self.map().values().cloned().collect();
         let closed: Vec<_> = queues.iter().map(|queue| queue.close()).collect();
         closed.into_iter().collect()
     }
 
-    fn map(&self) -> MutexGuard<'_, BTreeMap<AppId, Arc<AppQueue>>> {
-        self.apps.lock().unwrap_or_else(PoisonError::into_inner)
+    fn map(&self) -> MutexGuard<'_, BTreeMap<RelayLine, Arc<LineQueue>>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn queue(&self, app: AppId) -> Option<Arc<AppQueue>> {
-        self.map().get(&app).cloned()
+    fn queue(&self, line: RelayLine) -> Option<Arc<LineQueue>> {
+        self.map().get(&line).cloned()
     }
 
-    fn queue_or_new(&self, app: AppId) -> Result<Arc<AppQueue>, LocalError> {
+    fn queue_or_new(&self, line: RelayLine) -> Result<Arc<LineQueue>, LocalError> {
         let mut map = self.map();
-        if let Some(queue) = map.get(&app) {
+        if let Some(queue) = map.get(&line) {
             return Ok(Arc::clone(queue));
         }
-        let dir = self.dir.join(app.to_string());
-        let queue = Arc::new(AppQueue::open(&self.disk, &dir, self.bytes_max)?);
-        map.insert(app, Arc::clone(&queue));
+        let dir = self.dir.join(line.to_string());
+        let queue = Arc::new(LineQueue::open(&self.disk, &dir, self.bytes_max)?);
+        map.insert(line, Arc::clone(&queue));
         Ok(queue)
     }
-}
-
-/// The app whose directory has this name.
-fn app_of(name: &str) -> Option<AppId> {
-    let app = AppId(name.parse().ok()?);
-    (app.to_string() == name).then_some(app)
 }

@@ -1,7 +1,8 @@
 //! Relay queues: nothing pushed is lost, nothing that is not done is skipped, callers share syncs, bounds hold.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use pushtally_model::AppId;
+use pushtally_model::{AppId, Channel};
+use pushtally_store::RelayLine;
 use pushtally_store_local::LocalError;
 use pushtally_store_local::disk::sim::{Dice, SimDisk};
 use pushtally_store_local::disk::{Disk, DiskFile};
@@ -55,7 +56,7 @@ fn calls_come_back_in_order_within_the_limits() {
         1,
         "one always fits"
     );
-    assert_eq!(queue.apps(), [APP]);
+    assert_eq!(queue.lines(), [RelayLine::Webhooks(APP)]);
 }
 
 #[test]
@@ -122,6 +123,23 @@ fn a_lost_or_foreign_cursor_repeats_calls_and_skips_none() {
         queue.read(APP, queue.cursor(APP), ALL, ALL).unwrap(),
         [(next, b"new".to_vec())]
     );
+}
+
+#[test]
+fn a_vendors_receipts_wait_beside_their_apps_calls_and_are_there_after_a_restart() {
+    let disk = SimDisk::new(9);
+    let receipts = RelayLine::Receipts(APP, Channel::Huawei);
+    let queue = open(&disk, u64::MAX).unwrap();
+    queue.push(APP, b"webhook").unwrap();
+    let place = queue.push(receipts, b"receipt").unwrap();
+    queue.done(APP, u64::MAX).unwrap();
+    queue.close().unwrap();
+    drop(queue);
+    let queue = open(&disk, u64::MAX).unwrap();
+    assert_eq!(queue.lines(), [RelayLine::Webhooks(APP), receipts]);
+    let waiting = queue.read(receipts, 0, 9, 99).unwrap();
+    assert_eq!(waiting, [(place, b"receipt".to_vec())]);
+    assert_eq!(queue.backlog(APP).calls, 0);
 }
 
 #[test]

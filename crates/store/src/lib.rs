@@ -13,6 +13,7 @@ pub mod labelling;
 pub mod memory;
 mod ports;
 pub mod registering;
+mod relay_line;
 
 pub use directory::Directory;
 pub use error::StoreError;
@@ -26,3 +27,4 @@ pub use ports::{
     Revoked, SecretHash, Slots, Snapshot, StoredChannel, StoredTask, TaskName, TaskSeq,
     TaskVisitor, Tasks, Unregistered, Updated, find_own_task,
 };
+pub use relay_line::RelayLine;

@@ -18,7 +18,7 @@ use pushtally_model::{
     App, AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Source, TaskKey, TaskNumber,
 };
 
-use crate::StoreError;
+use crate::{RelayLine, StoreError};
 
 pub use audit::{Audit, AuditEntry};
 pub use channels::{Channels, StoredChannel};
@@ -379,29 +379,29 @@ pub struct RelayBacklog {
     pub bytes: u64,
 }
 
-/// Durable queues of calls to pass on, one for each app.
+/// Durable queues of calls to pass on, one for each line.
 #[async_trait]
 pub trait RelayQueue: Send + Sync {
     /// Adds a call. Durable when it answers; `Busy` when the queue is at its bound.
-    async fn push(&self, app: AppId, call: Bytes) -> Result<u64, StoreError>;
+    async fn push(&self, line: RelayLine, call: Bytes) -> Result<u64, StoreError>;
 
     /// The next calls after a place, oldest first, at least one if there is any.
     async fn read(
         &self,
-        app: AppId,
+        line: RelayLine,
         after: u64,
         calls_max: usize,
         bytes_max: usize,
     ) -> Result<Vec<RelayCall>, StoreError>;
 
     /// Marks everything up to a place as passed on. A crash may forget it: calls repeat, none is lost.
-    async fn done(&self, app: AppId, up_to: u64) -> Result<(), StoreError>;
+    async fn done(&self, line: RelayLine, up_to: u64) -> Result<(), StoreError>;
 
     /// The last place marked done.
-    async fn cursor(&self, app: AppId) -> Result<u64, StoreError>;
+    async fn cursor(&self, line: RelayLine) -> Result<u64, StoreError>;
 
     /// What waits.
-    async fn backlog(&self, app: AppId) -> Result<RelayBacklog, StoreError>;
+    async fn backlog(&self, line: RelayLine) -> Result<RelayBacklog, StoreError>;
 }
 
 /// Takes events in. `stats` implements it; what reports events knows nothing more of it.

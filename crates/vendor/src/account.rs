@@ -46,6 +46,8 @@ pub struct AccountSettings {
     pub calls_max: usize,
     /// Where its receipts go, if it is told with each push; empty when they must not come.
     pub receipts_url: Secret,
+    /// Where receipts go that are not of our messages; the address may hold a token.
+    pub receipts_relay_to: Option<Secret>,
     /// What it may have in common with other accounts: the same for all of a process.
     pub shared_access: SharedAccess,
 }
@@ -60,6 +62,7 @@ pub struct Account {
     limits: ValveLimits,
     calls: Semaphore,
     receipts_url: Secret,
+    receipts_relay_to: Option<Secret>,
     /// When the operator was last told that the vendor fails.
     complained_ms: AtomicI64,
     clock: Arc<dyn Clock>,
@@ -124,6 +127,7 @@ impl Account {
             limits: settings.limits,
             calls: Semaphore::new(settings.calls_max.max(1)),
             receipts_url: settings.receipts_url.clone(),
+            receipts_relay_to: settings.receipts_relay_to.clone(),
             complained_ms: AtomicI64::new(i64::MIN),
             clock,
             entropy,
@@ -144,6 +148,12 @@ impl Account {
     #[must_use]
     pub fn receipt_answer(&self) -> (u16, &'static str) {
         self.vendor.receipt_answer()
+    }
+
+    /// Where receipts go that are not of our messages: see [`AccountSettings::receipts_relay_to`].
+    #[must_use]
+    pub const fn receipts_relay_to(&self) -> Option<&Secret> {
+        self.receipts_relay_to.as_ref()
     }
 
     /// The most targets of one call.
@@ -425,6 +435,7 @@ mod tests {
             limits: ValveLimits::default(),
             calls_max: 1,
             receipts_url: Secret::new("https://example.com/s3cr3t"),
+            receipts_relay_to: Some(Secret::new("https://example.com/s3cr3t")),
             shared_access: SharedAccess::default(),
         };
         assert!(!format!("{settings:?}").contains("s3cr3t"));

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use pushtally_channel::{Carried, Channel, Message, Outcome, Target};
-use pushtally_model::{AppId, Clock, Environment, OwnLoss, TokenKind};
+use pushtally_model::{AppId, Clock, Environment, OwnLoss, Secret, TokenKind};
 
 use crate::account::{Account, CallNotes, Letter};
 
@@ -49,6 +49,27 @@ impl Carrier {
         let accounts = self.accounts.load();
         let of_app = accounts.range((app, 0)..=(app, u32::MAX));
         of_app.map(|(_, account)| Arc::clone(account)).collect()
+    }
+
+    /// Where an app's receipts go that are not of our messages: what the first account says that says anything.
+    #[must_use]
+    pub fn receipts_relay_to(&self, app: AppId) -> Option<Secret> {
+        let accounts = self.accounts_of(app);
+        accounts
+            .iter()
+            .find_map(|account| account.receipts_relay_to().cloned())
+    }
+
+    /// The same of every app that has such an address.
+    #[must_use]
+    pub fn receipt_relays(&self) -> BTreeMap<AppId, Secret> {
+        let mut relays = BTreeMap::new();
+        for ((app, _), account) in self.accounts.load().iter() {
+            if let Some(url) = account.receipts_relay_to() {
+                relays.entry(*app).or_insert_with(|| url.clone());
+            }
+        }
+        relays
     }
 
     /// Whether an account would send to a token of this CertId.

@@ -46,3 +46,6 @@ pub use proxy::{Proxy, ProxyError};
 pub use pushtally_dial::Targets;
 pub use text::cut;
 pub use watch::{Answer, Leave, Seen};
+
+/// The headers of receipts that vendors sign with, in lower case: what a receipt needs beside its body to be read elsewhere.
+pub const RECEIPT_HEADERS: [&str; 1] = [huawei::SIGNATURE_HEADER];

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use pushtally_model::AppId;
+use pushtally_store::RelayLine;
 
-/// One app's relay since the process started.
+/// One line's relay since the process started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RelayReport {
-    /// The app.
-    pub app: AppId,
+    /// Whose calls, and of which kind.
+    pub line: RelayLine,
     /// Calls that the receiver answered with status 200.
     pub passed_on: u64,
     /// Tries that failed; each was or will be repeated, unless its call is dropped.
@@ -22,27 +22,28 @@ pub struct RelayReport {
     pub failing: bool,
 }
 
-/// What each relay has done since the process started, by app; also of relays that were stopped in the meantime.
+/// What each relay has done since the process started, by line; also of relays that were stopped in the meantime.
 ///
-/// A clone reads the same counters. Only apps that had a relay have an entry, so strangers cannot make it grow.
+/// A clone reads the same counters. Only lines that had a relay have an entry, so strangers cannot make it grow.
 #[derive(Debug, Clone, Default)]
 pub struct RelayCounters {
-    apps: Arc<Mutex<BTreeMap<AppId, Arc<Counters>>>>,
+    lines: Arc<Mutex<BTreeMap<RelayLine, Arc<Counters>>>>,
 }
 
 impl RelayCounters {
-    /// One report for each app that has or had a relay, by app.
+    /// One report for each line that has or had a relay, by line.
     #[must_use]
     pub fn report(&self) -> Vec<RelayReport> {
-        let apps = self.apps.lock();
-        apps.iter()
-            .map(|(app, counters)| counters.report(*app))
+        let lines = self.lines.lock();
+        lines
+            .iter()
+            .map(|(line, counters)| counters.report(*line))
             .collect()
     }
 
-    /// The counters of one app, made when they are first asked for.
-    pub(crate) fn of(&self, app: AppId) -> Arc<Counters> {
-        Arc::clone(self.apps.lock().entry(app).or_default())
+    /// The counters of one line, made when they are first asked for.
+    pub(crate) fn of(&self, line: RelayLine) -> Arc<Counters> {
+        Arc::clone(self.lines.lock().entry(line).or_default())
     }
 }
 
@@ -72,9 +73,9 @@ impl Counters {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn report(&self, app: AppId) -> RelayReport {
+    fn report(&self, line: RelayLine) -> RelayReport {
         RelayReport {
-            app,
+            line,
             passed_on: self.passed_on.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),

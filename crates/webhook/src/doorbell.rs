@@ -6,15 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use pushtally_model::AppId;
-use pushtally_store::{RelayBacklog, RelayCall, RelayQueue, StoreError};
+use pushtally_store::{RelayBacklog, RelayCall, RelayLine, RelayQueue, StoreError};
 use tokio::sync::Notify;
 
 /// Wraps an engine's queue. Give it to whoever pushes calls and to the relays.
 pub struct Doorbell {
     queue: Arc<dyn RelayQueue>,
-    /// Only apps with a relay have an entry, so strangers cannot make it grow.
-    bells: Mutex<HashMap<AppId, Arc<Notify>>>,
+    /// Only lines with a relay have an entry, so strangers cannot make it grow.
+    bells: Mutex<HashMap<RelayLine, Arc<Notify>>>,
 }
 
 impl std::fmt::Debug for Doorbell {
@@ -33,17 +32,17 @@ impl Doorbell {
         })
     }
 
-    /// What rings for an app, made when it is first asked for.
-    pub(crate) fn bell(&self, app: AppId) -> Arc<Notify> {
-        Arc::clone(self.bells.lock().entry(app).or_default())
+    /// What rings for a line, made when it is first asked for.
+    pub(crate) fn bell(&self, line: RelayLine) -> Arc<Notify> {
+        Arc::clone(self.bells.lock().entry(line).or_default())
     }
 }
 
 #[async_trait]
 impl RelayQueue for Doorbell {
-    async fn push(&self, app: AppId, call: Bytes) -> Result<u64, StoreError> {
-        let at = self.queue.push(app, call).await?;
-        if let Some(bell) = self.bells.lock().get(&app) {
+    async fn push(&self, line: RelayLine, call: Bytes) -> Result<u64, StoreError> {
+        let at = self.queue.push(line, call).await?;
+        if let Some(bell) = self.bells.lock().get(&line) {
             bell.notify_one();
         }
         Ok(at)
@@ -51,23 +50,23 @@ impl RelayQueue for Doorbell {
 
     async fn read(
         &self,
-        app: AppId,
+        line: RelayLine,
         after: u64,
         calls_max: usize,
         bytes_max: usize,
     ) -> Result<Vec<RelayCall>, StoreError> {
-        self.queue.read(app, after, calls_max, bytes_max).await
+        self.queue.read(line, after, calls_max, bytes_max).await
     }
 
-    async fn done(&self, app: AppId, up_to: u64) -> Result<(), StoreError> {
-        self.queue.done(app, up_to).await
+    async fn done(&self, line: RelayLine, up_to: u64) -> Result<(), StoreError> {
+        self.queue.done(line, up_to).await
     }
 
-    async fn cursor(&self, app: AppId) -> Result<u64, StoreError> {
-        self.queue.cursor(app).await
+    async fn cursor(&self, line: RelayLine) -> Result<u64, StoreError> {
+        self.queue.cursor(line).await
     }
 
-    async fn backlog(&self, app: AppId) -> Result<RelayBacklog, StoreError> {
-        self.queue.backlog(app).await
+    async fn backlog(&self, line: RelayLine) -> Result<RelayBacklog, StoreError> {
+        self.queue.backlog(line).await
     }
 }

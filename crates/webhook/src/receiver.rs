@@ -16,6 +16,8 @@ use tokio::net::TcpListener;
 pub(crate) struct Heard {
     pub(crate) path_and_query: String,
     pub(crate) content_type: Option<String>,
+    /// What a vendor signed.
+    pub(crate) signature: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -67,13 +69,14 @@ async fn listen(listener: TcpListener, heard: Arc<Mutex<Vec<Heard>>>, script: Ar
             let (heard, script) = (Arc::clone(&heard), Arc::clone(&script));
             async move {
                 let (head, body) = request.into_parts();
-                let content_type = head
-                    .headers
-                    .get("content-type")
-                    .map(|value| value.to_str().unwrap().to_owned());
+                let header = |name: &str| {
+                    let value = head.headers.get(name)?;
+                    Some(value.to_str().unwrap().to_owned())
+                };
                 let call = Heard {
                     path_and_query: head.uri.path_and_query().unwrap().to_string(),
-                    content_type,
+                    content_type: header("content-type"),
+                    signature: header("x-huawei-callback-id"),
                     body: body.collect().await.unwrap().to_bytes(),
                 };
                 let reaction = {

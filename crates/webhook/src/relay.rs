@@ -1,12 +1,13 @@
-//! One app's relay: reads its queue from the cursor, keeps a bounded number of calls under way, moves the cursor past
+//! One line's relay: reads its queue from the cursor, keeps a bounded number of calls under way, moves the cursor past
 //! what has ended. Started and stopped by `relays`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use pushtally_model::{AppId, Entropy};
-use pushtally_store::RelayQueue as _;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use pushtally_model::Entropy;
+use pushtally_store::{RelayLine, RelayQueue as _};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -26,10 +27,10 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
 }
 
-/// One app's relay. A clone goes with each call under way.
+/// One line's relay. A clone goes with each call under way.
 #[derive(Debug, Clone)]
 pub(crate) struct Relay {
-    pub(crate) app: AppId,
+    pub(crate) line: RelayLine,
     pub(crate) target: Target,
     pub(crate) shared: Arc<Shared>,
     pub(crate) counters: Arc<Counters>,
@@ -53,10 +54,10 @@ type Running = JoinSet<(u64, End)>;
 impl Relay {
     /// Runs until it is stopped. Ends early only if a call's task is lost; the supervisor then starts it anew.
     pub(crate) async fn run(self) {
-        let mut window = match self.shared.queue.cursor(self.app).await {
+        let mut window = match self.shared.queue.cursor(self.line).await {
             Ok(cursor) => Window::starting_after(cursor),
             Err(error) => {
-                tracing::error!(app = %self.app, %error, "relay queue cannot be read");
+                tracing::error!(line = %self.line, %error, "relay queue cannot be read");
                 return;
             }
         };
@@ -97,12 +98,12 @@ impl Relay {
             let calls = match self
                 .shared
                 .queue
-                .read(self.app, window.read(), room, READ_BYTES_MAX)
+                .read(self.line, window.read(), room, READ_BYTES_MAX)
                 .await
             {
                 Ok(calls) => calls,
                 Err(error) => {
-                    tracing::error!(app = %self.app, %error, "relay queue cannot be read");
+                    tracing::error!(line = %self.line, %error, "relay queue cannot be read");
                     return true;
                 }
             };
@@ -121,17 +122,17 @@ impl Relay {
         match end {
             End::PassedOn => {
                 if self.counters.pass() {
-                    tracing::info!(app = %self.app, "relay receiver answers again");
+                    tracing::info!(line = %self.line, "relay receiver answers again");
                 }
             }
             End::Dropped => self.counters.drop_call(),
             End::Kept => return,
         }
         if let Some(cursor) = window.end(at)
-            && let Err(error) = self.shared.queue.done(self.app, cursor).await
+            && let Err(error) = self.shared.queue.done(self.line, cursor).await
         {
             // Harmless now: the next one says more, and after a restart these calls are repeated.
-            tracing::warn!(app = %self.app, %error, "relay cursor cannot be moved");
+            tracing::warn!(line = %self.line, %error, "relay cursor cannot be moved");
         }
     }
 
@@ -146,7 +147,7 @@ impl Relay {
             .await
             .is_err()
         {
-            tracing::warn!(app = %self.app, "relay stopped with calls under way, they will be repeated");
+            tracing::warn!(line = %self.line, "relay stopped with calls under way, they will be repeated");
         }
     }
 
@@ -168,12 +169,12 @@ impl Relay {
             };
             failures = failures.saturating_add(1);
             if self.counters.fail() {
-                tracing::warn!(app = %self.app, reason, "relay receiver fails, its calls wait and are tried again");
+                tracing::warn!(line = %self.line, reason, "relay receiver fails, its calls wait and are tried again");
             }
             let overtaken =
                 self.overtaken.load(Ordering::Relaxed) == at && failures >= settings.refusals_max;
             if overtaken || refusals >= settings.refusals_max {
-                tracing::error!(app = %self.app, at, tries = failures, reason, "relayed call dropped");
+                tracing::error!(line = %self.line, at, tries = failures, reason, "relayed call dropped");
                 return End::Dropped;
             }
             let wait = backoff::delay(
@@ -192,19 +193,23 @@ impl Relay {
     fn unpack(&self, at: u64, bytes: Bytes) -> Option<Parcel> {
         let call = Call::decode(bytes)
             .inspect_err(
-                |error| tracing::error!(app = %self.app, at, %error, "relayed call dropped"),
+                |error| tracing::error!(line = %self.line, at, %error, "relayed call dropped"),
             )
             .ok()?;
+        let dropped = |error: &http::Error| {
+            tracing::error!(line = %self.line, at, %error, "relayed call dropped");
+        };
         let url = self
             .target
             .with_query(&call.query)
-            .inspect_err(
-                |error| tracing::error!(app = %self.app, at, %error, "relayed call dropped"),
-            )
-            .ok()?;
+            .map_err(http::Error::from);
+        let url = url.inspect_err(dropped).ok()?;
+        let headers = headers(&call.headers).inspect_err(dropped).ok()?;
         Some(Parcel {
             url,
             content_type: call.content_type,
+            headers,
+            any_success: matches!(self.line, RelayLine::Receipts(..)),
             body: call.body,
         })
     }
@@ -215,4 +220,13 @@ impl Relay {
         let _ = self.shared.entropy.fill(&mut bytes);
         u16::from_le_bytes(bytes)
     }
+}
+
+fn headers(given: &[(String, Vec<u8>)]) -> Result<HeaderMap, http::Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in given {
+        let name = HeaderName::from_bytes(name.as_bytes())?;
+        headers.append(name, HeaderValue::from_bytes(value)?);
+    }
+    Ok(headers)
 }

@@ -1,11 +1,12 @@
-//! All relays: keeps them in step with the directory of apps, and stops them together.
+//! All relays: keeps them in step with the directory of apps and the accounts with vendors, and stops them together.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use pushtally_model::{App, AppId, Entropy};
-use pushtally_store::Directory;
+use pushtally_model::{App, AppId, Channel, Entropy};
+use pushtally_store::{Directory, RelayLine};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -14,9 +15,15 @@ use crate::relay::{Relay, Shared};
 use crate::sender::Sender;
 use crate::{Doorbell, RelayCounters, RelayError, Settings, Target};
 
-/// The running relays, one for each app with a `relay_to`.
+/// Where vendors' receipts that are not ours go, as of now.
+pub trait ReceiptTargets: Send + Sync + fmt::Debug {
+    /// The address for each app and vendor that has one.
+    fn targets(&self) -> BTreeMap<(AppId, Channel), Target>;
+}
+
+/// The running relays: one for each app with a `relay_to`, and one for each vendor of an app whose receipts go on.
 ///
-/// An app that loses its `relay_to` keeps what waits; it goes on when the app has one again.
+/// A line that loses its address keeps what waits; it goes on when there is one again.
 #[derive(Debug)]
 pub struct Relays {
     counters: RelayCounters,
@@ -26,9 +33,10 @@ pub struct Relays {
 }
 
 impl Relays {
-    /// Starts a relay for each app of the directory that wants one, and follows the directory from then on.
+    /// Starts a relay for each line that has an address, and follows directory and accounts from then on.
     pub fn start(
         directory: Arc<Directory>,
+        receipts: Arc<dyn ReceiptTargets>,
         queue: Arc<Doorbell>,
         entropy: Arc<dyn Entropy>,
         settings: Settings,
@@ -43,6 +51,7 @@ impl Relays {
         let stop = CancellationToken::new();
         let supervisor = Supervisor {
             directory,
+            receipts,
             shared: Arc::new(Shared {
                 queue,
                 sender,
@@ -98,9 +107,10 @@ struct Running {
 
 struct Supervisor {
     directory: Arc<Directory>,
+    receipts: Arc<dyn ReceiptTargets>,
     shared: Arc<Shared>,
     counters: RelayCounters,
-    running: BTreeMap<AppId, Running>,
+    running: BTreeMap<RelayLine, Running>,
 }
 
 impl Supervisor {
@@ -125,45 +135,49 @@ impl Supervisor {
                 .as_deref()
                 .and_then(|url| Target::parse(url).ok())
         };
-        let wanted: BTreeMap<AppId, Target> = apps
+        let mut wanted: BTreeMap<RelayLine, Target> = apps
             .values()
-            .filter_map(|app| Some((app.id, wanted(app)?)))
+            .filter_map(|app| Some((RelayLine::Webhooks(app.id), wanted(app)?)))
             .collect();
-        let stale = |(app, relay): (&AppId, &Running)| {
-            let fits = wanted.get(app) == Some(&relay.target) && !relay.task.is_finished();
-            (!fits).then_some(*app)
+        let receipts = self.receipts.targets().into_iter();
+        wanted.extend(
+            receipts.map(|((app, channel), target)| (RelayLine::Receipts(app, channel), target)),
+        );
+        let stale = |(line, relay): (&RelayLine, &Running)| {
+            let fits = wanted.get(line) == Some(&relay.target) && !relay.task.is_finished();
+            (!fits).then_some(*line)
         };
-        let stale: Vec<AppId> = self.running.iter().filter_map(stale).collect();
-        // All are told first, so that several changed apps wait for the slowest of them, not for their sum.
-        for app in &stale {
-            if let Some(relay) = self.running.get(app) {
+        let stale: Vec<RelayLine> = self.running.iter().filter_map(stale).collect();
+        // All are told first, so that several changed lines wait for the slowest of them, not for their sum.
+        for line in &stale {
+            if let Some(relay) = self.running.get(line) {
                 relay.stop.cancel();
             }
         }
-        for app in stale {
-            if let Some(relay) = self.running.remove(&app) {
+        for line in stale {
+            if let Some(relay) = self.running.remove(&line) {
                 let _ = relay.task.await;
             }
         }
-        for (app, target) in wanted {
-            if !self.running.contains_key(&app) {
-                self.start_relay(app, target, stop.child_token());
+        for (line, target) in wanted {
+            if !self.running.contains_key(&line) {
+                self.start_relay(line, target, stop.child_token());
             }
         }
     }
 
-    fn start_relay(&mut self, app: AppId, target: Target, stop: CancellationToken) {
+    fn start_relay(&mut self, line: RelayLine, target: Target, stop: CancellationToken) {
         let relay = Relay {
-            app,
+            line,
             target: target.clone(),
             shared: Arc::clone(&self.shared),
-            counters: self.counters.of(app),
-            bell: self.shared.queue.bell(app),
+            counters: self.counters.of(line),
+            bell: self.shared.queue.bell(line),
             stop: stop.clone(),
             overtaken: Arc::default(),
         };
         let task = tokio::spawn(relay.run());
-        self.running.insert(app, Running { target, stop, task });
+        self.running.insert(line, Running { target, stop, task });
     }
 }
 

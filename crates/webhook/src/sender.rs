@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{Method, Request, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -17,7 +17,7 @@ use crate::settings::{ANSWER_LEN_MAX, CONNECTION_IDLE_MAX};
 /// How a try went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Status 200.
+    /// Status 200, or another 2xx where that says the same.
     PassedOn,
     /// The receiver understood the call and does not want it.
     Refused(StatusCode),
@@ -30,6 +30,9 @@ pub(crate) enum Answer {
 pub(crate) struct Parcel {
     pub(crate) url: Uri,
     pub(crate) content_type: Option<String>,
+    pub(crate) headers: HeaderMap,
+    /// Whether any 2xx says that it was taken. The documents of webhooks ask for 200; vendors take what they get.
+    pub(crate) any_success: bool,
     pub(crate) body: Bytes,
 }
 
@@ -68,6 +71,9 @@ impl Sender {
         if let Some(content_type) = &parcel.content_type {
             request = request.header(CONTENT_TYPE, content_type);
         }
+        if let Some(headers) = request.headers_mut() {
+            headers.extend(parcel.headers.clone());
+        }
         let request = match request.body(Full::new(parcel.body.clone())) {
             Ok(request) => request,
             Err(error) => return Answer::Failed(error.to_string()),
@@ -82,7 +88,7 @@ impl Sender {
             Ok(status)
         };
         match tokio::time::timeout(self.timeout, exchange).await {
-            Ok(Ok(status)) => judge(status),
+            Ok(Ok(status)) => judge(status, parcel.any_success),
             Ok(Err(error)) => Answer::Failed(reason(&error)),
             Err(_) => Answer::Failed(format!("no answer within {:?}", self.timeout)),
         }
@@ -90,9 +96,10 @@ impl Sender {
 }
 
 /// 408 and 429 ask to come back later; every other 4xx would be the same next time.
-fn judge(status: StatusCode) -> Answer {
+fn judge(status: StatusCode, any_success: bool) -> Answer {
     match status {
         StatusCode::OK => Answer::PassedOn,
+        _ if any_success && status.is_success() => Answer::PassedOn,
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
             Answer::Failed(status.to_string())
         }
@@ -119,11 +126,17 @@ mod tests {
 
     #[test]
     fn only_200_counts_and_only_a_clear_no_refuses() {
-        let check = |status: u16, expected: fn(&Answer) -> bool| {
-            let answer = judge(StatusCode::from_u16(status).unwrap());
+        let check_for = |any_success: bool, status: u16, expected: fn(&Answer) -> bool| {
+            let answer = judge(StatusCode::from_u16(status).unwrap(), any_success);
             assert!(expected(&answer), "{status}: {answer:?}");
         };
+        let check = |status, expected| check_for(false, status, expected);
         check(200, |answer| *answer == Answer::PassedOn);
+        for status in [200, 201, 202, 204] {
+            check_for(true, status, |answer| *answer == Answer::PassedOn);
+        }
+        check_for(true, 302, |answer| matches!(answer, Answer::Failed(_)));
+        check_for(true, 404, |answer| matches!(answer, Answer::Refused(_)));
         for status in [201, 204, 301, 302, 307, 408, 429, 500, 502, 503] {
             check(status, |answer| matches!(answer, Answer::Failed(_)));
         }

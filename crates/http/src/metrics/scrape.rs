@@ -10,7 +10,6 @@ use axum::response::Response;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use prometheus_client::encoding::{EncodeLabelSet, text};
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -18,6 +17,7 @@ use pushtally_ledger::Counters;
 use pushtally_model::{AppId, Kind};
 
 use super::dispatch::dispatch;
+use super::relays::relays;
 use super::webhooks::webhooks;
 use crate::State;
 
@@ -48,19 +48,13 @@ struct CloseLabels {
     code: u16,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RelayLabels {
-    app: u32,
-    result: &'static str,
-}
-
 pub(crate) async fn handle(state: extract::State<Arc<State>>) -> Response {
     let mut now = Registry::with_prefix("pushtally");
     ledger(&state, &mut now);
     dispatch(&state.dispatch.health(), &mut now);
     online(&state, &mut now);
     apps(&state, &mut now).await;
-    relays(&state, &mut now);
+    relays(&state, &mut now).await;
     webhooks(&state.hooked.report(), &mut now);
     let mut page = String::new();
     let written = text::encode_registry(&mut page, &state.metrics.registry)
@@ -186,9 +180,7 @@ fn online(state: &State, registry: &mut Registry) {
 async fn apps(state: &State, registry: &mut Registry) {
     let outcomes = Family::<OutcomeLabels, Unsigned>::default();
     let devices = Family::<AppLabels, Unsigned>::default();
-    let relay_calls = Family::<AppLabels, Unsigned>::default();
-    let relay_bytes = Family::<AppLabels, Unsigned>::default();
-    for (id, app) in state.directory.all().iter() {
+    for id in state.directory.all().keys() {
         for kind in Kind::ALL {
             if let Ok(counters) = state.stats.counters(*id, kind).await {
                 outcome(&outcomes, *id, kind, &counters);
@@ -197,16 +189,6 @@ async fn apps(state: &State, registry: &mut Registry) {
         if let Ok(count) = state.registrar.count(*id).await {
             devices.get_or_create(&AppLabels { app: id.0 }).set(count);
         }
-        if app.relay_to.is_some()
-            && let Ok(backlog) = state.relays.backlog(*id).await
-        {
-            relay_calls
-                .get_or_create(&AppLabels { app: id.0 })
-                .set(backlog.calls);
-            relay_bytes
-                .get_or_create(&AppLabels { app: id.0 })
-                .set(backlog.bytes);
-        }
     }
     registry.register(
         "app_events",
@@ -214,48 +196,6 @@ async fn apps(state: &State, registry: &mut Registry) {
         outcomes,
     );
     registry.register("app_devices", "Devices registered now, by app", devices);
-    registry.register(
-        "relay_waiting_calls",
-        "Calls waiting to be passed on",
-        relay_calls,
-    );
-    registry.register(
-        "relay_waiting_bytes",
-        "Bytes of calls waiting to be passed on",
-        relay_bytes,
-    );
-}
-
-/// Also of apps whose relay was taken away: a counter does not vanish before the process ends.
-fn relays(state: &State, registry: &mut Registry) {
-    let calls = Family::<RelayLabels, Counter>::default();
-    let failed = Family::<AppLabels, Counter>::default();
-    let failing = Family::<AppLabels, Unsigned>::default();
-    for report in state.relayed.report() {
-        let app = report.app.0;
-        for (result, count) in [("passed_on", report.passed_on), ("dropped", report.dropped)] {
-            calls
-                .get_or_create(&RelayLabels { app, result })
-                .inc_by(count);
-        }
-        failed
-            .get_or_create(&AppLabels { app })
-            .inc_by(report.failed);
-        failing
-            .get_or_create(&AppLabels { app })
-            .set(report.failing.into());
-    }
-    registry.register(
-        "relay_calls",
-        "Calls that left a relay queue, by app and result",
-        calls,
-    );
-    registry.register(
-        "relay_failed_tries",
-        "Tries to pass a call on that failed",
-        failed,
-    );
-    registry.register("relay_failing", "1 when the newest try failed", failing);
 }
 
 fn outcome(

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pushtally_model::{AppId, Kind, Origin};
-use pushtally_store::{Names, RelayBacklog, RelayCall, RelayQueue, StoreError, TaskName, memory};
+use pushtally_model::{Kind, Origin};
+use pushtally_store::{
+    Names, RelayBacklog, RelayCall, RelayLine, RelayQueue, StoreError, TaskName, memory,
+};
 use pushtally_webhook::Call;
 
 use super::fixture::{
@@ -144,7 +146,7 @@ async fn accepted_calls_are_relayed_byte_for_byte() {
     let waiting = server
         .engine
         .relays
-        .read(APP, 0, 10, usize::MAX)
+        .read(APP.into(), 0, 10, usize::MAX)
         .await
         .unwrap();
     let bodies: Vec<Bytes> = vec![sound.into(), partly.into()];
@@ -153,6 +155,7 @@ async fn accepted_calls_are_relayed_byte_for_byte() {
         let expected = Call {
             query: query.clone(),
             content_type: None,
+            headers: Vec::new(),
             body,
         };
         assert_eq!(call.call, expected.encode());
@@ -161,17 +164,17 @@ async fn accepted_calls_are_relayed_byte_for_byte() {
 }
 
 /// A relay queue that refuses everything for a reason.
-struct Refusing(StoreError);
+pub(crate) struct Refusing(pub(crate) StoreError);
 
 #[async_trait]
 impl RelayQueue for Refusing {
-    async fn push(&self, _: AppId, _: Bytes) -> Result<u64, StoreError> {
+    async fn push(&self, _: RelayLine, _: Bytes) -> Result<u64, StoreError> {
         Err(self.0.clone())
     }
 
     async fn read(
         &self,
-        _: AppId,
+        _: RelayLine,
         _: u64,
         _: usize,
         _: usize,
@@ -179,15 +182,15 @@ impl RelayQueue for Refusing {
         Err(self.0.clone())
     }
 
-    async fn done(&self, _: AppId, _: u64) -> Result<(), StoreError> {
+    async fn done(&self, _: RelayLine, _: u64) -> Result<(), StoreError> {
         Err(self.0.clone())
     }
 
-    async fn cursor(&self, _: AppId) -> Result<u64, StoreError> {
+    async fn cursor(&self, _: RelayLine) -> Result<u64, StoreError> {
         Err(self.0.clone())
     }
 
-    async fn backlog(&self, _: AppId) -> Result<RelayBacklog, StoreError> {
+    async fn backlog(&self, _: RelayLine) -> Result<RelayBacklog, StoreError> {
         Err(self.0.clone())
     }
 }

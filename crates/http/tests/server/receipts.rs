@@ -25,10 +25,11 @@ use sha2::Sha256;
 
 use super::fixture::{APP, NOW_S, Server, Setup, app, around, send, task};
 
-const KEY: &str = "receipts-key";
+pub(crate) const KEY: &str = "receipts-key";
 const CALLBACK_KEY: &str = "c2VjcmV0a2V5MDAwMDAwMDAwMDAwMDAwMDA=";
 /// What Huawei and HarmonyOS are answered.
-const SUCCESS: &str = r#"{"code":"0","message":"success","errno":"0","errmsg":"success"}"#;
+pub(crate) const SUCCESS: &str =
+    r#"{"code":"0","message":"success","errno":"0","errmsg":"success"}"#;
 
 /// A vendor with its number on the wire, its credentials, and a receipt that says delivered.
 struct Given {
@@ -118,23 +119,30 @@ fn form(name: &str, value: &str) -> String {
 }
 
 /// A server of an app with an account at each vendor, and a push that was planned on each for a phone of its own.
-struct Bench {
-    server: Server,
+pub(crate) struct Bench {
+    pub(crate) server: Server,
     given: Vec<Given>,
-    mark: String,
+    pub(crate) mark: String,
 }
 
 impl Bench {
     async fn start() -> Self {
+        Self::start_with(memory::engine(), None).await
+    }
+
+    /// With an address that receipts go to that are not ours, for every vendor.
+    pub(crate) async fn start_with(engine: Engine, relay_to: Option<&str>) -> Self {
         let given = given();
         let mut app = app();
         app.receipts_key = Some(Secret::new(KEY));
         let marks = Arc::new(Marks::new(Arc::new(Directory::new([app.clone()]))));
-        let vendors = given
-            .iter()
-            .map(|given| (given.channel, carrier(given, Arc::clone(&marks) as _)));
+        let vendors = given.iter().map(|given| {
+            (
+                given.channel,
+                carrier(given, Arc::clone(&marks) as _, relay_to),
+            )
+        });
         let vendors = vendors.collect();
-        let engine = memory::engine();
         let key = task(&engine, "task").await;
         let setup = Setup {
             apps: vec![app],
@@ -172,22 +180,31 @@ impl Bench {
         }
     }
 
+    /// A vendor's receipt that another system's mark came back with.
+    pub(crate) fn body_of_others(&self, channel: Channel) -> String {
+        (self.of(channel).body)("their-mark", "their-token")
+    }
+
+    pub(crate) fn channels(&self) -> Vec<Channel> {
+        self.given.iter().map(|given| given.channel).collect()
+    }
+
     fn of(&self, channel: Channel) -> &Given {
         let mut given = self.given.iter();
         given.find(|given| given.channel == channel).unwrap()
     }
 
-    fn body(&self, channel: Channel) -> String {
+    pub(crate) fn body(&self, channel: Channel) -> String {
         (self.of(channel).body)(&self.mark, &token(channel))
     }
 
-    async fn post(&self, channel: Channel, body: &str) -> (u16, Value) {
+    pub(crate) async fn post(&self, channel: Channel, body: &str) -> (u16, Value) {
         self.post_signed(channel, body, Some(&self.signature("n")))
             .await
     }
 
     /// With the header of a signature, which only Huawei looks at.
-    async fn post_signed(
+    pub(crate) async fn post_signed(
         &self,
         channel: Channel,
         body: &str,
@@ -203,12 +220,12 @@ impl Bench {
     }
 
     /// Huawei's signature of now.
-    fn signature(&self, nonce: &str) -> String {
+    pub(crate) fn signature(&self, nonce: &str) -> String {
         signature(NOW_S * 1000, nonce, CALLBACK_KEY)
     }
 
     /// What was delivered, by vendor's number.
-    async fn delivered(&self) -> BTreeMap<u64, u64> {
+    pub(crate) async fn delivered(&self) -> BTreeMap<u64, u64> {
         let reply = self.server.statistics(&around(r#"["task"]"#)).await;
         let rows = reply["Results"][0]["PlatformStatistics"].as_array();
         let rows = rows.cloned().unwrap_or_default();
@@ -220,7 +237,7 @@ impl Bench {
     }
 }
 
-fn carrier(given: &Given, marker: Arc<dyn Marker>) -> Arc<Carrier> {
+fn carrier(given: &Given, marker: Arc<dyn Marker>, relay_to: Option<&str>) -> Arc<Carrier> {
     let settings = AccountSettings {
         client: ClientSettings {
             timeout: Duration::from_secs(1),
@@ -232,6 +249,7 @@ fn carrier(given: &Given, marker: Arc<dyn Marker>) -> Arc<Carrier> {
         limits: ValveLimits::default(),
         calls_max: 1,
         receipts_url: Secret::new(""),
+        receipts_relay_to: relay_to.map(Secret::new),
         shared_access: SharedAccess::default(),
     };
     let clock = Arc::new(ManualClock::at_unix(NOW_S));
@@ -242,7 +260,7 @@ fn carrier(given: &Given, marker: Arc<dyn Marker>) -> Arc<Carrier> {
     Arc::new(Carrier::new(accounts, marker, clock))
 }
 
-fn token(channel: Channel) -> String {
+pub(crate) fn token(channel: Channel) -> String {
     format!("token-{}", channel.name())
 }
 
@@ -271,7 +289,7 @@ async fn register(engine: &Engine, channel: Channel) -> Number {
     }
 }
 
-fn path(vendor: &str, sdkappid: &str, key: &str) -> String {
+pub(crate) fn path(vendor: &str, sdkappid: &str, key: &str) -> String {
     format!("/v3/offline_push_report/{vendor}/{sdkappid}/{key}")
 }
 

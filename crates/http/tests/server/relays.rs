@@ -1,18 +1,29 @@
 //! What the metrics page says of calls that are passed on.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use pushtally_model::FixedEntropy;
+use pushtally_model::{AppId, Channel, FixedEntropy};
 use pushtally_store::{Directory, memory};
-use pushtally_webhook::{Doorbell, RelayReport, Relays, Settings};
+use pushtally_webhook::{Doorbell, ReceiptTargets, RelayReport, Relays, Settings, Target};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::fixture::{APP, Server, Setup, app, code, event, events, send};
+
+/// Nobody's receipts go on.
+#[derive(Debug)]
+struct NoReceipts;
+
+impl ReceiptTargets for NoReceipts {
+    fn targets(&self) -> BTreeMap<(AppId, Channel), Target> {
+        BTreeMap::new()
+    }
+}
 
 /// Far beyond what the test needs; reached only when something hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -74,7 +85,14 @@ async fn metrics_tell_what_became_of_relayed_calls() {
         ..Settings::default()
     };
     let directory = Arc::new(Directory::new([relaying.clone()]));
-    let relays = Relays::start(directory, queue, Arc::new(FixedEntropy(0x80)), settings).unwrap();
+    let relays = Relays::start(
+        directory,
+        Arc::new(NoReceipts),
+        queue,
+        Arc::new(FixedEntropy(0x80)),
+        settings,
+    )
+    .unwrap();
     let server = Server::start(Setup {
         apps: vec![relaying],
         engine,
@@ -111,7 +129,16 @@ async fn metrics_tell_what_became_of_relayed_calls() {
     ])
     .await;
 
-    assert_eq!(server.engine.relays.backlog(APP).await.unwrap().calls, 0);
+    assert_eq!(
+        server
+            .engine
+            .relays
+            .backlog(APP.into())
+            .await
+            .unwrap()
+            .calls,
+        0
+    );
     relays.stop().await;
     server.stop().await;
 }

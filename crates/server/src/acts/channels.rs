@@ -26,6 +26,9 @@ pub(crate) struct ChannelRow {
     pub(crate) timeout_s: u64,
     /// Authorities that are trusted beside the usual ones.
     pub(crate) authorities: usize,
+    /// Whether receipts that are not of our messages go on from it.
+    #[serde(default)]
+    pub(crate) has_receipts_relay: bool,
     /// The line that declares it; `None` when it lives in the store.
     pub(crate) declared_at: Option<String>,
     /// Why it cannot be used.
@@ -42,6 +45,7 @@ impl ChannelRow {
             calls_max: 0,
             timeout_s: 0,
             authorities: 0,
+            has_receipts_relay: false,
             declared_at: known.declared_at.clone(),
             closed: None,
         };
@@ -55,6 +59,7 @@ impl ChannelRow {
                 row.calls_max = settings.calls_max;
                 row.timeout_s = settings.timeout.as_secs();
                 row.authorities = settings.authorities.len();
+                row.has_receipts_relay = settings.receipts_relay_to.is_some();
             }
             Err(error) => row.closed = Some(error.to_string()),
         }

@@ -11,6 +11,7 @@ use pushtally_vendor::{
     Account, AccountSettings, Accounts, Carrier, ClientSettings, CredentialsError, Marker, Proxy,
     ProxyError, SharedAccess, vendor,
 };
+use pushtally_webhook::{ReceiptTargets, Target, TargetError};
 
 use super::{ChannelId, Known};
 use crate::config::ChannelSettings;
@@ -25,6 +26,8 @@ pub(crate) enum MakeError {
     },
     #[error("`proxy` is not a proxy's URL: {0}")]
     Proxy(#[from] ProxyError),
+    #[error("`receipts_relay_to` is refused: {0}")]
+    ReceiptsRelay(#[from] TargetError),
     #[error("`ca_file` holds a certificate that is no authority: {0}")]
     Authority(#[from] rustls::Error),
 }
@@ -83,6 +86,7 @@ impl Maker {
             },
             calls_max: settings.calls_max as usize,
             receipts_url: self.receipts_url(app, channel),
+            receipts_relay_to: receipts_relay_to(settings)?,
             shared_access: self.shared_access.clone(),
         };
         let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
@@ -107,6 +111,27 @@ impl Maker {
             }
         }
     }
+}
+
+impl ReceiptTargets for Vendors {
+    fn targets(&self) -> BTreeMap<(AppId, Channel), Target> {
+        let of_carrier = |(channel, carrier): (&Channel, &Arc<Carrier>)| {
+            let channel = *channel;
+            let relays = carrier.receipt_relays().into_iter();
+            relays.filter_map(move |(app, url)| {
+                Some(((app, channel), Target::parse(url.expose()).ok()?))
+            })
+        };
+        self.carriers.iter().flat_map(of_carrier).collect()
+    }
+}
+
+/// Checked where it is read already; what is stored is checked again, like the proxy.
+fn receipts_relay_to(settings: &ChannelSettings) -> Result<Option<Secret>, TargetError> {
+    if let Some(url) = &settings.receipts_relay_to {
+        Target::parse(url.expose())?;
+    }
+    Ok(settings.receipts_relay_to.clone())
 }
 
 /// Every vendor. What is planned on one where its app has no account is lost for want of credentials.

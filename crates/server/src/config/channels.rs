@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use pushtally_model::{AppId, Channel, Secret};
 use pushtally_vendor::Proxy;
+use pushtally_webhook::Target;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,9 @@ pub(crate) struct ChannelSettings {
     /// The URL of a proxy, which may hold a password.
     #[serde(default, with = "written::secret_if_any")]
     pub(crate) proxy: Option<Secret>,
+    /// Where receipts go that are not of our messages; the address may hold a token.
+    #[serde(default, with = "written::secret_if_any")]
+    pub(crate) receipts_relay_to: Option<Secret>,
 }
 
 /// An account that the configuration declares.
@@ -149,6 +153,7 @@ fn read_one(
         Some(_) | None => Vec::new(),
     };
     let proxy = read_proxy(reader, origin);
+    let receipts_relay_to = read_receipts_relay(reader, channel, notes);
     let credentials = take_credentials(reader, channel, origin, notes)?;
     Some(ChannelSettings {
         channel,
@@ -159,6 +164,7 @@ fn read_one(
         timeout: Duration::from_secs(timeout_s.unwrap_or(TIMEOUT_S_DEFAULT).into()),
         authorities,
         proxy,
+        receipts_relay_to,
     })
 }
 
@@ -174,6 +180,32 @@ fn read_proxy(reader: &mut Reader<'_>, origin: &Origin) -> Option<Secret> {
     };
     reader.refuse(origin, "proxy", "(hidden)", &allowed);
     None
+}
+
+/// Where receipts go that are not of our messages.
+fn read_receipts_relay(
+    reader: &mut Reader<'_>,
+    channel: Channel,
+    notes: &mut Vec<String>,
+) -> Option<Secret> {
+    const KEY: &str = "receipts_relay_to";
+    let (url, origin) = reader.text_if_any(KEY).filter(|(url, _)| !url.is_empty())?;
+    if !channel.sends_receipts() {
+        let allowed = format!("nothing: {} sends no receipts", channel.name());
+        reader.refuse(&origin, KEY, "(hidden)", &allowed);
+        return None;
+    }
+    match Target::parse(&url) {
+        Ok(target) if !target.is_secure() => {
+            notes.push(format!("{origin}: `app.channel.{KEY}` is not encrypted"));
+        }
+        Ok(_) => {}
+        Err(error) => {
+            reader.refuse(&origin, KEY, "(hidden)", &format!("a URL: {error}"));
+            return None;
+        }
+    }
+    Some(Secret::new(url))
 }
 
 /// The credentials, written in place or in a file of their own, if they are a vendor's.

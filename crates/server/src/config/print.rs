@@ -6,8 +6,8 @@ use super::tree::{Node, Table, Value};
 
 const HIDDEN: &str = "(hidden)";
 
-/// Keys whose values are never shown. `relay_to` and `webhook_url` may carry a token in their path or query.
-const SECRETS: [&str; 8] = [
+/// Keys whose values are never shown. `relay_to`, `receipts_relay_to` and `webhook_url` may carry a token in their path or query.
+const SECRETS: [&str; 9] = [
     "key",
     "credentials",
     "credentials_key",
@@ -15,6 +15,7 @@ const SECRETS: [&str; 8] = [
     "client_key",
     "receipts_key",
     "relay_to",
+    "receipts_relay_to",
     "webhook_url",
 ];
 

@@ -411,3 +411,43 @@ fn a_proxy_is_read_in_place_or_from_a_file_and_never_shown() {
         assert!(!told.contains("s3cr3t"), "{told}");
     }
 }
+
+#[test]
+fn where_other_receipts_go_is_checked_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let account = |name: &str, credentials: &str, line: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, credentials).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        let file = path.display();
+        format!("{APP}[[app.channel]]\nname = '{name}'\ncredentials_file = '{file}'\n{line}\n")
+    };
+    let xiaomi = |line: &str| account("xiaomi", r#"{"app_secret":"s","package":"p"}"#, line);
+    let set = |line: &str| {
+        let config = load(&xiaomi(line), &[]).unwrap();
+        assert!(!format!("{config:?}").contains("s3cr3t"));
+        let relay = config.channels[0].settings.receipts_relay_to.clone();
+        (relay.map(|url| url.expose().to_owned()), config.notes)
+    };
+    for line in ["", "receipts_relay_to = ''"] {
+        assert_eq!(set(line).0, None, "{line}");
+    }
+    let (url, notes) = set("receipts_relay_to = 'https://old.example/r?s3cr3t'");
+    assert_eq!(url.as_deref(), Some("https://old.example/r?s3cr3t"));
+    let open = |note: &&String| note.contains("receipts_relay_to");
+    assert_eq!(notes.iter().filter(open).count(), 0, "{notes:?}");
+    let (_, notes) = set("receipts_relay_to = 'http://old.example/r?s3cr3t'");
+    assert_eq!(notes.iter().filter(open).count(), 1, "{notes:?}");
+    assert!(!notes.concat().contains("s3cr3t"), "{notes:?}");
+    let wrong = "receipts_relay_to = 'ftp://old.example/s3cr3t'";
+    let told = problem(&xiaomi(wrong), &[]);
+    assert!(
+        told.contains("`app.channel.receipts_relay_to`") && told.contains("does not start with"),
+        "{told}"
+    );
+    assert!(!told.contains("s3cr3t"), "{told}");
+    let url = "receipts_relay_to = 'https://old.example/'";
+    let fcm = account("fcm", "{}", url);
+    let told = problem(&fcm, &[]);
+    assert!(told.contains("fcm sends no receipts"), "{told}");
+}

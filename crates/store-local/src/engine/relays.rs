@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pushtally_model::AppId;
-use pushtally_store::{RelayBacklog, RelayCall, RelayQueue, StoreError};
+use pushtally_store::{RelayBacklog, RelayCall, RelayLine, RelayQueue, StoreError};
 
 use crate::error::LocalError;
 use crate::relay_queue;
@@ -30,19 +29,19 @@ impl LocalRelays {
 
 #[async_trait]
 impl RelayQueue for LocalRelays {
-    async fn push(&self, app: AppId, call: Bytes) -> Result<u64, StoreError> {
-        self.run(move |queue| queue.push(app, &call)).await
+    async fn push(&self, line: RelayLine, call: Bytes) -> Result<u64, StoreError> {
+        self.run(move |queue| queue.push(line, &call)).await
     }
 
     async fn read(
         &self,
-        app: AppId,
+        line: RelayLine,
         after: u64,
         calls_max: usize,
         bytes_max: usize,
     ) -> Result<Vec<RelayCall>, StoreError> {
         let calls = self
-            .run(move |queue| queue.read(app, after, calls_max, bytes_max))
+            .run(move |queue| queue.read(line, after, calls_max, bytes_max))
             .await?;
         Ok(calls
             .into_iter()
@@ -53,16 +52,16 @@ impl RelayQueue for LocalRelays {
             .collect())
     }
 
-    async fn done(&self, app: AppId, up_to: u64) -> Result<(), StoreError> {
-        self.run(move |queue| queue.done(app, up_to)).await
+    async fn done(&self, line: RelayLine, up_to: u64) -> Result<(), StoreError> {
+        self.run(move |queue| queue.done(line, up_to)).await
     }
 
-    async fn cursor(&self, app: AppId) -> Result<u64, StoreError> {
-        Ok(self.0.cursor(app))
+    async fn cursor(&self, line: RelayLine) -> Result<u64, StoreError> {
+        Ok(self.0.cursor(line))
     }
 
-    async fn backlog(&self, app: AppId) -> Result<RelayBacklog, StoreError> {
-        let backlog = self.0.backlog(app);
+    async fn backlog(&self, line: RelayLine) -> Result<RelayBacklog, StoreError> {
+        let backlog = self.0.backlog(line);
         Ok(RelayBacklog {
             calls: backlog.calls,
             bytes: backlog.bytes,

@@ -1,4 +1,4 @@
-//! The file that holds an app's cursor: two slots, written in turn, each with its checksum.
+//! The file that holds a line's cursor: two slots, written in turn, each with its checksum.
 //!
 //! A slot lost or spoiled leaves the other, an older one; with both gone the queue is read from its oldest call. Either
 //! way calls are repeated and none is skipped.
@@ -13,7 +13,7 @@ const FILE_NAME: &str = "cursor";
 const SLOT_LEN: usize = 512;
 const BODY_LEN: usize = SLOT_LEN - 4;
 
-/// How far an app's calls are done.
+/// How far a line's calls are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Cursor {
     /// Every call numbered up to here is done.
@@ -33,7 +33,7 @@ pub(super) struct CursorFile {
 }
 
 impl CursorFile {
-    /// Opens the file in the app's directory, or creates it with a cursor before the first call.
+    /// Opens the file in the line's directory, or creates it with a cursor before the first call.
     pub(super) fn open(disk: &dyn Disk, dir: &Path) -> Result<Self, LocalError> {
         let path = dir.join(FILE_NAME);
         let failed = |error| LocalError::of_io("open", &path, error);

@@ -5,32 +5,31 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use pushtally_model::AppId;
 
-use crate::StoreError;
 use crate::ports::{RelayBacklog, RelayCall, RelayQueue};
+use crate::{RelayLine, StoreError};
 
 #[derive(Debug, Default)]
-pub(super) struct MemoryRelays(Mutex<BTreeMap<AppId, (Vec<Bytes>, u64)>>);
+pub(super) struct MemoryRelays(Mutex<BTreeMap<RelayLine, (Vec<Bytes>, u64)>>);
 
 #[async_trait]
 impl RelayQueue for MemoryRelays {
-    async fn push(&self, app: AppId, call: Bytes) -> Result<u64, StoreError> {
+    async fn push(&self, line: RelayLine, call: Bytes) -> Result<u64, StoreError> {
         let mut queues = self.0.lock();
-        let (calls, _) = queues.entry(app).or_default();
+        let (calls, _) = queues.entry(line).or_default();
         calls.push(call);
         Ok(calls.len() as u64)
     }
 
     async fn read(
         &self,
-        app: AppId,
+        line: RelayLine,
         after: u64,
         calls_max: usize,
         bytes_max: usize,
     ) -> Result<Vec<RelayCall>, StoreError> {
         let queues = self.0.lock();
-        let Some((calls, _)) = queues.get(&app) else {
+        let Some((calls, _)) = queues.get(&line) else {
             return Ok(Vec::new());
         };
         let mut bytes = 0;
@@ -51,20 +50,20 @@ impl RelayQueue for MemoryRelays {
             .collect())
     }
 
-    async fn done(&self, app: AppId, up_to: u64) -> Result<(), StoreError> {
+    async fn done(&self, line: RelayLine, up_to: u64) -> Result<(), StoreError> {
         let mut queues = self.0.lock();
-        let (_, cursor) = queues.entry(app).or_default();
+        let (_, cursor) = queues.entry(line).or_default();
         *cursor = (*cursor).max(up_to);
         Ok(())
     }
 
-    async fn cursor(&self, app: AppId) -> Result<u64, StoreError> {
-        Ok(self.0.lock().get(&app).map_or(0, |(_, cursor)| *cursor))
+    async fn cursor(&self, line: RelayLine) -> Result<u64, StoreError> {
+        Ok(self.0.lock().get(&line).map_or(0, |(_, cursor)| *cursor))
     }
 
-    async fn backlog(&self, app: AppId) -> Result<RelayBacklog, StoreError> {
+    async fn backlog(&self, line: RelayLine) -> Result<RelayBacklog, StoreError> {
         let queues = self.0.lock();
-        let Some((calls, cursor)) = queues.get(&app) else {
+        let Some((calls, cursor)) = queues.get(&line) else {
             return Ok(RelayBacklog::default());
         };
         let waiting = calls.iter().skip(*cursor as usize);

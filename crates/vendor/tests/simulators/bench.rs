@@ -226,6 +226,7 @@ impl Bench {
             },
             calls_max: 32,
             receipts_url: Secret::new(urls.receipts),
+            receipts_relay_to: None,
             shared_access: SharedAccess::default(),
         };
         let carrier = Carrier::new(BTreeMap::new(), Arc::new(SameMark), Arc::clone(&clock) as _);

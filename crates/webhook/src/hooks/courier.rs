@@ -449,6 +449,8 @@ impl Courier {
         let parcel = Parcel {
             url,
             content_type,
+            headers: http::HeaderMap::new(),
+            any_success: false,
             body,
         };
         self.shared.sender.send(&parcel).await

@@ -16,8 +16,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 const APP: AppId = AppId(1_400_000_000);
 
+/// Where receipts go, changed while relays run.
+#[derive(Debug, Default)]
+struct Moving(Mutex<BTreeMap<(AppId, Channel), Target>>);
+
+impl ReceiptTargets for Moving {
+    fn targets(&self) -> BTreeMap<(AppId, Channel), Target> {
+        self.0.lock().clone()
+    }
+}
+
 struct Bench {
     directory: Arc<Directory>,
+    receipts: Arc<Moving>,
     queue: Arc<Doorbell>,
 }
 
@@ -25,6 +36,7 @@ impl Bench {
     fn new(relay_to: Option<String>) -> Self {
         let bench = Self {
             directory: Arc::new(Directory::default()),
+            receipts: Arc::default(),
             queue: Doorbell::new(memory::engine().relays),
         };
         bench.relay_to(relay_to);
@@ -45,6 +57,7 @@ impl Bench {
         let entropy = Arc::new(FixedEntropy(0x80));
         Relays::start(
             Arc::clone(&self.directory),
+            Arc::clone(&self.receipts) as _,
             Arc::clone(&self.queue),
             entropy,
             settings,
@@ -57,9 +70,10 @@ impl Bench {
         let call = Call {
             query: query.to_owned(),
             content_type,
+            headers: Vec::new(),
             body: body.into(),
         };
-        self.queue.push(APP, call.encode()).await.unwrap()
+        self.queue.push(APP.into(), call.encode()).await.unwrap()
     }
 }
 
@@ -85,7 +99,7 @@ struct Progress {
 }
 
 async fn progress(bench: &Bench, relays: &Relays) -> Option<Progress> {
-    let backlog = bench.queue.backlog(APP).await.unwrap();
+    let backlog = bench.queue.backlog(APP.into()).await.unwrap();
     let report = *relays.counters().report().first()?;
     Some(Progress {
         passed_on: report.passed_on,
@@ -133,11 +147,12 @@ async fn query_content_type_and_body_arrive_unchanged() {
     let expected = Heard {
         path_and_query: "/im/callback?token=x&SdkAppid=1&Sign=%2b+~&empty=&flag".to_owned(),
         content_type: Some("application/json; charset=UTF-8".to_owned()),
+        signature: None,
         body: body.into(),
     };
     assert_eq!(*receiver.heard.lock(), [expected]);
     relays.stop().await;
-    assert_eq!(bench.queue.backlog(APP).await.unwrap().calls, 0);
+    assert_eq!(bench.queue.backlog(APP.into()).await.unwrap().calls, 0);
 }
 
 #[tokio::test]
@@ -258,7 +273,7 @@ async fn unreadable_calls_are_dropped_and_counted() {
     let bench = Bench::new(Some(receiver.url("/")));
     bench
         .queue
-        .push(APP, Bytes::from_static(b"\xFFnot a call"))
+        .push(APP.into(), Bytes::from_static(b"\xFFnot a call"))
         .await
         .unwrap();
     bench.push("", None, "good").await;
@@ -283,8 +298,8 @@ async fn stopping_keeps_what_was_not_passed_on_and_repeats_nothing_else() {
     until(&bench, &relays, |report| report.failed > 2).await;
     relays.stop().await;
     let heard = receiver.heard.lock().len();
-    assert_eq!(bench.queue.cursor(APP).await.unwrap(), 3);
-    assert_eq!(bench.queue.backlog(APP).await.unwrap().calls, 2);
+    assert_eq!(bench.queue.cursor(APP.into()).await.unwrap(), 3);
+    assert_eq!(bench.queue.backlog(APP.into()).await.unwrap().calls, 2);
 
     let second = Receiver::new(|_, _| Reaction::Answer(200)).await;
     bench.relay_to(Some(second.url("/")));
@@ -326,4 +341,75 @@ async fn a_redirect_is_not_followed() {
     let report = until(&bench, &relays, |report| report.failed >= 3).await;
     assert_eq!(report.passed_on, 0);
     relays.stop().await;
+}
+
+#[tokio::test]
+async fn receipts_go_to_their_vendors_address_with_their_headers_and_wait_for_nobody_else() {
+    let stuck = Receiver::new(|_, _| Reaction::Hang).await;
+    let receiver = Receiver::new(|_, _| Reaction::Answer(204)).await;
+    let bench = Bench::new(Some(stuck.url("/")));
+    let to = |receiver: &Receiver, path: &str| Target::parse(&receiver.url(path)).unwrap();
+    let targets = [
+        ((APP, Channel::Huawei), to(&receiver, "/huawei?old=1")),
+        ((APP, Channel::Vivo), to(&stuck, "/")),
+    ];
+    *bench.receipts.0.lock() = BTreeMap::from(targets);
+    let call = Call {
+        query: "a=%2F".to_owned(),
+        content_type: Some("application/json".to_owned()),
+        headers: vec![("x-huawei-callback-id".to_owned(), b"timestamp=1".to_vec())],
+        body: Bytes::from_static(b"{ }\n"),
+    };
+    // More than are under way at once: whoever hangs keeps all of them.
+    let lines = [Channel::Vivo, Channel::Huawei].map(|vendor| RelayLine::Receipts(APP, vendor));
+    for line in [RelayLine::Webhooks(APP), lines[0]] {
+        for _ in 0..quick().in_flight_max * 2 {
+            bench.queue.push(line, call.encode()).await.unwrap();
+        }
+    }
+    bench.queue.push(lines[1], call.encode()).await.unwrap();
+    let patient = Settings {
+        call_timeout: PATIENCE,
+        stop_grace: Duration::from_millis(1),
+        ..quick()
+    };
+    let relays = bench.start_with(patient);
+    let arrived = async {
+        while bench.queue.backlog(lines[1]).await.unwrap().calls > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE / 2, arrived).await.unwrap();
+    let expected = Heard {
+        path_and_query: "/huawei?old=1&a=%2F".to_owned(),
+        content_type: call.content_type.clone(),
+        signature: Some("timestamp=1".to_owned()),
+        body: call.body.clone(),
+    };
+    assert_eq!(*receiver.heard.lock(), [expected]);
+    let reports = relays.counters().report();
+    let of_huawei = reports.iter().find(|report| report.line == lines[1]);
+    assert_eq!(of_huawei.map(|report| report.passed_on), Some(1));
+    relays.stop().await;
+}
+
+#[tokio::test]
+async fn receipts_whose_address_is_gone_wait_for_another() {
+    let receiver = Receiver::new(|_, _| Reaction::Answer(200)).await;
+    let bench = Bench::new(None);
+    let line = RelayLine::Receipts(APP, Channel::Oppo);
+    let call = Call {
+        query: String::new(),
+        content_type: None,
+        headers: Vec::new(),
+        body: Bytes::from_static(b"[]"),
+    };
+    bench.queue.push(line, call.encode()).await.unwrap();
+    let relays = bench.start();
+    assert_eq!(relays.counters().report(), []);
+    let target = Target::parse(&receiver.url("/")).unwrap();
+    bench.receipts.0.lock().insert((APP, Channel::Oppo), target);
+    until(&bench, &relays, |report| report.passed_on == 1).await;
+    relays.stop().await;
+    assert_eq!(bench.queue.backlog(line).await.unwrap().calls, 0);
 }

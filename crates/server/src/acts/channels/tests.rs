@@ -16,6 +16,7 @@ const APP: AppId = AppId(7);
 fn settings(cert_id: u32) -> ChannelSettings {
     ChannelSettings {
         proxy: None,
+        receipts_relay_to: None,
         channel: Channel::Xiaomi,
         cert_id,
         credentials: Secret::new(r#"{"app_secret":"s3cr3t","package":"com.example.acme"}"#),
@@ -126,6 +127,7 @@ async fn an_account_is_set_replaced_listed_without_secrets_and_removed() {
         calls_max: 8,
         timeout_s: 3,
         authorities: 0,
+        has_receipts_relay: false,
         declared_at: None,
         closed: None,
     };
@@ -286,6 +288,7 @@ fn an_act_and_what_is_sealed_are_read_back_as_they_were() {
         calls_max: 1,
         timeout_s: 1,
         authorities: 1,
+        has_receipts_relay: true,
         declared_at: None,
         closed: None,
     };

@@ -1,4 +1,4 @@
-//! One app's queue: a log of batches, a cursor, and the callers that share a sync.
+//! One line's queue: a log of batches, a cursor, and the callers that share a sync.
 //!
 //! Invariants: a call is counted and readable only after its batch is durable; the cursor grows and never passes the
 //! last call pushed; a segment is dropped only when every call in it is behind the cursor. Locks are taken in the
@@ -22,13 +22,13 @@ const BYTES_BETWEEN_PLACES: u64 = 64 << 10;
 
 const OPTIONS: SegmentOptions = SegmentOptions {
     segment_len_max: SEGMENT_LEN_MAX,
-    // Apps are many and most are quiet: zeros ahead would cost more than they save.
+    // Lines are many and most are quiet: zeros ahead would cost more than they save.
     preallocate: false,
     ..SegmentOptions::new(*b"pt-relay", 1, 1)
 };
 
 #[derive(Debug)]
-pub(super) struct AppQueue {
+pub(super) struct LineQueue {
     dir: PathBuf,
     bytes_max: u64,
     torn_bytes_cut: u64,
@@ -67,7 +67,7 @@ struct Group {
 /// The position of the frame, or why there is none; set once, read by every caller of the group.
 type Outcome = Arc<OnceLock<Result<u64, LocalError>>>;
 
-impl AppQueue {
+impl LineQueue {
     pub(super) fn open(
         disk: &Arc<dyn Disk>,
         dir: &Path,
