@@ -109,7 +109,7 @@ impl Call {
         let content_type = text(bytes.split_to(content_type_len), "content type")?;
         let content_type = (marks & HAS_CONTENT_TYPE != 0).then_some(content_type);
         let headers = match version {
-            VERSION_HEADERS => headers(&mut bytes).ok_or(CallError::Cut { len })??,
+            VERSION_HEADERS => headers(&mut bytes, len)?,
             _ => Vec::new(),
         };
         Ok(Self {
@@ -138,24 +138,21 @@ fn length(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 
-/// Takes the headers off the front; `None` when they are cut.
-#[expect(clippy::type_complexity, reason = "cut or not, and then UTF-8 or not")]
-fn headers(bytes: &mut Bytes) -> Option<Result<Vec<(String, Vec<u8>)>, CallError>> {
-    let count = bytes.try_get_u32_le().ok()?;
+/// Takes the headers off the front of a call that has this many bytes in all.
+fn headers(bytes: &mut Bytes, len: usize) -> Result<Vec<(String, Vec<u8>)>, CallError> {
+    let cut = CallError::Cut { len };
+    let count = bytes.try_get_u32_le().map_err(|_| cut)?;
     let mut headers = Vec::new();
     for _ in 0..count {
-        let name_len = bytes.try_get_u32_le().ok()? as usize;
-        let value_len = bytes.try_get_u32_le().ok()? as usize;
+        let name_len = bytes.try_get_u32_le().map_err(|_| cut)? as usize;
+        let value_len = bytes.try_get_u32_le().map_err(|_| cut)? as usize;
         if bytes.len() < name_len.saturating_add(value_len) {
-            return None;
+            return Err(cut);
         }
-        let name = match text(bytes.split_to(name_len), "header") {
-            Ok(name) => name,
-            Err(error) => return Some(Err(error)),
-        };
+        let name = text(bytes.split_to(name_len), "header")?;
         headers.push((name, bytes.split_to(value_len).into()));
     }
-    Some(Ok(headers))
+    Ok(headers)
 }
 
 fn text(bytes: Bytes, part: &'static str) -> Result<String, CallError> {
