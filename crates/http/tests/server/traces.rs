@@ -4,6 +4,7 @@
 use pushtally_model::{
     Account, App, Cell, Channel, DeviceFacts, Environment, Event, Kind, Lane, LossId, Number,
     Permission, Quota, RegistrationId, Route, Second, Secret, Source, TaskKey, Token, TokenKind,
+    VendorCall, VendorCalls,
 };
 use pushtally_online::secret_hash;
 use pushtally_store::{LossText, Names, Registered, Registration, Report as _};
@@ -258,6 +259,25 @@ async fn every_step_of_a_device_of_each_channel_is_told_with_the_vendors_words()
         );
         assert_eq!(row["PushTime"], "2025-03-06 02:40:00");
     }
+    let (apns, first) = (phones[0].0, phones[0].1);
+    let call = |at_ms: i64, status: u16, id: &str, code: i64, text: &str| VendorCall {
+        at_ms,
+        status,
+        request_id: id.to_owned(),
+        code,
+        text: text.to_owned(),
+        numbers: vec![first, Number(first.0 + 1_000)],
+    };
+    let calls = VendorCalls {
+        app: APP,
+        task: key,
+        channel: apns,
+        calls: vec![
+            call(NOW_S * 1000, 503, "", 503, "Shutdown"),
+            call(NOW_S * 1000 + 900, 200, "id-1", 0, ""),
+        ],
+    };
+    server.state.stats.report_sent(vec![], calls).await.unwrap();
     let (status, native) = get(&server, &format!("/v1/apps/{APP}/tasks/own/trace?user=u1")).await;
     assert_eq!(
         (status, native["ways"].as_array().unwrap().len()),
@@ -274,6 +294,14 @@ async fn every_step_of_a_device_of_each_channel_is_told_with_the_vendors_words()
         way["steps"],
         json!([step("planned", 0, "us"), step("sent", 2, "us"), lost])
     );
+    assert_eq!(
+        way["calls"],
+        json!([
+            {"at_ms": NOW_S * 1000, "status": 503, "request_id": "", "code": 503, "text": "Shutdown"},
+            {"at_ms": NOW_S * 1000 + 900, "status": 200, "request_id": "id-1", "code": 0, "text": ""},
+        ])
+    );
+    assert_eq!(native["ways"][1]["calls"], json!([]));
     assert_eq!(
         (&way["registration_id"], &way["channel"]),
         (&json!("phone-apns"), &json!("apns"))
