@@ -53,6 +53,7 @@ fn outgoing(kind: Kind, notice: &Notice) -> Outgoing<'_> {
         data_id: &notice.task.data_id,
         sender: &notice.task.sender,
         random: notice.task.random,
+        message: notice.task.message.as_deref(),
         device: notice.device,
         seq: notice.seq,
     }

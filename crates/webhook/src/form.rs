@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pushtally_model::{App, Channel, Kind, Route, Second, Stage};
+use pushtally_model::{App, Channel, ChatMessage, Kind, Route, Second, Stage};
 use pushtally_store::LossText;
 
 /// What is told of a task with each of its events.
@@ -20,6 +20,8 @@ pub struct Told {
     pub random: u32,
     /// When it was accepted.
     pub started_at: Second,
+    /// The message that it is of; only of a message push.
+    pub message: Option<Box<ChatMessage>>,
 }
 
 /// One event, with its names.

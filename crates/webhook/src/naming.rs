@@ -131,6 +131,7 @@ impl Naming {
             sender: stored.draft.sender,
             random: stored.draft.random,
             started_at: stored.draft.accepted_at,
+            message: stored.draft.message,
         });
         self.remember(number, &told);
         Ok(Some(told))

@@ -1,26 +1,26 @@
 //! One app's courier: takes its events from the tail or, when it is behind, from the log, keeps a bounded number of calls
 //! under way, moves the cursor past what has ended. Another one of the same app sends a dead letter after all.
 
-use std::collections::VecDeque;
+mod delivery;
+mod flow;
+
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
-use pushtally_model::{App, AppId, Kind, Second};
+use pushtally_model::{App, AppId, Second};
 use pushtally_store::StoreError;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::flow::Flow;
 use super::Shared;
 use super::counters::Counters;
+use crate::Target;
 use crate::book::GivenUp;
 use crate::found::Found;
 use crate::pace::Pace;
-use crate::sender::{Answer, Parcel};
-use crate::settings::{AHEAD_MAX, CALL_EVENTS_MAX, GIVE_UP_SHARE, READ_EVENTS_MAX};
+use crate::settings::{AHEAD_MAX, GIVE_UP_SHARE, READ_EVENTS_MAX};
 use crate::tail::Taken;
-use crate::window::Window;
-use crate::{Target, backoff};
 
 /// What a courier sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,49 +51,8 @@ pub(super) struct Courier {
     pub(super) stop: CancellationToken,
 }
 
-/// How far it is.
-#[derive(Debug)]
-struct Flow {
-    window: Window,
-    /// Everything up to this place was read.
-    read: u64,
-    waiting: VecDeque<Found>,
-    /// Where calls end that were begun, and when the oldest event of each was recorded.
-    begun: VecDeque<(u64, Second)>,
-    /// Whether what comes next has to be read from the log.
-    behind: bool,
-}
-
 /// How a call left the courier: its last event's place, and whether it is done with.
 type Ended = (u64, bool);
-
-impl Flow {
-    fn starting_after(place: u64) -> Self {
-        Self {
-            window: Window::starting_after(place),
-            read: place,
-            waiting: VecDeque::new(),
-            begun: VecDeque::new(),
-            behind: false,
-        }
-    }
-
-    /// When the oldest event was recorded that has not ended.
-    fn oldest(&self) -> Option<Second> {
-        let begun = self.begun.front().map(|(_, recorded)| *recorded);
-        begun.or_else(|| self.waiting.front().map(|found| found.recorded))
-    }
-
-    fn settle(&mut self, place: u64) -> Option<u64> {
-        let moved = self.window.end(place);
-        if let Some(done) = moved {
-            while self.begun.front().is_some_and(|(place, _)| *place <= done) {
-                self.begun.pop_front();
-            }
-        }
-        moved
-    }
-}
 
 impl Courier {
     /// Runs until it is stopped or its dead letter is sent. Ends early only if storage fails or a call's task is lost; the
@@ -178,7 +137,7 @@ impl Courier {
             if flow.waiting.is_empty() && !self.refill(flow, running).await? {
                 return self.drained(flow).await;
             }
-            let Some(call) = next_call(&mut flow.waiting) else {
+            let Some(call) = flow.next_call() else {
                 // What was read holds nothing of the app: so far it is done with.
                 if let Some(cursor) = self.pass(flow) {
                     self.moved(cursor);
@@ -389,99 +348,6 @@ impl Courier {
             tracing::warn!(app = %self.app.id, "webhooks stopped with calls under way, they will be repeated");
         }
     }
-
-    /// Tries a call until it is answered; `false` when the courier is stopped first.
-    async fn deliver(&self, found: Vec<Found>) -> bool {
-        let Some(kind) = found.first().map(|found| found.event.task.kind) else {
-            return true;
-        };
-        let mut failures = 0;
-        let named = loop {
-            match self.shared.naming.name(self.app_id(), &found).await {
-                Ok(named) => break named,
-                Err(error) => {
-                    failures += 1;
-                    tracing::error!(app = %self.app.id, %error, "names for a webhook cannot be read");
-                }
-            }
-            if !self.wait(failures).await {
-                return false;
-            }
-        };
-        self.counters.skip(found.len() - named.len());
-        if named.is_empty() {
-            return true;
-        }
-        let body = self.shared.form.body(kind, &named);
-        failures = 0;
-        loop {
-            if !self.wait_for_turn().await {
-                return false;
-            }
-            let reason = match self.post(kind, body.clone()).await {
-                Answer::PassedOn => break,
-                Answer::Refused(status) => status.to_string(),
-                Answer::Failed(reason) => reason,
-            };
-            failures += 1;
-            if self.counters.fail() {
-                tracing::warn!(app = %self.app.id, reason, "webhook receiver fails, its events wait and are tried again");
-            }
-            if !self.wait(failures).await {
-                return false;
-            }
-        }
-        if self.counters.pass(named.len()) {
-            tracing::info!(app = %self.app.id, "webhook receiver answers again");
-        }
-        true
-    }
-
-    async fn post(&self, kind: Kind, body: Bytes) -> Answer {
-        // Signed anew for each try: a receiver refuses what was signed long ago.
-        let now = self.shared.clock.now();
-        let query = self.shared.form.query(&self.app, kind, now);
-        let url = match self.target.with_query(&query) {
-            Ok(url) => url,
-            Err(error) => return Answer::Failed(error.to_string()),
-        };
-        let content_type = Some("application/json".to_owned());
-        let parcel = Parcel {
-            url,
-            content_type,
-            headers: http::HeaderMap::new(),
-            any_success: false,
-            body,
-        };
-        self.shared.sender.send(&parcel).await
-    }
-
-    /// Waits for the app's next call; `false` when the courier is stopped first.
-    async fn wait_for_turn(&self) -> bool {
-        let wait = self.pace.lock().take(self.shared.started.elapsed());
-        self.sleep(wait).await
-    }
-
-    async fn wait(&self, failures: u32) -> bool {
-        let settings = &self.shared.settings;
-        let mut roll = [0; 2];
-        // Jitter is a courtesy, so a system without randomness only loses that.
-        let _ = self.shared.entropy.fill(&mut roll);
-        let wait = backoff::delay(
-            failures,
-            settings.backoff_first,
-            settings.backoff_max,
-            u16::from_le_bytes(roll),
-        );
-        self.sleep(wait).await
-    }
-
-    async fn sleep(&self, wait: std::time::Duration) -> bool {
-        tokio::select! {
-            () = self.stop.cancelled() => false,
-            () = tokio::time::sleep(wait) => true,
-        }
-    }
 }
 
 /// What a turn left.
@@ -493,15 +359,4 @@ enum Turn {
     Full,
     /// The dead letter is sent.
     Over,
-}
-
-/// The next events of one kind, as many as a call takes.
-fn next_call(waiting: &mut VecDeque<Found>) -> Option<Vec<Found>> {
-    let kind = waiting.front()?.event.task.kind;
-    let len = waiting
-        .iter()
-        .take(CALL_EVENTS_MAX)
-        .take_while(|found| found.event.task.kind == kind)
-        .count();
-    Some(waiting.drain(..len).collect())
 }

@@ -1,6 +1,6 @@
 //! The body of a webhook as we write it. What is read of it by [`EventBatch`](super::EventBatch) is the event it was made of.
 
-use pushtally_model::{Channel, Kind, Route, Second, Stage};
+use pushtally_model::{Channel, ChatMessage, Kind, Route, Second, Stage};
 use serde::Serialize;
 
 use super::{CallbackCommand, WebhookEvent};
@@ -8,8 +8,9 @@ use super::{CallbackCommand, WebhookEvent};
 /// `ErrCode` of a loss whose own code is 0: that would say that nothing was lost.
 pub const LOST_WITHOUT_CODE: i64 = -100;
 
-/// `EventType` of a message push: a one-to-one chat.
+/// `EventType` of a message push: a one-to-one chat, or a group.
 const ONE_TO_ONE: u8 = 1;
+const GROUP: u8 = 2;
 
 /// An event and what the form says beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Outgoing<'a> {
     pub sender: &'a str,
     /// The task's `MsgRandom`.
     pub random: u32,
+    /// The message that it is of, if that is known; only of a message push.
+    pub message: Option<&'a ChatMessage>,
     /// The kind of phone, for online events.
     pub device: Channel,
     /// The event's number: ours, in no documented form.
@@ -68,6 +71,12 @@ struct OfflinePush<'a> {
     to_account: &'a str,
     push_platform: u8,
     push_stage: u8,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    msg_key: &'a str,
+    #[serde(rename = "GroupID", skip_serializing_if = "Option::is_none")]
+    group_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    msg_seq: Option<u32>,
     msg_random: u32,
     msg_time: u32,
     #[serde(rename = "PushID")]
@@ -118,17 +127,23 @@ impl<'a> AllMemberPush<'a> {
 
 impl<'a> OfflinePush<'a> {
     fn of(outgoing: &Outgoing<'a>) -> Self {
-        let event = &outgoing.event;
+        let (event, message) = (&outgoing.event, outgoing.message);
+        let group_id = message.and_then(|message| message.group.as_deref());
+        // When the sender did not say when the message was sent, the push of it is as near as is known.
+        let sent_at = message.and_then(|message| message.sent_at);
         Self {
             callback_command: CallbackCommand::OfflinePush.name(),
-            event_type: ONE_TO_ONE,
+            event_type: group_id.map_or(ONE_TO_ONE, |_| GROUP),
             event_time: event.at.0,
             from_account: outgoing.sender,
             to_account: event.account,
             push_platform: event.channel.push_platform(),
             push_stage: number(event.stage),
+            msg_key: message.map_or("", |message| &message.key),
+            group_id,
+            msg_seq: message.and_then(|message| message.seq),
             msg_random: outgoing.random,
-            msg_time: outgoing.task_time.0,
+            msg_time: sent_at.unwrap_or(outgoing.task_time).0,
             push_id: event.task,
             err_code: event.err_code,
             err_info: event.err_info,
@@ -170,6 +185,7 @@ mod tests {
             data_id: "campaign",
             sender: "administrator",
             random: 7,
+            message: None,
             device: Channel::Harmony,
             seq: (1 << 53) - 1,
         }
@@ -186,12 +202,18 @@ mod tests {
         let online = (Route::Online, Channel::Online);
         events.push(outgoing(Kind::Push, online.0, online.1, Stage::Sent));
         events.push(outgoing(Kind::Push, online.0, online.1, Stage::Clicked));
-        let message = [outgoing(
-            Kind::Message,
-            Route::Offline,
-            Channel::Fcm,
-            Stage::Sent,
-        )];
+        let message = outgoing(Kind::Message, Route::Offline, Channel::Fcm, Stage::Sent);
+        let chat = ChatMessage {
+            key: "48374_7".to_owned(),
+            seq: Some(48_374),
+            sent_at: Some(Second(NOW.0 - 2)),
+            group: Some("@TGS#2".to_owned()),
+        };
+        let of_group = Outgoing {
+            message: Some(&chat),
+            ..message
+        };
+        let message = [message, of_group];
         for (kind, events) in [(Kind::Push, &events[..]), (Kind::Message, &message)] {
             let body = body(kind, events);
             let batch = EventBatch::parse(&body).unwrap();
@@ -231,5 +253,51 @@ mod tests {
             "EventSeq": 9_007_199_254_740_991_u64,
         }]});
         assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn a_message_push_says_which_message_it_is_of_as_far_as_its_sender_did() {
+        let message = outgoing(Kind::Message, Route::Offline, Channel::Fcm, Stage::Sent);
+        let said = |chat: &ChatMessage| {
+            let outgoing = Outgoing {
+                message: Some(chat),
+                ..message
+            };
+            let body = body(Kind::Message, &[outgoing]);
+            let read: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let event = &read["Events"][0];
+            ["EventType", "MsgKey", "GroupID", "MsgSeq", "MsgTime"].map(|name| event[name].clone())
+        };
+        let nothing = serde_json::Value::Null;
+        let one_to_one = ChatMessage {
+            key: "48374_7_1".to_owned(),
+            seq: Some(48_374),
+            sent_at: Some(Second(NOW.0 - 9)),
+            group: None,
+        };
+        assert_eq!(
+            said(&one_to_one),
+            [
+                1.into(),
+                "48374_7_1".into(),
+                nothing.clone(),
+                48_374.into(),
+                (NOW.0 - 9).into()
+            ]
+        );
+        let of_group = ChatMessage {
+            group: Some("@TGS#2".to_owned()),
+            ..ChatMessage::default()
+        };
+        assert_eq!(
+            said(&of_group),
+            [
+                2.into(),
+                nothing.clone(),
+                "@TGS#2".into(),
+                nothing,
+                (NOW.0 - 1).into()
+            ]
+        );
     }
 }
