@@ -7,6 +7,7 @@ mod bulk;
 mod channel;
 mod config;
 mod devices;
+mod funnel;
 mod ledger;
 mod moment;
 mod perform;

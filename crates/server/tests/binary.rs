@@ -6,21 +6,18 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "shared/server.rs"]
+#[allow(dead_code, reason = "each of the tests that share it uses a part")]
+mod server;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
-fn pushtally(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pushtally"));
-    command
-        .current_dir(dir)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command
-}
+use server::{Server, pushtally};
 
 struct Ran {
     code: i32,
@@ -48,52 +45,12 @@ fn done(dir: &Path, arguments: &[&str]) -> String {
     out
 }
 
-/// A server that is killed when the test ends.
-struct Server {
-    child: Child,
-    public: String,
-    operator: String,
-}
-
-impl Server {
-    fn start(dir: &Path) -> Self {
-        let mut child = pushtally(dir)
-            .arg("serve")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        // The first line that says `ready` names the free ports; reading ends when the process does.
-        let ready = lines.find_map(|line| {
-            let entry: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
-            (entry["message"] == "ready").then_some(entry)
-        });
-        let ready = ready.expect("it ended before it was ready");
-        let address = |name: &str| ready[name].as_str().unwrap().to_owned();
-        let (public, operator) = (address("public"), address("operator"));
-        // What it says later must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            child,
-            public,
-            operator,
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([format!("-{name}"), self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn signal(server: &Server, name: &str) {
+    let sent = Command::new("kill")
+        .args([format!("-{name}"), server.child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
 }
 
 const CONFIG: &str = r#"
@@ -347,7 +304,7 @@ fn a_server_serves_obeys_the_command_line_and_stops_gracefully() {
     );
     let digest = done(dir, &["ledger", "digest"]);
 
-    server.signal("TERM");
+    signal(&server, "TERM");
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
     assert!(!dir.join("data/control.sock").exists());
     assert_eq!(done(dir, &["ledger", "digest"]), digest);

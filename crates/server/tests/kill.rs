@@ -7,14 +7,19 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "shared/server.rs"]
+#[allow(dead_code, reason = "each of the tests that share it uses a part")]
+mod server;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use server::Server;
 
 /// Kills in the gate; `PUSHTALLY_KILLS` asks for more.
 const KILLS: u64 = 12;
@@ -43,39 +48,6 @@ fn now_s() -> u64 {
     )]
     let now = SystemTime::now();
     now.duration_since(UNIX_EPOCH).unwrap().as_secs()
-}
-
-struct Server {
-    child: Child,
-    public: String,
-}
-
-impl Server {
-    fn start(dir: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pushtally"))
-            .current_dir(dir)
-            .arg("serve")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let ready = lines.find_map(|line| {
-            let entry: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
-            (entry["message"] == "ready").then_some(entry)
-        });
-        let ready = ready.expect("it ended before it was ready");
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            child,
-            public: ready["public"].as_str().unwrap().to_owned(),
-        }
-    }
-
-    /// `Child::kill` is SIGKILL.
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
 }
 
 /// One call on a connection of its own; `None` when the server died before it answered.

@@ -7,19 +7,24 @@
     reason = "a test stops at the first surprise; the server has the real clock, and so has this test"
 )]
 
+#[path = "shared/server.rs"]
+#[allow(dead_code, reason = "each of the tests that share it uses a part")]
+mod server;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use server::Server;
 use sha2::{Digest as _, Sha256};
 
 const APP: u32 = 1_400_000_000;
@@ -35,67 +40,32 @@ fn now_s() -> u64 {
     now.unwrap().as_secs()
 }
 
-struct Server {
-    child: Child,
-    public: String,
-}
-
-impl Server {
-    fn start(dir: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pushtally"))
-            .current_dir(dir)
-            .arg("serve")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let ready = lines.find_map(|line| {
-            let entry: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            (entry["message"] == "ready").then_some(entry)
-        });
-        let ready = ready.expect("it ended before it was ready");
-        thread::spawn(move || lines.for_each(drop));
-        Self {
-            child,
-            public: ready["public"].as_str().unwrap().to_owned(),
-        }
-    }
-
-    fn batch(&self, random: usize, accounts: &[String]) -> String {
-        let claims = pushtally_usersig::Claims {
-            identifier: "administrator".to_owned(),
-            sdkappid: APP,
-            time: now_s() as i64,
-            expire: 3600,
-            userbuf: None,
-        };
-        let usersig = pushtally_usersig::make(KEY, &claims);
-        let body = json!({
-            "From_Account": "administrator", "MsgRandom": random, "To_Account": accounts, "DataId": format!("run {random}"),
-            "OfflinePushInfo": {"PushFlag": 0, "Title": "Parcel", "Desc": "Arrives today"},
-        })
-        .to_string();
-        let path = format!(
-            "/v4/timpush/batch?sdkappid={APP}&identifier=administrator&usersig={usersig}&random=1&contenttype=json"
-        );
-        let mut stream = TcpStream::connect(&self.public).unwrap();
-        let len = body.len();
-        write!(stream, "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len}\r\n\r\n{body}")
-            .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let reply: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-        assert_eq!(reply["ErrorCode"], 0, "{reply}");
-        reply["TaskId"].as_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Server {
-    /// SIGKILL.
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn batch(server: &Server, random: usize, accounts: &[String]) -> String {
+    let claims = pushtally_usersig::Claims {
+        identifier: "administrator".to_owned(),
+        sdkappid: APP,
+        time: now_s() as i64,
+        expire: 3600,
+        userbuf: None,
+    };
+    let usersig = pushtally_usersig::make(KEY, &claims);
+    let body = json!({
+        "From_Account": "administrator", "MsgRandom": random, "To_Account": accounts, "DataId": format!("run {random}"),
+        "OfflinePushInfo": {"PushFlag": 0, "Title": "Parcel", "Desc": "Arrives today"},
+    })
+    .to_string();
+    let path = format!(
+        "/v4/timpush/batch?sdkappid={APP}&identifier=administrator&usersig={usersig}&random=1&contenttype=json"
+    );
+    let mut stream = TcpStream::connect(&server.public).unwrap();
+    let len = body.len();
+    write!(stream, "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len}\r\n\r\n{body}")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let reply: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(reply["ErrorCode"], 0, "{reply}");
+    reply["TaskId"].as_str().unwrap().to_owned()
 }
 
 /// By task and account: the numbers of the events in calls that were answered with 200.
@@ -232,7 +202,7 @@ fn every_event_of_every_accepted_push_arrives_through_kills() {
         let server = Server::start(dir.path());
         let before = receiver.calls();
         for n in 0..PUSHES_EACH {
-            tasks.push(server.batch(1 + kill * PUSHES_EACH + n, &accounts));
+            tasks.push(batch(&server, 1 + kill * PUSHES_EACH + n, &accounts));
         }
         // Killed after so many calls, which is in the midst of them.
         let until = Instant::now() + PATIENCE;

@@ -7,7 +7,6 @@
 )]
 
 use std::ops::ControlFlow;
-use std::time::Instant;
 
 use pushtally_ledger::{Batch, Record, Recorded, Section, TaskEntry};
 use pushtally_model::{
@@ -123,78 +122,5 @@ async fn they_are_those_of_the_whole_log_at_every_moment() {
             }
         }
         assert!(seen > 500, "{seen} events were looked at");
-    }
-}
-
-/// `cargo test -p pushtally-store-local --test task_events -- --ignored --nocapture`
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a benchmark: it writes twenty million events"]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a benchmark measures the real time"
-)]
-async fn how_long_one_tasks_events_take_to_find_among_twenty_million() {
-    const DEVICES: u32 = 950_000;
-    let dir = tempfile::tempdir().unwrap();
-    let options = LocalOptions::default();
-    let engine = LocalEngine::open(&dir.path().join("d"), options, &FixedEntropy(3)).unwrap();
-    let log = engine.engine().log;
-    let mut random = ChaCha8Rng::seed_from_u64(1);
-    let (mut now, mut written) = (BEGIN_S, 0u64);
-    // Ten broadcasts, each planned and then sent in parts, and between the parts pushes to one device each.
-    for broadcast in 0..10 {
-        for lane in [Lane::Planned, Lane::Sent] {
-            for part in 0..DEVICES.div_ceil(16_384) {
-                now += 1;
-                let from = part * 16_384;
-                let event = |task, number| Event {
-                    app: AppId(1),
-                    task,
-                    cell: Cell::new(Route::Offline, Channel::Fcm, lane),
-                    number: Number(number),
-                    at: Second(now),
-                    loss: LossId::NONE,
-                };
-                let of_broadcast = |number| event(task(broadcast * 100_000), number);
-                let mut events: Vec<Event> = (from..DEVICES.min(from + 16_384))
-                    .map(of_broadcast)
-                    .collect();
-                for one in 0..850 {
-                    let small = task(broadcast * 100_000 + 1 + part * 850 + one);
-                    events.push(event(small, random.random_range(0..DEVICES)));
-                }
-                written += events.len() as u64;
-                let batch = Batch {
-                    recorded_ms: i64::from(now) * 1000,
-                    records: vec![Record::Events(Section::new(Source::Us, events))],
-                };
-                log.append(&batch).await.unwrap();
-            }
-        }
-    }
-    let bytes = log.report().await.unwrap().bytes;
-    println!("{written} events, {bytes} bytes");
-    let last_s = i64::from(now) * 1000;
-    for (what, wanted, from_ms) in [
-        ("first trace after a start, of the oldest broadcast", 0, 0),
-        ("the same again", 0, 0),
-        ("a push to one device", 400_007, 0),
-        ("a task that the log does not name", 999_999, 0),
-        (
-            "the newest broadcast, from its acceptance on",
-            900_000,
-            last_s - 130_000,
-        ),
-    ] {
-        let start = Instant::now();
-        let mut found = 0;
-        let mut visit = |_| found += 1;
-        log.visit_task(task(wanted), from_ms, &mut visit)
-            .await
-            .unwrap();
-        println!(
-            "{what}: {found} events in {} ms",
-            start.elapsed().as_millis()
-        );
     }
 }

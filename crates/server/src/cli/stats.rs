@@ -9,8 +9,8 @@ use clap::Args;
 use pushtally_http::operations::{Counts, ScopeRow, Tallies};
 use pushtally_model::{Clock as _, Second, SystemClock, Window};
 
-use super::UsageError;
 use super::moment::{moment, parse_moment};
+use super::{UsageError, funnel};
 use crate::acts::{Act, Done};
 use crate::terminal::{say, sayln};
 
@@ -140,30 +140,12 @@ fn table(tallies: &Tallies) -> String {
 }
 
 fn rows(scope: &ScopeRow, out: &mut String) {
-    let _ = writeln!(
-        out,
-        "  {:<8} {:<8} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
-        "route", "channel", "planned", "sent", "delivered", "clicked", "lost", "in flight"
-    );
+    let _ = writeln!(out, "  {}", funnel::head());
     for route in &scope.routes {
-        row(&route.route, &route.channel, &route.counts, out);
+        let row = funnel::row(&route.route, &route.channel, &route.counts);
+        let _ = writeln!(out, "  {row}");
     }
-    row("total", "", &scope.total, out);
-}
-
-fn row(route: &str, channel: &str, counts: &Counts, out: &mut String) {
-    let &Counts {
-        planned,
-        sent,
-        delivered,
-        clicked,
-        lost,
-        in_flight,
-    } = counts;
-    let _ = writeln!(
-        out,
-        "  {route:<8} {channel:<8} {planned:>10} {sent:>10} {delivered:>10} {clicked:>10} {lost:>10} {in_flight:>10}"
-    );
+    let _ = writeln!(out, "  {}", funnel::row("total", "", &scope.total));
 }
 
 /// The stages as bars, and the table below them.

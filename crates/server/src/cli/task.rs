@@ -1,8 +1,9 @@
 //! `pushtally task`.
 
 use clap::{Args, Subcommand};
-use pushtally_http::operations::{Counts, ROWS, ROWS_MAX, TaskPage, TaskReport, TaskRow};
+use pushtally_http::operations::{ROWS, ROWS_MAX, TaskPage, TaskReport, TaskRow};
 
+use super::funnel;
 use super::moment;
 use crate::acts::{Act, Done, Listing, Wanted};
 use crate::terminal::sayln;
@@ -177,19 +178,10 @@ fn show(report: &TaskReport) {
         None => sayln!("jobs left  {}", report.jobs_left),
     }
     sayln!();
-    sayln!(
-        "{:<8} {:<8} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
-        "route",
-        "channel",
-        "planned",
-        "sent",
-        "delivered",
-        "clicked",
-        "lost",
-        "in flight"
-    );
+    sayln!("{}", funnel::head());
     for route in &report.routes {
-        counts(&route.route, &route.channel, &route.counts);
+        let row = funnel::row(&route.route, &route.channel, &route.counts);
+        sayln!("{row}");
         for loss in &route.losses {
             let text = loss.text.escape_debug();
             sayln!(
@@ -200,19 +192,5 @@ fn show(report: &TaskReport) {
             );
         }
     }
-    counts("total", "", &report.total);
-}
-
-fn counts(route: &str, channel: &str, counts: &Counts) {
-    let &Counts {
-        planned,
-        sent,
-        delivered,
-        clicked,
-        lost,
-        in_flight,
-    } = counts;
-    sayln!(
-        "{route:<8} {channel:<8} {planned:>10} {sent:>10} {delivered:>10} {clicked:>10} {lost:>10} {in_flight:>10}"
-    );
+    sayln!("{}", funnel::row("total", "", &report.total));
 }
