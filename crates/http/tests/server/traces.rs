@@ -160,77 +160,26 @@ async fn every_step_of_a_device_of_each_channel_is_told_with_the_vendors_words()
         task(&server.engine, "other").await,
     );
     for (at, phone) in (1..).zip(&phones) {
+        use Lane::{Clicked, Delivered, LostBeforeDelivered, LostBeforeSent, Planned, Sent};
+        use Source::{Client, Us, Vendor};
         let refused = LossText::new(400 + at, &format!("{} says no", phone.0.name()));
-        happens(&server, other, Source::Us, *phone, Lane::Planned, 0, None).await;
-        happens(&server, key, Source::Us, *phone, Lane::Planned, 0, None).await;
-        if at % 3 == 0 {
-            happens(
-                &server,
-                key,
-                Source::Us,
-                *phone,
-                Lane::LostBeforeSent,
-                5,
-                Some(&refused),
-            )
-            .await;
-        } else {
-            happens(&server, key, Source::Us, *phone, Lane::Sent, 2, None).await;
-        }
-        if at % 3 == 1 {
-            happens(
-                &server,
-                key,
-                Source::Vendor,
-                *phone,
-                Lane::LostBeforeDelivered,
-                7,
-                Some(&refused),
-            )
-            .await;
-        }
-        if at % 3 == 2 {
-            happens(
-                &server,
-                key,
-                Source::Vendor,
-                *phone,
-                Lane::Delivered,
-                8,
-                None,
-            )
-            .await;
-            // Repeated and contradicted: neither counts.
-            happens(
-                &server,
-                key,
-                Source::Vendor,
-                *phone,
-                Lane::Delivered,
-                9,
-                None,
-            )
-            .await;
-            happens(
-                &server,
-                key,
-                Source::Us,
-                *phone,
-                Lane::LostBeforeSent,
-                9,
-                Some(&refused),
-            )
-            .await;
-            happens(
-                &server,
-                key,
-                Source::Client,
-                *phone,
-                Lane::Clicked,
-                11,
-                None,
-            )
-            .await;
+        let why = Some(&refused);
+        happens(&server, other, Us, *phone, Planned, 0, None).await;
+        let story: &[(Source, Lane, u32, Option<&LossText>)] = match at % 3 {
+            0 => &[(Us, LostBeforeSent, 5, why)],
+            1 => &[(Us, Sent, 2, None), (Vendor, LostBeforeDelivered, 7, why)],
+            _ => &[
+                (Us, Sent, 2, None),
+                (Vendor, Delivered, 8, None),
+                // Repeated and contradicted: neither counts.
+                (Vendor, Delivered, 9, None),
+                (Us, LostBeforeSent, 9, why),
+                (Client, Clicked, 11, None),
+            ],
+        };
+        happens(&server, key, Us, *phone, Planned, 0, None).await;
+        for (source, lane, after_s, why) in story {
+            happens(&server, key, *source, *phone, *lane, *after_s, *why).await;
         }
     }
     let rows = of(&server, "own", "u1").await;
