@@ -4,16 +4,20 @@
 //! the one before, not the pages that they touched. Pages changed in any other way (grown, forgotten, cut)
 //! are named in `whole` and stored as they are.
 
+mod fresh;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pushtally_model::{AppId, Event, Kind, Scope};
+use pushtally_model::{AppId, Kind, Scope};
 
 use crate::days::Days;
 use crate::marks::MarksPage;
 use crate::page::{Page, PageKey};
 use crate::rows::{DayPage, Delta, sum_equal};
 use crate::task::{Entry, TaskPage, TaskState};
+pub(crate) use fresh::Fresh;
+use fresh::{Group, Run};
 
 /// How a stored page relates to older stored versions of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,27 +39,20 @@ pub struct StoredPage {
     pub page: Arc<Page>,
 }
 
-/// An event that counted, and where: in a small task's run, or in pages of marks and rows.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fresh {
-    pub(crate) event: Event,
-    pub(crate) small: bool,
-}
-
 /// Everything changed since the last cut.
 #[derive(Debug, Default)]
 pub struct Changes {
-    pub(crate) fresh: Vec<Fresh>,
+    pub(crate) fresh: Fresh,
     pub(crate) overall: Vec<(AppId, Kind, Delta)>,
     pub(crate) whole: BTreeSet<PageKey>,
 }
 
 impl Changes {
-    /// Makes room for this many events at once: a list that grows while it is used holds its readers up.
+    /// Makes room for this many runs of events at once: a list that grows while it is used holds its readers up.
     #[must_use]
-    pub fn with_room(events: usize) -> Self {
+    pub fn with_room(runs: usize) -> Self {
         Self {
-            fresh: Vec::with_capacity(events),
+            fresh: Fresh::with_room(runs),
             ..Self::default()
         }
     }
@@ -73,11 +70,10 @@ impl Changes {
         self.whole.append(&mut other.whole);
     }
 
-    /// Approximate bytes of memory.
+    /// Approximate bytes of memory in use.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.fresh.capacity() * size_of::<Fresh>()
-            + self.overall.capacity() * size_of::<(AppId, Kind, Delta)>()
+        self.fresh.bytes() + self.overall.len() * size_of::<(AppId, Kind, Delta)>()
     }
 
     /// The pages that must be stored whole: read them at the moment of the cut.
@@ -105,18 +101,18 @@ impl Changes {
                 });
             }
         };
-        self.fresh.sort_unstable_by_key(|Fresh { event, .. }| {
-            // (task, shard, cell, slot) as one comparable number.
-            u128::from(event.task.number.0) << 40
-                | u128::from(event.number.shard()) << 24
-                | u128::from(event.cell.byte()) << 16
-                | u128::from(event.number.slot())
-        });
-        for task in self
-            .fresh
-            .chunk_by(|a, b| a.event.task.number == b.event.task.number)
-        {
-            add_task(task, &mut add);
+        let (groups, runs) = self.fresh.into_ordered();
+        let mut large = None;
+        for runs in runs.chunk_by(|a, b| a.group == b.group) {
+            let Some(group) = runs.first().and_then(|run| groups.get(run.group as usize)) else {
+                continue;
+            };
+            if !group.small {
+                large = Some(group.task.number);
+                add_large(group, runs, &mut add);
+            } else if large != Some(group.task.number) {
+                add_small(group, runs, &mut add);
+            }
         }
         self.overall
             .sort_unstable_by_key(|(app, kind, delta)| (*app, *kind, *delta));
@@ -138,49 +134,39 @@ impl Changes {
     }
 }
 
-/// One task's additions, from its fresh events ordered by (shard, cell, device).
-fn add_task(fresh: &[Fresh], add: &mut impl FnMut(PageKey, Page)) {
-    let Some(first) = fresh.first() else { return };
-    let (app, task) = (first.event.app, first.event.task);
-    let mut page = TaskPage::new(app, task);
-    let large: Vec<Event> = fresh
-        .iter()
-        .filter(|fresh| !fresh.small)
-        .map(|fresh| fresh.event)
-        .collect();
-    if large.is_empty() {
-        let entry = |e: &Event| Entry {
-            cell: e.cell,
-            number: e.number,
-            at: e.at,
-            loss: e.loss,
-        };
-        let mut run: Vec<Entry> = fresh.iter().map(|fresh| entry(&fresh.event)).collect();
-        run.sort_unstable_by_key(|entry| (entry.cell, entry.number));
-        page.state = TaskState::Small(run);
-        return add(PageKey::Task(task.number), Page::Task(page));
+/// The additions of a task that is one run, from what counted in it.
+fn add_small(group: &Group, runs: &[Run], add: &mut impl FnMut(PageKey, Page)) {
+    let mut page = TaskPage::new(group.app, group.task);
+    let mut entries: Vec<Entry> = runs.iter().flat_map(Run::entries).collect();
+    entries.sort_unstable_by_key(|entry| (entry.cell, entry.number));
+    page.state = TaskState::Small(entries);
+    add(PageKey::Task(group.task.number), Page::Task(page));
+}
+
+/// The additions of a task that has pages of marks and rows, from what counted in it, ordered by (shard, cell, device). What
+/// counted while it was small is among it: growing moves it there.
+fn add_large(group: &Group, runs: &[Run], add: &mut impl FnMut(PageKey, Page)) {
+    let (mut page, task) = (TaskPage::new(group.app, group.task), group.task.number);
+    let (mut shards, mut deltas) = (Vec::new(), Vec::new());
+    for runs in runs.chunk_by(|a, b| a.shard() == b.shard()) {
+        let Some(first) = runs.first() else { continue };
+        shards.push(first.shard());
+        let marks = MarksPage::of_ordered(runs.iter().flat_map(Run::marks));
+        add(PageKey::Marks(task, first.shard()), Page::Marks(marks));
+        // Summed a shard at a time, so that a large task's are never one each.
+        deltas.extend(sum_equal(runs.iter().map(Run::delta).collect()));
     }
-    let mut shards = Vec::new();
-    for events in large.chunk_by(|a, b| a.number.shard() == b.number.shard()) {
-        let marks =
-            MarksPage::of_ordered(events.iter().map(|event| (event.cell, event.number.slot())));
-        shards.push(events[0].number.shard());
-        add(
-            PageKey::Marks(task.number, events[0].number.shard()),
-            Page::Marks(marks),
-        );
-    }
-    let deltas = sum_equal(large.iter().map(Delta::of).collect());
+    let deltas = sum_equal(deltas);
     let mut days = Days::default();
     for day in deltas.chunk_by(|a, b| a.at.day() == b.at.day()) {
         days.add(day[0].at.day(), day);
         add(
-            PageKey::rows(Scope::Task(task.number), day[0].at.day()),
+            PageKey::rows(Scope::Task(task), day[0].at.day()),
             rows_of(day),
         );
     }
     page.state = TaskState::Large { shards, days };
-    add(PageKey::Task(task.number), Page::Task(page));
+    add(PageKey::Task(task), Page::Task(page));
 }
 
 fn rows_of(deltas: &[Delta]) -> Page {

@@ -182,12 +182,8 @@ fn fold_tasks<P: Pages>(
             continue;
         };
         let (app, kind) = (first.app, first.task.kind);
-        let from = changes.fresh.len();
-        let counters = fold_task(app, first.task, events, pages, changes)?;
-        // What growing moved behind the fresh ones was counted before.
-        let fresh = changes.fresh[from..].iter().take(counters.fresh as usize);
         let (sums, deltas) = pending.entry((app, kind)).or_default();
-        deltas.extend(fresh.map(|fresh| Delta::of(&fresh.event)));
+        let counters = fold_task(app, first.task, events, pages, changes, deltas)?;
         sums.add(&counters);
     }
     Ok(())
@@ -203,16 +199,17 @@ enum Next {
     Grow(Vec<Entry>),
 }
 
-/// Events of one task, ordered by (cell, device). Adds the fresh ones to `changes`.
+/// Events of one task, ordered by (cell, device). Adds the fresh ones to `changes`, and what they count to `counted`.
 fn fold_task<P: Pages>(
     app: AppId,
     task: TaskKey,
     events: &[Event],
     pages: &mut P,
     changes: &mut Changes,
+    counted: &mut Vec<Delta>,
 ) -> Result<Counters, P::Error> {
     let mut counters = Counters::default();
-    let from = changes.fresh.len();
+    let from = changes.fresh.mark();
     let fresh = &mut changes.fresh;
     let next = pages.change(PageKey::Task(task.number), None, |page| {
         match task_of(page, app, task) {
@@ -233,17 +230,17 @@ fn fold_task<P: Pages>(
         }
     })?;
     match next {
-        Next::Done => {}
-        Next::Grow(run) => grow((app, task), &run, pages, changes)?,
+        Next::Done => counted.extend(fresh.deltas_from(from)),
+        Next::Grow(run) => {
+            // What growing moves behind the fresh ones was counted before.
+            counted.extend(fresh.deltas_from(from));
+            grow((app, task), &run, pages, changes)?;
+        }
         Next::Marks(mut shards) => {
             let known = shards.len();
             fold_marks(task, events, &mut shards, pages, &mut counters, fresh)?;
-            let deltas = sum_equal(
-                fresh[from..]
-                    .iter()
-                    .map(|fresh| Delta::of(&fresh.event))
-                    .collect(),
-            );
+            let deltas = sum_equal(fresh.deltas_from(from).collect());
+            counted.extend_from_slice(&deltas);
             add_to_large(
                 task,
                 (shards.len() > known).then_some(shards),
@@ -261,7 +258,7 @@ fn fold_marks<P: Pages>(
     shards: &mut Vec<u16>,
     pages: &mut P,
     counters: &mut Counters,
-    fresh: &mut Vec<Fresh>,
+    fresh: &mut Fresh,
 ) -> Result<(), P::Error> {
     // A page is looked for once, whatever cells its events have; the order within a cell stays.
     let mut by_shard: Vec<&Event> = events.iter().collect();
@@ -287,17 +284,14 @@ fn fold_marks<P: Pages>(
 }
 
 /// Marks one event of a large task, if it counts.
-fn mark(marks: &mut MarksPage, event: &Event, counters: &mut Counters, fresh: &mut Vec<Fresh>) {
+fn mark(marks: &mut MarksPage, event: &Event, counters: &mut Counters, fresh: &mut Fresh) {
     let (cell, slot) = (event.cell, event.number.slot());
     let refused = check_own(event.task.origin, cell, |cell| marks.contains(cell, slot));
     if let Some(refused) = refused.filter(|_| !marks.contains(cell, slot)) {
         refused.count(counters);
     } else if marks.insert(cell, slot) {
         counters.fresh += 1;
-        fresh.push(Fresh {
-            event: *event,
-            small: false,
-        });
+        fresh.push(event, false);
     } else {
         counters.duplicate += 1;
     }
@@ -320,10 +314,9 @@ fn grow<P: Pages>(
         loss: e.loss,
     };
     changes.whole.insert(PageKey::Task(task.number));
-    changes.fresh.extend(run.iter().map(|entry| Fresh {
-        event: event(entry),
-        small: false,
-    }));
+    for entry in run {
+        changes.fresh.push(&event(entry), false);
+    }
     for entries in run.chunk_by(|a, b| (a.cell, a.number.shard()) == (b.cell, b.number.shard())) {
         let Some(first) = entries.first() else {
             continue;

@@ -19,9 +19,13 @@ use crate::second::SecondHand;
 use crate::shared::Shared;
 use crate::snapshot::{Cut, Done};
 
-/// Events that the list of changes has room for from the start: a snapshot's worth with the default settings. Memory
-/// is taken as it is used.
+/// Runs of events that the list of changes has room for from the start: a snapshot's worth with the default settings, if no two are
+/// of neighbours. Memory is taken as it is used.
 const CHANGES_ROOM: usize = 1 << 20;
+
+/// What the list of changes may take while a snapshot is being written, three scattered snapshots' worth: then folding waits for
+/// it, callers are answered later and, once the intake is full, refused.
+const CHANGES_BYTES_MAX: usize = 64 << 20;
 
 /// What the folder is asked to do.
 pub(crate) enum Work {
@@ -231,6 +235,9 @@ impl Folder {
     /// Evicts; when only changed pages are left, snapshots; when even that is behind, waits: memory does not
     /// grow, callers are answered later and, once the intake is full, refused.
     fn bound_memory(&mut self) {
+        if self.changes.bytes() > CHANGES_BYTES_MAX {
+            self.wait_installed();
+        }
         let bytes_max = self.options.page_bytes_max(self.shared.engine_bytes());
         self.shared.cache.bound(bytes_max);
         if self.shared.cache.bytes() <= bytes_max {

@@ -13,7 +13,7 @@ pub(super) fn fold_small(
     events: &[Event],
     origin: Origin,
     counters: &mut Counters,
-    fresh: &mut Vec<Fresh>,
+    fresh: &mut Fresh,
 ) {
     // Each with its place in the run, which does not change until all are found.
     let mut new: Vec<(usize, Entry)> = Vec::new();
@@ -46,10 +46,7 @@ pub(super) fn fold_small(
                 },
             ));
             counters.fresh += 1;
-            fresh.push(Fresh {
-                event: *event,
-                small: true,
-            });
+            fresh.push(event, true);
         }
     }
     merge_run(run, &new);
