@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pushtally_model::{
-    Account, AppId, Audience as Addressed, Condition, Device, Number, RegistrationId,
+    Account, AppId, Audience as Addressed, Condition, Device, Number, Reach, RegistrationId,
 };
-use pushtally_store::{Accounts, DeviceVisitor, Devices, Slots, StoreError};
+use pushtally_store::{Accounts, DeviceVisitor, Devices, ReachVisitor, Slots, StoreError};
 
 use crate::fitting::{fitting, index_keys};
 
@@ -90,6 +90,21 @@ impl Audience {
                 Ok(())
             }
         }
+    }
+
+    /// As [`Self::evaluate`], of each device only how it can be reached.
+    pub async fn evaluate_reaches(
+        &self,
+        app: AppId,
+        shard: Option<u16>,
+        addressed: &Addressed,
+        visit: &mut ReachVisitor<'_>,
+    ) -> Result<(), StoreError> {
+        if let (Addressed::Everyone, Some(shard)) = (addressed, shard) {
+            return self.devices.visit_reaches(app, shard, visit).await;
+        }
+        let mut visit = |device: Device| visit(device.number, Reach::of(&device));
+        self.evaluate(app, shard, addressed, &mut visit).await
     }
 
     /// How many registered devices are addressed. Of a condition no device is read.

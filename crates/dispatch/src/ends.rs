@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use pushtally_channel::{Carried, Outcome, Target};
 use pushtally_model::{
-    Channel, Device, Notification, Number, OnUnknown, OwnLoss, Token, TokenKind, VendorCall,
+    Addressee, Channel, Notification, Number, OnUnknown, OwnLoss, TokenKind, VendorCall,
 };
 use pushtally_store::{DeadToken, LossText};
-
-use crate::plan::Reach;
 
 /// Why something planned was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,7 +74,7 @@ pub(crate) fn sort(
     can_send: bool,
     kinds: &[TokenKind],
     numbers: &[Number],
-    mut devices: Vec<Device>,
+    mut devices: Vec<Addressee>,
 ) -> Sorted {
     debug_assert!(numbers.is_sorted());
     // Both are in order already, or nearly: they are walked side by side.
@@ -91,11 +89,9 @@ pub(crate) fn sort(
         let loss = match registered.next_if(|device| device.number == *number) {
             None => Some(OwnLoss::Unregistered),
             Some(device) => {
-                let offline = Reach::of(&device).offline();
+                let offline = device.reach.offline();
                 // Who is planned here had one.
-                let is_dropped = device.dropped.iter().any(|dropped| {
-                    dropped.token.channel == channel && kinds.contains(&dropped.token.kind)
-                });
+                let is_dropped = device.dropped.iter().any(|kind| kinds.contains(kind));
                 let no_token = if is_dropped {
                     OwnLoss::TokenGone
                 } else {
@@ -136,19 +132,16 @@ pub(crate) fn kinds(channel: Channel, notification: &Notification) -> &'static [
 }
 
 /// A device as a target of a channel; `None` when it has no token of that channel. The socket needs none.
-pub(crate) fn target(channel: Channel, kinds: &[TokenKind], device: Device) -> Option<Target> {
-    let mut tokens = device.facts.tokens;
-    let of_kind = |kind: &TokenKind| {
-        let is_wanted = |token: &&Token| token.channel == channel && token.kind == *kind;
-        tokens.iter().position(|token| is_wanted(&token))
-    };
+pub(crate) fn target(channel: Channel, kinds: &[TokenKind], device: Addressee) -> Option<Target> {
+    let mut tokens = device.tokens;
+    let of_kind = |kind: &TokenKind| tokens.iter().position(|token| token.kind == *kind);
     let at = kinds.iter().find_map(of_kind);
     let token = at.map(|at| tokens.swap_remove(at));
     let reachable = channel == Channel::Online || token.is_some();
     reachable.then_some(Target {
         number: device.number,
         token,
-        language: device.facts.language,
+        language: device.language,
     })
 }
 
@@ -241,7 +234,8 @@ pub(crate) fn is_missed(end: &End) -> bool {
 mod tests {
     use super::*;
     use pushtally_model::{
-        ApnsContent, DeviceFacts, Environment, LiveActivity, RegistrationId, Second, Secret,
+        ApnsContent, Device, DeviceFacts, Environment, LiveActivity, RegistrationId, Second,
+        Secret, Token,
     };
 
     fn token(channel: Channel, kind: TokenKind) -> Token {
@@ -331,7 +325,10 @@ mod tests {
                 can_send,
                 &[TokenKind::Alert],
                 &numbers,
-                devices.clone(),
+                devices
+                    .iter()
+                    .map(|device| Addressee::of(device.clone(), channel))
+                    .collect(),
             );
             let found: Vec<u32> = sorted
                 .targets
@@ -450,7 +447,11 @@ mod tests {
             };
             let tokens = has.iter().map(|kind| token(Channel::Apns, *kind)).collect();
             let kinds = kinds(Channel::Apns, &notification);
-            let found = super::target(Channel::Apns, kinds, device(1, tokens));
+            let found = super::target(
+                Channel::Apns,
+                kinds,
+                Addressee::of(device(1, tokens), Channel::Apns),
+            );
             let found = found
                 .and_then(|target| target.token)
                 .map(|token| token.kind);

@@ -1,37 +1,7 @@
 //! Who is planned, and over which routes. Pure.
 
 use pushtally_channel::Attention;
-use pushtally_model::{Channel, Device, Number};
-
-/// What the rules look at in a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reach {
-    /// The channel of its alert token.
-    pub(crate) token: Option<Channel>,
-    /// The vendor that it says would reach it.
-    pub(crate) vendor: Option<Channel>,
-    /// Whether its vendor said that nothing reaches it.
-    pub(crate) is_dropped: bool,
-}
-
-impl Reach {
-    pub(crate) fn of(device: &Device) -> Self {
-        let facts = &device.facts;
-        Self {
-            token: facts.alert_token().map(|token| token.channel),
-            vendor: facts.vendor,
-            is_dropped: device.is_dropped(),
-        }
-    }
-
-    /// The offline channel that a device counts on, whether or not it can be sent to.
-    pub(crate) fn offline(self) -> Channel {
-        let known = self.token.or(self.vendor);
-        known
-            .filter(|channel| *channel != Channel::Online)
-            .unwrap_or(Channel::Unknown)
-    }
-}
+use pushtally_model::{Channel, Number, Reach};
 
 /// The ways on which a device is planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use pushtally_channel::Attention;
-use pushtally_model::{Channel, Device, Number};
+use pushtally_model::{Channel, Number, Reach};
 use pushtally_store::{Job, StoreError};
 
 use crate::fanout::{Fanout, Fault, Loaded, Worked};
-use crate::plan::{Reach, channels, ways};
+use crate::plan::{channels, ways};
 use crate::record::Record;
 use crate::standing::Standing;
 
@@ -70,15 +70,13 @@ impl Fanout {
             None => presence.attention(draft.app, number),
         };
         let mut planned = Vec::new();
-        let mut visit = |device: Device| {
-            let reach = Reach::of(&device);
-            let attention = attention(device.number);
-            let ways = ways(reach, attention, draft.notification.online_only);
-            planned.extend(channels(device.number, ways));
+        let mut visit = |number: Number, reach: Reach| {
+            let ways = ways(reach, attention(number), draft.notification.online_only);
+            planned.extend(channels(number, ways));
             ControlFlow::Continue(())
         };
         self.audience
-            .evaluate(draft.app, job.shard, &draft.audience, &mut visit)
+            .evaluate_reaches(draft.app, job.shard, &draft.audience, &mut visit)
             .await?;
         Ok(planned)
     }

@@ -56,7 +56,10 @@ impl Fanout {
                 .filter(|number| may_show.binary_search(number).is_ok())
                 .collect();
             for numbers in numbers.chunks(socket.targets_max().max(1)) {
-                let devices = self.parts.devices.find_devices(app, numbers).await?;
+                let devices = &self.parts.devices;
+                let devices = devices
+                    .find_addressees(app, numbers, Channel::Online)
+                    .await?;
                 let targets = devices
                     .into_iter()
                     .filter_map(|device| target(Channel::Online, &[], device));

@@ -178,7 +178,8 @@ impl Fanout {
     /// Sends one chunk and records what ended.
     async fn send_chunk(&self, to: &Chunk<'_>, numbers: &[Number]) -> Result<Chunked, Fault> {
         let app = to.task.app();
-        let devices = self.parts.devices.find_devices(app, numbers).await?;
+        let devices = &self.parts.devices;
+        let devices = devices.find_addressees(app, numbers, to.channel).await?;
         let sorted = sort(to.channel, to.carrier.is_some(), to.kinds, numbers, devices);
         let judged = match to.carrier {
             Some(carrier) if !sorted.targets.is_empty() => {

@@ -208,6 +208,73 @@ impl Device {
     }
 }
 
+/// What decides over which routes a device is planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// The channel of its alert token.
+    pub token: Option<Channel>,
+    /// The vendor that it says would reach it.
+    pub vendor: Option<Channel>,
+    /// Whether its vendor said that nothing reaches it.
+    pub is_dropped: bool,
+}
+
+impl Reach {
+    /// A device's.
+    #[must_use]
+    pub fn of(device: &Device) -> Self {
+        let facts = &device.facts;
+        Self {
+            token: facts.alert_token().map(|token| token.channel),
+            vendor: facts.vendor,
+            is_dropped: device.is_dropped(),
+        }
+    }
+
+    /// The offline channel that a device counts on, whether or not it can be sent to.
+    #[must_use]
+    pub fn offline(self) -> Channel {
+        let known = self.token.or(self.vendor);
+        known
+            .filter(|channel| *channel != Channel::Online)
+            .unwrap_or(Channel::Unknown)
+    }
+}
+
+/// What sending to a device over one channel needs of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressee {
+    /// Its number.
+    pub number: Number,
+    /// Where else it could be reached.
+    pub reach: Reach,
+    /// Its tokens of the channel, by kind.
+    pub tokens: Vec<Token>,
+    /// The kinds of tokens of the channel that were dropped.
+    pub dropped: Vec<TokenKind>,
+    /// Language tag; empty when unknown.
+    pub language: String,
+}
+
+impl Addressee {
+    /// A device's, over this channel.
+    #[must_use]
+    pub fn of(device: Device, channel: Channel) -> Self {
+        let reach = Reach::of(&device);
+        let mut tokens = device.facts.tokens;
+        tokens.retain(|token| token.channel == channel);
+        let dropped = device.dropped.iter().map(|dropped| &dropped.token);
+        let dropped = dropped.filter(|token| token.channel == channel);
+        Self {
+            number: device.number,
+            reach,
+            tokens,
+            dropped: dropped.map(|token| token.kind).collect(),
+            language: device.facts.language,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,8 +21,8 @@ pub use app::{App, Quota, Retention, Webhook};
 pub use call::{VendorCall, VendorCalls};
 pub use channel::{Cell, Channel, Lane, Route, Stage};
 pub use device::{
-    Account, Device, DeviceFacts, DroppedToken, Environment, NameError, Permission, RegistrationId,
-    TaskId, Token, TokenKind,
+    Account, Addressee, Device, DeviceFacts, DroppedToken, Environment, NameError, Permission,
+    Reach, RegistrationId, TaskId, Token, TokenKind,
 };
 pub use entropy::{Entropy, FixedEntropy, SystemEntropy};
 pub use event::{Event, Source, What};

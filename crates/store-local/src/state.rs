@@ -72,6 +72,8 @@ const VISIT_LEN: usize = 1024;
 const INDEX_FRESH_MAX: usize = 48 << 20;
 /// Differences between index and records that are told: whoever has so many has them all.
 const DIFFERENCES_MAX: usize = 100;
+/// Rows that may lie between two wanted ones, on average, so that going from row to row still costs less than looking each up.
+const DENSE_STEP: usize = 4;
 /// Numbers that are looked up without leaving the caller's thread.
 const DIRECT_LEN_MAX: usize = 16;
 

@@ -23,8 +23,8 @@ use crate::{RelayLine, StoreError};
 pub use audit::{Audit, AuditEntry};
 pub use channels::{Channels, StoredChannel};
 pub use devices::{
-    Addressed, DeadToken, DeadTokens, DeviceChange, DeviceVisitor, Devices, Phone, Registered,
-    Registration, ReplacedToken, Restoring, SecretHash, Unregistered, Updated,
+    Addressed, DeadToken, DeadTokens, DeviceChange, DeviceVisitor, Devices, Phone, ReachVisitor,
+    Registered, Registration, ReplacedToken, Restoring, SecretHash, Unregistered, Updated,
 };
 pub use labels::{
     AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,

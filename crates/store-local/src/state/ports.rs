@@ -7,22 +7,26 @@ mod accounts;
 mod tasks;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use async_trait::async_trait;
-use pushtally_model::{Account, AppId, Device, Number, RegistrationId, Second};
+use pushtally_model::{Account, Addressee, AppId, Channel, Device, Number, RegistrationId, Second};
 use pushtally_store::registering::{
     RegisterPlan, Registrant, UpdatePlan, plan_registration, plan_update,
 };
 use pushtally_store::{
     Addressed, Audit, AuditEntry, DeadToken, DeviceChange, DeviceVisitor, Devices, Phone,
-    Registered, Registration, ReplacedToken, Restoring, SecretHash, StoreError, Unregistered,
-    Updated,
+    ReachVisitor, Registered, Registration, ReplacedToken, Restoring, SecretHash, StoreError,
+    Unregistered, Updated,
 };
 use redb::{ReadOnlyTable, ReadTransaction};
 
-use super::tables::{ACCOUNTS, APPS, ActError, Bytes, DEVICES, KNOWN, PHONES, account_key, decode};
+use super::rows::{Row as _, RowError, addressee_of, reach_of};
+use super::tables::{
+    ACCOUNTS, APPS, ActError, Bytes, DEVICES, KNOWN, PHONES, account_key, damaged,
+};
 use super::writer::Class;
-use super::{DIRECT_LEN_MAX, State, VISIT_LEN, audit, devices, holdings, until_full};
+use super::{DENSE_STEP, DIRECT_LEN_MAX, State, VISIT_LEN, audit, devices, holdings, until_full};
 
 pub(super) const fn of_devices(app: AppId) -> (Class, AppId) {
     (Class::Devices, app)
@@ -42,29 +46,59 @@ fn pair(
 }
 
 fn find(read: &ReadTransaction, app: AppId, numbers: &[Number]) -> Result<Vec<Device>, ActError> {
+    find_as(read, app, numbers, Device::decode)
+}
+
+/// What is read of the rows of these numbers, by number.
+fn find_as<T>(
+    read: &ReadTransaction,
+    app: AppId,
+    numbers: &[Number],
+    decode: impl Fn(&[u8]) -> Result<T, RowError>,
+) -> Result<Vec<T>, ActError> {
     let table = read.open_table(DEVICES)?;
+    let decode = |bytes: &[u8]| decode(bytes).map_err(|error| damaged("devices", error));
     let mut sorted = numbers.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
-    let mut found = Vec::new();
-    for number in sorted {
-        found.extend(devices::device(&table, app, number)?);
+    let mut found = Vec::with_capacity(sorted.len());
+    let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else {
+        return Ok(found);
+    };
+    if (last.0 - first.0) as usize >= sorted.len() * DENSE_STEP {
+        for number in sorted {
+            let row = table.get((app.0, number.0))?;
+            found.extend(row.map(|row| decode(row.value())).transpose()?);
+        }
+        return Ok(found);
+    }
+    // Going from row to row costs a part of looking each up.
+    let mut wanted = sorted.iter().peekable();
+    for row in table.range((app.0, first.0)..=(app.0, last.0))? {
+        let (key, row) = row?;
+        let number = Number(key.value().1);
+        while wanted.next_if(|wanted| **wanted < number).is_some() {}
+        if wanted.next_if(|wanted| **wanted == number).is_some() {
+            found.push(decode(row.value())?);
+        }
     }
     Ok(found)
 }
 
-/// A part of a shard's devices, and from where the next part goes on.
-fn part(
+/// What is read of a part of a shard's rows, and from where the next part goes on.
+fn part<T>(
     table: &ReadOnlyTable<(u32, u32), Bytes>,
     app: AppId,
     from: u32,
     last: u32,
-) -> Result<(Vec<Device>, Option<u32>), ActError> {
-    let mut part: Vec<Device> = Vec::new();
+    decode: impl Fn(&[u8]) -> Result<T, RowError>,
+) -> Result<(Vec<T>, Option<u32>), ActError> {
+    let (mut part, mut next) = (Vec::new(), None);
     for row in table.range((app.0, from)..=(app.0, last))?.take(VISIT_LEN) {
-        part.push(decode("devices", row?.1.value())?);
+        let (key, row) = row?;
+        part.push(decode(row.value()).map_err(|error| damaged("devices", error))?);
+        next = Some(key.value().1);
     }
-    let next = part.last().map(|device| device.number.0);
     let next = next.filter(|number| part.len() == VISIT_LEN && *number < last);
     Ok((part, next.map(|number| number + 1)))
 }
@@ -84,6 +118,41 @@ impl State {
             })
         })
         .await
+    }
+
+    /// Visits what is read of the rows of a shard as of one moment.
+    async fn visit_as<T: Send + 'static>(
+        &self,
+        app: AppId,
+        shard: u16,
+        decode: impl Fn(&[u8]) -> Result<T, RowError> + Copy + Send + 'static,
+        visit: &mut (dyn FnMut(T) -> ControlFlow<()> + Send + '_),
+    ) -> Result<(), StoreError> {
+        let read = self.database.begin_read()?;
+        let table = read.open_table(DEVICES);
+        let mut table = table.map_err(|error| self.database.read_error(error.into()))?;
+        let first = u32::from(shard) << 16;
+        let mut from = Some(first);
+        while let Some(number) = from {
+            // The visitor cannot leave this task, so the table goes to where blocking is allowed and comes back.
+            let read = move || {
+                let found = part(&table, app, number, first | 0xFFFF, decode);
+                (table, found)
+            };
+            let (back, found) = tokio::task::spawn_blocking(read).await.map_err(|error| {
+                let what = format!("a visit of devices stopped: {error}");
+                StoreError::Io { what }
+            })?;
+            table = back;
+            let (rows, next) = found.map_err(|error| self.database.read_error(error))?;
+            from = next;
+            for row in rows {
+                if visit(row).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -283,37 +352,39 @@ impl Devices for State {
         self.read(|read| devices::shards(&read.open_table(DEVICES)?, app))
     }
 
+    async fn find_addressees(
+        &self,
+        app: AppId,
+        numbers: &[Number],
+        channel: Channel,
+    ) -> Result<Vec<Addressee>, StoreError> {
+        let look = move |read: &ReadTransaction, numbers: &[Number]| {
+            find_as(read, app, numbers, |row| addressee_of(row, channel))
+        };
+        if numbers.len() <= DIRECT_LEN_MAX {
+            return self.read(|read| look(read, numbers));
+        }
+        let numbers = numbers.to_vec();
+        self.read_apart(move |read| look(read, &numbers)).await
+    }
+
     async fn visit_shard(
         &self,
         app: AppId,
         shard: u16,
         visit: &mut DeviceVisitor<'_>,
     ) -> Result<(), StoreError> {
-        let read = self.database.begin_read()?;
-        let table = read.open_table(DEVICES);
-        let mut table = table.map_err(|error| self.database.read_error(error.into()))?;
-        let first = u32::from(shard) << 16;
-        let mut from = Some(first);
-        while let Some(number) = from {
-            // The visitor cannot leave this task, so the table goes to where blocking is allowed and comes back.
-            let read = move || {
-                let found = part(&table, app, number, first | 0xFFFF);
-                (table, found)
-            };
-            let (back, found) = tokio::task::spawn_blocking(read).await.map_err(|error| {
-                let what = format!("a visit of devices stopped: {error}");
-                StoreError::Io { what }
-            })?;
-            table = back;
-            let (devices, next) = found.map_err(|error| self.database.read_error(error))?;
-            from = next;
-            for device in devices {
-                if visit(device).is_break() {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
+        self.visit_as(app, shard, Device::decode, visit).await
+    }
+
+    async fn visit_reaches(
+        &self,
+        app: AppId,
+        shard: u16,
+        visit: &mut ReachVisitor<'_>,
+    ) -> Result<(), StoreError> {
+        let mut visit = |(number, reach)| visit(number, reach);
+        self.visit_as(app, shard, reach_of, &mut visit).await
     }
 
     async fn count_devices(&self, app: AppId) -> Result<u64, StoreError> {

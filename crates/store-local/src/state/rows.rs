@@ -11,8 +11,8 @@ mod revocation;
 mod task;
 
 use pushtally_model::{
-    Account, AppId, Channel, Device, DeviceFacts, DroppedToken, Environment, Number, Permission,
-    RegistrationId, Second, Secret, Token, TokenKind,
+    Account, Addressee, AppId, Channel, Device, DeviceFacts, DroppedToken, Environment, Number,
+    Permission, Reach, RegistrationId, Second, Secret, Token, TokenKind,
 };
 use pushtally_store::{AuditEntry, Phone, SecretHash};
 use serde::{Deserialize, Serialize};
@@ -217,6 +217,63 @@ struct DeviceV3<'a> {
     said_at: u32,
 }
 
+impl DeviceV1<'_> {
+    fn vendor(&self) -> Result<Option<Channel>, RowError> {
+        self.vendor.map(channel).transpose()
+    }
+}
+
+impl<'a> DeviceV3<'a> {
+    /// Of a row of any version.
+    fn of(bytes: &'a [u8]) -> Result<Self, RowError> {
+        Ok(match split(bytes)? {
+            (V1, row) => parse::<DeviceV1<'_>>(row)?.into(),
+            (V2, row) => parse::<DeviceV2<'_>>(row)?.into(),
+            (V3, row) => parse(row)?,
+            (version, _) => return Err(RowError::Version(version)),
+        })
+    }
+
+    /// As [`Reach::of`] the device.
+    fn reach(&self) -> Result<Reach, RowError> {
+        let alert = TokenKind::Alert as u8;
+        let token = self.first.tokens.iter().find(|token| token.kind == alert);
+        Ok(Reach {
+            token: token.map(|token| channel(token.channel)).transpose()?,
+            vendor: self.first.vendor()?,
+            is_dropped: token.is_none()
+                && self
+                    .dropped
+                    .iter()
+                    .any(|dropped| dropped.token.kind == alert),
+        })
+    }
+}
+
+/// How the device of a row can be reached, without reading the rest of it.
+pub(super) fn reach_of(bytes: &[u8]) -> Result<(Number, Reach), RowError> {
+    let row = DeviceV3::of(bytes)?;
+    Ok((Number(row.first.number), row.reach()?))
+}
+
+/// As [`Addressee::of`] the device of a row, without reading the rest of it.
+pub(super) fn addressee_of(bytes: &[u8], on: Channel) -> Result<Addressee, RowError> {
+    let row = DeviceV3::of(bytes)?;
+    let is_on = |token: &&TokenV1<'_>| token.channel == on as u8;
+    let tokens = row.first.tokens.iter().filter(is_on);
+    let dropped = row.dropped.iter().map(|dropped| &dropped.token);
+    Ok(Addressee {
+        number: Number(row.first.number),
+        reach: row.reach()?,
+        tokens: tokens.map(token).collect::<Result<_, _>>()?,
+        dropped: dropped
+            .filter(is_on)
+            .map(TokenV1::kind)
+            .collect::<Result<_, _>>()?,
+        language: row.first.language.to_owned(),
+    })
+}
+
 impl<'a> From<DeviceV1<'a>> for DeviceV3<'a> {
     fn from(first: DeviceV1<'a>) -> Self {
         Self {
@@ -289,12 +346,7 @@ impl Row for Device {
             first: row,
             dropped,
             said_at,
-        } = match split(bytes)? {
-            (V1, row) => parse::<DeviceV1<'_>>(row)?.into(),
-            (V2, row) => parse::<DeviceV2<'_>>(row)?.into(),
-            (V3, row) => parse(row)?,
-            (version, _) => return Err(RowError::Version(version)),
-        };
+        } = DeviceV3::of(bytes)?;
         let dropped = dropped.iter().map(|dropped| {
             Ok(DroppedToken {
                 token: token(&dropped.token)?,
@@ -311,7 +363,7 @@ impl Row for Device {
             account: account.map_err(|_| RowError::Bytes)?,
             facts: DeviceFacts {
                 tokens,
-                vendor: row.vendor.map(channel).transpose()?,
+                vendor: row.vendor()?,
                 model: row.model.to_owned(),
                 system: row.system.to_owned(),
                 system_version: row.system_version.to_owned(),
@@ -332,15 +384,21 @@ impl Row for Device {
     }
 }
 
+impl TokenV1<'_> {
+    fn kind(&self) -> Result<TokenKind, RowError> {
+        match self.kind {
+            0 => Ok(TokenKind::Alert),
+            1 => Ok(TokenKind::Voip),
+            2 => Ok(TokenKind::LiveActivity),
+            value => Err(unknown("kind", value)),
+        }
+    }
+}
+
 fn token(row: &TokenV1<'_>) -> Result<Token, RowError> {
     Ok(Token {
         channel: channel(row.channel)?,
-        kind: match row.kind {
-            0 => TokenKind::Alert,
-            1 => TokenKind::Voip,
-            2 => TokenKind::LiveActivity,
-            value => return Err(unknown("kind", value)),
-        },
+        kind: row.kind()?,
         value: Secret::new(row.value),
         cert_id: row.cert_id,
         environment: match row.environment {

@@ -32,6 +32,7 @@ pub(super) async fn check(fresh: &mut impl AsyncFnMut() -> Engine) {
     reading::shards_are_visited_in_order(fresh().await).await;
     numbers::numbers_are_above_those_of_the_names_and_the_ledger(fresh().await).await;
     reading::devices_are_found_by_number(fresh().await).await;
+    reading::what_is_read_of_a_device_is_a_part_of_it(fresh().await).await;
     numbers::many_are_registered_one_after_the_other(fresh().await).await;
     importing::check(fresh).await;
     holders::check(fresh).await;

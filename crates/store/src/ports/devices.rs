@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use async_trait::async_trait;
 use pushtally_model::{
-    Account, AppId, Channel, Device, DeviceFacts, Number, Permission, RegistrationId, Second,
-    Secret, Token,
+    Account, Addressee, AppId, Channel, Device, DeviceFacts, Number, Permission, Reach,
+    RegistrationId, Second, Secret, Token,
 };
 
 use crate::StoreError;
@@ -183,6 +183,9 @@ pub struct Addressed {
 /// Called for each device, by number. `Break` ends the visit early.
 pub type DeviceVisitor<'a> = dyn FnMut(Device) -> ControlFlow<()> + Send + 'a;
 
+/// Called for each device, by number, with how it can be reached. `Break` ends the visit early.
+pub type ReachVisitor<'a> = dyn FnMut(Number, Reach) -> ControlFlow<()> + Send + 'a;
+
 /// Registered devices. Whatever an act changes is durable when it answers.
 #[async_trait]
 pub trait Devices: Send + Sync {
@@ -292,6 +295,19 @@ pub trait Devices: Send + Sync {
     async fn find_devices(&self, app: AppId, numbers: &[Number])
     -> Result<Vec<Device>, StoreError>;
 
+    /// As [`Self::find_devices`], of each only what sending over this channel needs. An engine may read less for it.
+    async fn find_addressees(
+        &self,
+        app: AppId,
+        numbers: &[Number],
+        channel: Channel,
+    ) -> Result<Vec<Addressee>, StoreError> {
+        let devices = self.find_devices(app, numbers).await?.into_iter();
+        Ok(devices
+            .map(|device| Addressee::of(device, channel))
+            .collect())
+    }
+
     /// The registered devices of an account, by number.
     async fn devices_of_account(
         &self,
@@ -312,6 +328,17 @@ pub trait Devices: Send + Sync {
         shard: u16,
         visit: &mut DeviceVisitor<'_>,
     ) -> Result<(), StoreError>;
+
+    /// As [`Self::visit_shard`], of each device only how it can be reached. An engine may read less for it.
+    async fn visit_reaches(
+        &self,
+        app: AppId,
+        shard: u16,
+        visit: &mut ReachVisitor<'_>,
+    ) -> Result<(), StoreError> {
+        let mut visit = |device: Device| visit(device.number, Reach::of(&device));
+        self.visit_shard(app, shard, &mut visit).await
+    }
 
     /// How many devices an app has registered.
     async fn count_devices(&self, app: AppId) -> Result<u64, StoreError>;

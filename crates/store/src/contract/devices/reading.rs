@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use pushtally_model::{Device, Number};
+use pushtally_model::{Addressee, Channel, Device, Number, Reach, TokenKind};
 
 use super::super::APP;
-use super::{LATER, OTHER, account, new, register, registration, rid, secret};
-use crate::ports::{Engine, Registered, Registration};
+use super::{LATER, OTHER, account, new, register, registration, rid, secret, token};
+use crate::ports::{DeadToken, Engine, Registered, Registration};
 
 /// An account's devices come by number, and it stays known after the last of them has gone.
 pub(super) async fn accounts_stay_known(engine: Engine) {
@@ -121,9 +121,16 @@ pub(super) async fn devices_are_found_by_number(engine: Engine) {
         .unregister_device(APP, &rid("p5"), secret("p5"), LATER)
         .await
         .unwrap();
-    for len in [0, 1, 7, 40] {
+    // Close together, and far apart.
+    for (len, far) in [0, 1, 7, 40]
+        .map(|len| [(len, false), (len, true)])
+        .into_iter()
+        .flatten()
+    {
         let mut asked: Vec<Number> = numbers[..len].iter().rev().copied().collect();
-        asked.extend([Number(4_000_000), Number(u32::MAX)]);
+        if far {
+            asked.extend([Number(4_000_000), Number(u32::MAX)]);
+        }
         asked.extend(numbers.first().filter(|_| len > 0));
         let found = engine.devices.find_devices(APP, &asked).await.unwrap();
         let found: Vec<Number> = found.iter().map(|device| device.number).collect();
@@ -136,4 +143,65 @@ pub(super) async fn devices_are_found_by_number(engine: Engine) {
             []
         );
     }
+}
+
+/// What sending and planning read of devices is what the whole devices say, with tokens dropped and without.
+pub(super) async fn what_is_read_of_a_device_is_a_part_of_it(engine: Engine) {
+    let devices = &engine.devices;
+    let kinds = [TokenKind::Alert, TokenKind::Voip];
+    let mut numbers = Vec::new();
+    for n in 0..60 {
+        let of = |channel, kind| token(channel, kind, &format!("t{n}"));
+        let tokens = match n % 5 {
+            0 => Vec::new(),
+            1 => vec![of(Channel::Xiaomi, TokenKind::Alert)],
+            2 => kinds.map(|kind| of(Channel::Apns, kind)).to_vec(),
+            3 => vec![of(Channel::Apns, TokenKind::Voip)],
+            _ => [Channel::Apns, Channel::Fcm]
+                .map(|channel| of(channel, TokenKind::Alert))
+                .to_vec(),
+        };
+        let mut said = registration(&format!("p{n}"), None, &tokens);
+        said.facts.vendor = (n % 3 == 0).then_some(Channel::Huawei);
+        said.facts.language = ["", "zh-Hans"][n % 2].to_owned();
+        let number = new(&engine, APP, &said).await;
+        let dead = tokens.first().filter(|_| n % 7 < 4).map(|token| DeadToken {
+            number,
+            token: token.clone(),
+            since_ms: None,
+        });
+        let dead: Vec<DeadToken> = dead.into_iter().collect();
+        devices.drop_tokens(APP, &dead, LATER).await.unwrap();
+        numbers.push(number);
+    }
+    for asked in [&numbers[..], &numbers[..3]] {
+        let whole = devices.find_devices(APP, asked).await.unwrap();
+        assert_eq!(whole.len(), asked.len());
+        for channel in [
+            Channel::Online,
+            Channel::Apns,
+            Channel::Xiaomi,
+            Channel::Unknown,
+        ] {
+            let found = devices.find_addressees(APP, asked, channel).await.unwrap();
+            let parts = whole.iter().cloned();
+            let parts: Vec<_> = parts.map(|device| Addressee::of(device, channel)).collect();
+            assert_eq!(found, parts, "{channel:?}");
+        }
+    }
+    let mut reaches = Vec::new();
+    let mut visit = |number, reach| {
+        reaches.push((number, reach));
+        ControlFlow::Continue(())
+    };
+    let shard = numbers[0].shard();
+    devices.visit_reaches(APP, shard, &mut visit).await.unwrap();
+    let mut expected = Vec::new();
+    let mut visit = |device: Device| {
+        expected.push((device.number, Reach::of(&device)));
+        ControlFlow::Continue(())
+    };
+    devices.visit_shard(APP, shard, &mut visit).await.unwrap();
+    assert_eq!(reaches.len(), 60);
+    assert_eq!(reaches, expected);
 }
