@@ -4,6 +4,7 @@
 //! standard output, everything else to standard error.
 
 mod acts;
+mod allocator;
 mod bulk;
 mod channels;
 mod cli;
@@ -18,10 +19,8 @@ mod terminal;
 
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::give_back_at_once();
     // Before anything else: with two providers in one process, whoever comes first decides.
     if rustls::crypto::aws_lc_rs::default_provider()
         .install_default()

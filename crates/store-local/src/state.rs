@@ -32,6 +32,7 @@ use pushtally_model::AppId;
 use pushtally_store::StoreError;
 use pushtally_store::job_queue::JobQueue;
 use redb::ReadableTable;
+use tokio::sync::Semaphore;
 
 use crate::disk::Disk;
 use crate::error::LocalError;
@@ -74,6 +75,8 @@ const INDEX_FRESH_MAX: usize = 48 << 20;
 const DIFFERENCES_MAX: usize = 100;
 /// Rows that may lie between two wanted ones, on average, so that going from row to row still costs less than looking each up.
 const DENSE_STEP: usize = 4;
+/// Reads at once that leave their caller's thread: each takes a thread of its own, and a thread keeps memory.
+const READS_MAX: usize = 4;
 /// Numbers that are looked up without leaving the caller's thread.
 const DIRECT_LEN_MAX: usize = 16;
 
@@ -102,6 +105,7 @@ pub(crate) struct State {
     jobs: Arc<Mutex<JobQueue>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     act_len: usize,
+    reads: Semaphore,
 }
 
 impl std::fmt::Debug for State {
@@ -162,6 +166,7 @@ impl State {
             jobs,
             thread: Mutex::new(Some(thread)),
             act_len: options.act_len,
+            reads: Semaphore::new(READS_MAX),
         })
     }
 
@@ -241,6 +246,8 @@ impl State {
         &self,
         look: impl FnOnce(&redb::ReadTransaction) -> Result<R, ActError> + Send + 'static,
     ) -> Result<R, StoreError> {
+        // Never closed; a place is held until the read is done.
+        let _place = self.reads.acquire().await;
         let database = Arc::clone(&self.database);
         match tokio::task::spawn_blocking(move || database.read(look)).await {
             Ok(answer) => answer,
