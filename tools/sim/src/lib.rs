@@ -1,4 +1,5 @@
 //! A phone as a scriptable simulator: it registers, connects, acknowledges, clicks, misbehaves, and counts what it saw.
+//! Beside it the vendors ([`vendor`]), and the service whose callbacks are imported ([`chat`]).
 //!
 //! It speaks the device protocol as docs/DEVICE-PROTOCOL.md says and shares no code with the server. Many thousands of
 //! phones fit into one process: what they have in common is in a [`Place`] and a [`Seen`], and a phone that idles holds
@@ -7,6 +8,7 @@
 mod agenda;
 mod behaviour;
 mod calls;
+pub mod chat;
 mod dice;
 mod error;
 mod frame;
