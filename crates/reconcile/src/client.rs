@@ -18,6 +18,9 @@ use crate::reply::{self, Reply};
 use crate::request::{Signed, body};
 use crate::{AskError, Pace, REPLY_LEN_MAX, TASKS_A_CALL, TheirTask};
 
+/// The TaskID under which all tasks together are answered.
+const OVERALL: &str = "";
+
 /// How they are reached.
 #[derive(Debug, Clone)]
 pub struct ClientSettings {
@@ -75,28 +78,45 @@ impl Client {
     ) -> Result<BTreeMap<String, TheirTask>, AskError> {
         let mut counted = BTreeMap::new();
         for some in tasks.chunks(TASKS_A_CALL) {
-            let mut tries = 0;
-            loop {
-                if self.calls > 0 && tries == 0 {
-                    tokio::time::sleep(self.pace.gap).await;
-                }
-                tries += 1;
-                let error = match self.call(window, some).await {
-                    Ok(found) => {
-                        counted.extend(found);
-                        break;
-                    }
-                    Err(error) => error,
-                };
-                let wait = self.pace.again_after(tries).filter(|_| error.may_pass());
-                let Some(wait) = wait else {
-                    return Err(error);
-                };
-                told(&error, wait);
-                tokio::time::sleep(wait).await;
-            }
+            counted.extend(self.insist(window, some, &mut told).await?);
         }
         Ok(counted)
+    }
+
+    /// The counts of all of their tasks together, in the same way.
+    pub async fn overall(
+        &mut self,
+        window: Window,
+        mut told: impl FnMut(&AskError, Duration),
+    ) -> Result<TheirTask, AskError> {
+        let mut counted = self.insist(window, &[], &mut told).await?;
+        Ok(counted.remove(OVERALL).unwrap_or_default())
+    }
+
+    /// Calls until there is an answer or no hope for one.
+    async fn insist(
+        &mut self,
+        window: Window,
+        tasks: &[&str],
+        told: &mut impl FnMut(&AskError, Duration),
+    ) -> Result<BTreeMap<String, TheirTask>, AskError> {
+        if self.calls > 0 {
+            tokio::time::sleep(self.pace.gap).await;
+        }
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let error = match self.call(window, tasks).await {
+                Ok(found) => return Ok(found),
+                Err(error) => error,
+            };
+            let wait = self.pace.again_after(tries).filter(|_| error.may_pass());
+            let Some(wait) = wait else {
+                return Err(error);
+            };
+            told(&error, wait);
+            tokio::time::sleep(wait).await;
+        }
     }
 
     async fn call(
@@ -136,7 +156,8 @@ impl Client {
                 status: status.as_u16(),
             });
         }
-        match reply::read(&body, tasks) {
+        let asked = if tasks.is_empty() { &[OVERALL] } else { tasks };
+        match reply::read(&body, asked) {
             Ok(Reply::Counted(counted)) => Ok(counted),
             Ok(Reply::Refused { code, info }) => Err(AskError::Refused {
                 host: host(),

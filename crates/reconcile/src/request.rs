@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::Uri;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use pushtally_model::{Second, Secret, Window};
 use pushtally_usersig::{Claims, make};
 use serde_json::json;
@@ -85,6 +86,7 @@ impl Signed {
         };
         let usersig = make(key.expose(), &claims);
         let base = &host.0;
+        let identifier = utf8_percent_encode(identifier, NON_ALPHANUMERIC);
         let url = format!(
             "{base}{COMMAND}?sdkappid={sdkappid}&identifier={identifier}&usersig={usersig}&contenttype=json&random="
         );
@@ -97,7 +99,7 @@ impl Signed {
     }
 }
 
-/// The body that asks for these tasks in this window.
+/// The body that asks for these tasks in this window; for none, of all together.
 pub(crate) fn body(window: Window, tasks: &[&str]) -> Vec<u8> {
     let body = json!({
         "StartTime": window.start().0, "EndTime": window.end().0, "TaskID": tasks,
@@ -155,5 +157,8 @@ mod tests {
                 && url.ends_with("&contenttype=json&random=3"),
             "{url}"
         );
+        let host = Host::parse(DEFAULT_HOST).unwrap();
+        let odd = Signed::new(host, 7, "a b&c", &Secret::new("k"), Second(9));
+        assert!(odd.url(1).contains("&identifier=a%20b%26c&usersig="));
     }
 }

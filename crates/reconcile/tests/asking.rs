@@ -79,6 +79,8 @@ async fn tasks_are_asked_for_in_fives_and_nothing_else_is_called() {
     let calls = chat.calls();
     let lens: Vec<usize> = calls.iter().map(|call| call.tasks.len()).collect();
     assert_eq!(lens, [5, 5, 2]);
+    let overall = client(&chat).overall(window(), |_, _| {}).await.unwrap();
+    assert_eq!(overall.total.sent, 12 * 9);
     for call in calls {
         assert_eq!(call.line, "POST /v4/timpush/all_member_push_statistics");
         assert_eq!(call.code, Some(0));

@@ -11,6 +11,7 @@ mod channels;
 mod devices;
 mod error;
 mod ledger;
+mod reconcile;
 mod sending;
 mod tasks;
 mod webhooks;
@@ -37,6 +38,7 @@ pub(crate) use channels::{ChannelRow, Trial, TrialStep};
 pub(crate) use devices::{BrakeRow, Counted, DevicesState, Meant};
 pub(crate) use error::ActError;
 pub(crate) use ledger::LedgerVerified;
+pub(crate) use reconcile::{OurSide, TASKS_A_PAGE};
 pub(crate) use tasks::Wanted;
 pub(crate) use webhooks::WebhookRow;
 
@@ -179,6 +181,7 @@ impl Acts {
             | Act::TaskSet { .. }
             | Act::Trace { .. }
             | Act::Stats { .. }
+            | Act::OurSide { .. }
             | Act::DevicesCheck { .. }
             | Act::DevicesRestore { .. }
             | Act::DevicesRelease { .. }
@@ -216,6 +219,16 @@ impl Acts {
                 from,
                 to,
             } => self.tally(AppId(sdkappid), &tasks, (from, to)).await,
+            Act::OurSide {
+                sdkappid,
+                tasks,
+                from,
+                to,
+                place,
+            } => {
+                let app = AppId(sdkappid);
+                self.our_side(app, &tasks, (from, to), place).await
+            }
             Act::DevicesCheck { sdkappid, channel } => {
                 self.check_devices(AppId(sdkappid), channel).await
             }

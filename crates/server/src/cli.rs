@@ -12,6 +12,7 @@ mod ledger;
 mod moment;
 mod perform;
 mod push;
+mod reconcile;
 mod sim;
 mod stats;
 mod task;
@@ -97,6 +98,9 @@ enum Command {
     Stats(stats::StatsArgs),
     /// Tell step by step what happened to a user's devices in a task.
     Trace(trace::TraceArgs),
+    /// Compare our counts with those of the Tencent Cloud Chat app whose callbacks come here. Exit codes: 0 equal, 1 something
+    /// differs, 2 could not compare.
+    Reconcile(reconcile::ReconcileArgs),
     /// Check the tokens of devices, and give back those that were dropped by mistake.
     #[command(subcommand)]
     Devices(devices::DevicesCommand),
@@ -171,6 +175,18 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
             })?;
         }
         Command::Trace(arguments) => trace::run(arguments, |act| perform(&load()?, act))?,
+        Command::Reconcile(arguments) => {
+            let compared = load().map_err(anyhow::Error::from);
+            let compared =
+                compared.and_then(|config| reconcile::run(arguments, &config, &variables()));
+            return compared.map_err(|error| {
+                // 1 says that something differs, so whatever failed is 2.
+                match error.downcast_ref::<UsageError>() {
+                    Some(_) => error,
+                    None => UsageError(format!("{error:#}")).into(),
+                }
+            });
+        }
         Command::Devices(command) => devices::run(command, |act| perform(&load()?, act))?,
         Command::Audit(arguments) => audit::run(&arguments, |act| perform(&load()?, act))?,
         Command::App(command) => app::run(command, |act| perform(&load()?, act))?,

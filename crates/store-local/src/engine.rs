@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use pushtally_ledger::{Page, PageKey};
 use pushtally_model::{AppId, Entropy, Kind, LossId, Number, TaskKey, TaskNumber};
 use pushtally_store::{
-    Engine, Identities, Installed, LossText, Names, OwnTask, PageVisitor, Pages, Recipient,
-    Resolved, Snapshot, StoreError,
+    Engine, Identities, Installed, LossText, NamedTask, Names, OwnTask, PageVisitor, Pages,
+    Recipient, Resolved, Snapshot, StoreError,
 };
 use std::collections::BTreeMap;
 
@@ -407,6 +407,23 @@ impl Identities for LocalNames {
 
     async fn own_tasks(&self, from: TaskNumber, max: usize) -> Result<Vec<OwnTask>, StoreError> {
         Ok(self.identities.own_tasks(&self.log, from, max)?)
+    }
+
+    async fn tasks_of(
+        &self,
+        app: AppId,
+        from: TaskNumber,
+        max: usize,
+    ) -> Result<Vec<NamedTask>, StoreError> {
+        let (identities, log) = (Arc::clone(&self.identities), self.log.clone());
+        let read = move || identities.tasks_of(&log, app, from, max);
+        // All of a log may have to be read for the few that there are.
+        match tokio::task::spawn_blocking(read).await {
+            Ok(found) => Ok(found?),
+            Err(error) => Err(StoreError::Io {
+                what: format!("reading names stopped: {error}"),
+            }),
+        }
     }
 
     async fn find_recipients(

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{RwLock, RwLockWriteGuard};
 use pushtally_model::{AppId, Entropy, Kind, LossId, Number, Origin, TaskKey, TaskNumber};
-use pushtally_store::{LossText, Names, OwnTask, Recipient, Resolved, TaskName};
+use pushtally_store::{LossText, NamedTask, Names, OwnTask, Recipient, Resolved, TaskName};
 
 use index::{Gathered, Index, NameHash, NameHasher};
 use own::Own;
@@ -169,6 +169,29 @@ impl LocalIdentities {
             inner.own.place(from)
         };
         place.map_or(Ok(Vec::new()), |place| own::read(log, place, from, max))
+    }
+
+    /// Tasks of an app, by number from this one on: from the log, which is where the names of imported ones are.
+    pub(crate) fn tasks_of(
+        &self,
+        log: &SegmentReader,
+        app: AppId,
+        from: TaskNumber,
+        max: usize,
+    ) -> Result<Vec<NamedTask>, LocalError> {
+        let place = self.inner.read().own.place(from);
+        let Some(place) = place else {
+            return Ok(Vec::new());
+        };
+        let mut found = Vec::new();
+        own::visit(log, place, from, &mut |of, key, id| {
+            if of == app && found.len() < max {
+                let id = id.to_owned();
+                found.push(NamedTask { key, id });
+            }
+            found.len() < max
+        })?;
+        Ok(found)
     }
 
     pub(crate) fn find_loss(&self, app: AppId, loss: LossId) -> Option<LossText> {

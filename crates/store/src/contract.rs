@@ -41,6 +41,7 @@ pub async fn check_all(mut fresh: impl AsyncFnMut() -> Engine) {
     events_of_a_task_come_back_in_order(fresh().await).await;
     outboxes::readers_go_on_where_they_stopped(fresh().await).await;
     outboxes::own_tasks_are_named_by_number(fresh().await).await;
+    outboxes::tasks_are_listed_by_app(fresh().await).await;
     outboxes::outboxes_are_replaced_by_app(fresh().await).await;
     names_get_one_number_each(fresh().await).await;
     losses_are_bounded(fresh().await).await;

@@ -21,10 +21,7 @@ pub use ports::{
     AcceptLimits, Accepted, AccountDeleted, Accounts, Addressed, Apps, AttributeNaming, Audit,
     AuditEntry, BatchVisitor, Channels, Claim, ClaimedJob, DeadLetter, DeadToken, DeadTokens,
     DeviceChange, DeviceVisitor, Devices, Engine, Identities, IndexKey, Installed, Job,
-    LabelChange, Labelled, LabelsChanged, Log, LogReport, LossText, Names, NamesChanged, Outbox,
-    Outboxes, OwnTask, PageVisitor, Pages, Part, Phone, Position, ReachVisitor, Recipient,
-    Registered, Registration, RelayBacklog, RelayCall, RelayQueue, ReplacedToken, Report, Resolved,
-    Restoring, Revoked, SecretHash, Slots, Snapshot, StoredChannel, StoredTask, TaskName, TaskSeq,
+    LabelChange, Labelled, LabelsChanged, Log, LogReport, LossText, Names, NamesChanged, Outbox, Outboxes, OwnTask, PageVisitor, Pages, Part, Phone, Position, ReachVisitor, Recipient, Registered, Registration, RelayBacklog, RelayCall, RelayQueue, ReplacedToken, Report, Resolved, Restoring, Revoked, SecretHash, Slots, Snapshot, StoredChannel, StoredTask, TaskName, TaskSeq, NamedTask,
     TaskVisitor, Tasks, Unregistered, Updated, find_own_task,
 };
 pub use relay_line::RelayLine;

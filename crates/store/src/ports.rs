@@ -237,6 +237,15 @@ pub struct OwnTask {
     pub id: String,
 }
 
+/// A task of an app, whoever made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedTask {
+    /// Its number, family and origin.
+    pub key: TaskKey,
+    /// Its public name.
+    pub id: String,
+}
+
 /// Names and their dense numbers.
 #[async_trait]
 pub trait Identities: Send + Sync {
@@ -262,6 +271,15 @@ pub trait Identities: Send + Sync {
     /// The names of at most `max` tasks of our own from this number on, in the order of their numbers. Only what is durable
     /// is sure to be among them.
     async fn own_tasks(&self, from: TaskNumber, max: usize) -> Result<Vec<OwnTask>, StoreError>;
+
+    /// At most `max` tasks of an app from this number on, whoever made them, in the order of their numbers. Only what is durable
+    /// is sure to be among them. Reads names that no index holds: for operators, not for calls.
+    async fn tasks_of(
+        &self,
+        app: AppId,
+        from: TaskNumber,
+        max: usize,
+    ) -> Result<Vec<NamedTask>, StoreError>;
 
     /// The reason behind a number, if the app has it.
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError>;

@@ -14,9 +14,9 @@ use pushtally_model::{
 };
 use pushtally_store::{
     AcceptLimits, Accepted, Addressed, BatchVisitor, Claim, ClaimedJob, DeadToken, DeviceChange,
-    DeviceVisitor, Devices, Engine, Identities, Job, Log, LogReport, LossText, Names, OwnTask,
-    Part, Phone, Position, Recipient, Registered, Registration, ReplacedToken, Resolved, Restoring,
-    Revoked, SecretHash, StoreError, StoredTask, TaskSeq, Tasks, Unregistered, Updated,
+    DeviceVisitor, Devices, Engine, Identities, Job, Log, LogReport, LossText, NamedTask, Names,
+    OwnTask, Part, Phone, Position, Recipient, Registered, Registration, ReplacedToken, Resolved,
+    Restoring, Revoked, SecretHash, StoreError, StoredTask, TaskSeq, Tasks, Unregistered, Updated,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -292,6 +292,15 @@ impl Identities for FusedIdentities {
 
     async fn own_tasks(&self, from: TaskNumber, max: usize) -> Result<Vec<OwnTask>, StoreError> {
         self.0.own_tasks(from, max).await
+    }
+
+    async fn tasks_of(
+        &self,
+        app: AppId,
+        from: TaskNumber,
+        max: usize,
+    ) -> Result<Vec<NamedTask>, StoreError> {
+        self.0.tasks_of(app, from, max).await
     }
 
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError> {

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::LedgerStat;
 use super::{
-    AudienceVerified, ChannelRow, DevicesState, LedgerVerified, Meant, Trial, TrialStep, Wanted,
-    WebhookRow,
+    AudienceVerified, ChannelRow, DevicesState, LedgerVerified, Meant, OurSide, Trial, TrialStep,
+    Wanted, WebhookRow,
 };
 use crate::bulk::{ChunkBounds, Counts, Fault, Kind, Page, Place, Row};
 use crate::channels::ChannelId;
@@ -52,6 +52,14 @@ pub(crate) enum Act {
         tasks: Vec<String>,
         from: u32,
         to: u32,
+    },
+    /// What is counted of these tasks, or without any of the imported ones on from a place that have an event in the window.
+    OurSide {
+        sdkappid: u32,
+        tasks: Vec<String>,
+        from: u32,
+        to: u32,
+        place: u32,
     },
     Trace {
         sdkappid: u32,
@@ -216,6 +224,7 @@ pub(crate) enum Done {
     TaskSet(TaskRow),
     Traced(TaskTrace),
     Tallied(Tallies),
+    OurSide(OurSide),
     DevicesChecked(Box<DevicesState>),
     TokensRestored {
         tokens: u64,

@@ -103,7 +103,7 @@ impl Acts {
     }
 
     /// Asks the ledger: the running one, or with no server running one that is opened for it and closed again.
-    async fn with_ledger<T>(
+    pub(super) async fn with_ledger<T>(
         &self,
         ask: impl AsyncFnOnce(&Stats) -> Result<T, StoreError>,
     ) -> Result<T, ActError> {

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use pushtally_model::{Origin, TaskNumber};
+use pushtally_model::{AppId, Origin, TaskKey, TaskNumber};
 use pushtally_store::OwnTask;
 
 use super::record::{self, Record};
@@ -80,14 +80,36 @@ impl Own {
     }
 }
 
-/// Reads names on from a place.
+/// Reads names of tasks of our own on from a place.
 pub(super) fn read(
     log: &SegmentReader,
-    (position, tasks_from): (u64, u32),
+    place: (u64, u32),
     from: TaskNumber,
     max: usize,
 ) -> Result<Vec<OwnTask>, LocalError> {
-    let (mut next, mut found) = (tasks_from, Vec::new());
+    let mut found = Vec::new();
+    visit(log, place, from, &mut |app, key, id| {
+        if key.origin == Origin::Own {
+            found.push(OwnTask {
+                number: key.number,
+                app,
+                kind: key.kind,
+                id: id.to_owned(),
+            });
+        }
+        found.len() < max
+    })?;
+    Ok(found)
+}
+
+/// Visits tasks from a number on, by number, until `more` says no.
+pub(super) fn visit(
+    log: &SegmentReader,
+    (position, tasks_from): (u64, u32),
+    from: TaskNumber,
+    more: &mut dyn FnMut(AppId, TaskKey, &str) -> bool,
+) -> Result<(), LocalError> {
+    let mut next = tasks_from;
     log.read(position, None, &mut |place, bytes| {
         let mut records = record::Reader::new(bytes);
         while let Some(record) = records
@@ -104,23 +126,18 @@ pub(super) fn read(
                 } => {
                     let number = TaskNumber(next);
                     next += 1;
-                    if origin == Origin::Own && number >= from {
-                        let id = id.to_owned();
-                        found.push(OwnTask {
-                            number,
-                            app,
-                            kind,
-                            id,
-                        });
-                        if found.len() >= max {
-                            return Ok(ControlFlow::Break(()));
-                        }
+                    let key = TaskKey {
+                        number,
+                        kind,
+                        origin,
+                    };
+                    if number >= from && !more(app, key, id) {
+                        return Ok(ControlFlow::Break(()));
                     }
                 }
                 Record::Recipient { .. } | Record::Loss { .. } | Record::RaiseNumbers(..) => {}
             }
         }
         Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(found)
+    })
 }

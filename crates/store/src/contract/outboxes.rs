@@ -2,10 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use pushtally_model::{AppId, Kind, Origin, Second, TaskNumber};
+use pushtally_model::{AppId, Channel, Kind, Origin, Route, Second, TaskNumber};
 
 use super::{APP, batch};
-use crate::ports::{DeadLetter, Engine, Names, Outbox, OwnTask, Position, TaskName};
+use crate::ports::{
+    DeadLetter, Engine, NamedTask, Names, Outbox, OwnTask, Position, Recipient, TaskName,
+};
 
 /// Any number of readers, each from any place, see the same batches once each, also while more are appended.
 pub(super) async fn readers_go_on_where_they_stopped(engine: Engine) {
@@ -73,6 +75,44 @@ pub(super) async fn own_tasks_are_named_by_number(engine: Engine) {
     for (from, max) in [(0, 100), (0, 3), (17, 5), (38, 9), (1_000, 5)] {
         let found = engine.identities.own_tasks(TaskNumber(from), max).await;
         let after = expected.iter().filter(|task| task.number.0 >= from);
+        let after: Vec<_> = after.take(max).cloned().collect();
+        assert_eq!(found.unwrap(), after, "from {from}, at most {max}");
+    }
+}
+
+/// The tasks of an app are found from any number on, imported ones and our own.
+pub(super) async fn tasks_are_listed_by_app(engine: Engine) {
+    let found = engine.identities.tasks_of(APP, TaskNumber(0), 9).await;
+    assert_eq!(found.unwrap(), []);
+    let mut expected = Vec::new();
+    for n in 0..40u32 {
+        let (app, id) = (AppId(APP.0 + n % 3), format!("task-{n}"));
+        let task = TaskName {
+            kind: Kind::ALL[n as usize % 2],
+            origin: [Origin::Imported, Origin::Own][n as usize / 3 % 2],
+            id: &id,
+        };
+        let names = Names {
+            tasks: vec![task],
+            recipients: vec![Recipient {
+                account: &id,
+                route: Route::Offline,
+                channel: Channel::Fcm,
+            }],
+            ..Names::default()
+        };
+        let resolved = engine.identities.resolve(app, &names).await.unwrap();
+        if app == APP {
+            let key = resolved.tasks[0];
+            expected.push(NamedTask { key, id });
+        }
+        // Appending makes what was named before it durable.
+        engine.log.append(&batch(n)).await.unwrap();
+    }
+    assert_eq!(expected.len(), 14);
+    for (from, max) in [(0, 100), (0, 3), (0, 0), (17, 5), (38, 9), (1_000, 5)] {
+        let found = engine.identities.tasks_of(APP, TaskNumber(from), max).await;
+        let after = expected.iter().filter(|task| task.key.number.0 >= from);
         let after: Vec<_> = after.take(max).cloned().collect();
         assert_eq!(found.unwrap(), after, "from {from}, at most {max}");
     }

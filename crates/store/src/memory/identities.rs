@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use pushtally_model::{AppId, Channel, Kind, LossId, Number, Origin, Route, TaskKey, TaskNumber};
 
 use crate::StoreError;
-use crate::ports::{Identities, LossText, Names, OwnTask, Recipient, Resolved};
+use crate::ports::{Identities, LossText, NamedTask, Names, OwnTask, Recipient, Resolved};
 
 type RecipientKey = (AppId, String, Route, Channel);
 
@@ -114,6 +114,26 @@ impl Identities for MemoryIdentities {
         own.sort_by_key(|task| task.number);
         own.truncate(max);
         Ok(own)
+    }
+
+    async fn tasks_of(
+        &self,
+        app: AppId,
+        from: TaskNumber,
+        max: usize,
+    ) -> Result<Vec<NamedTask>, StoreError> {
+        let named = self.0.lock();
+        let tasks = named.tasks.iter();
+        let mut found: Vec<NamedTask> = tasks
+            .filter(|((of, ..), key)| *of == app && key.number >= from)
+            .map(|((.., id), key)| NamedTask {
+                key: *key,
+                id: id.clone(),
+            })
+            .collect();
+        found.sort_by_key(|task| task.key.number);
+        found.truncate(max);
+        Ok(found)
     }
 
     async fn find_loss(&self, app: AppId, loss: LossId) -> Result<Option<LossText>, StoreError> {
