@@ -31,7 +31,12 @@ impl Access {
 
     /// The head of a statistics query whose body has this length.
     pub(crate) fn statistics_head(&self, body_len: usize) -> String {
-        self.head(&self.command_path("all_member_push_statistics"), body_len)
+        self.command_head("all_member_push_statistics", body_len)
+    }
+
+    /// The head of a call of a command whose body has this length.
+    pub(crate) fn command_head(&self, command: &str, body_len: usize) -> String {
+        self.head(&self.command_path(command), body_len)
     }
 
     /// The path and the parameters of a command of the push service, as an administrator calls it.

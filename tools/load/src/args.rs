@@ -1,6 +1,7 @@
 //! The command line.
 
 mod fanout;
+mod losses;
 mod online;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use fanout::{FanoutArgs, VendorName};
+pub(crate) use losses::LossesArgs;
 pub(crate) use online::{
     CrashArgs, CrowdArgs, NatsArgs, OverloadArgs, PushArgs, ReconnectArgs, RegisterArgs,
     SocketsArgs,
@@ -108,6 +110,8 @@ pub(crate) enum Command {
     OverloadOnline(OverloadArgs),
     /// Push to registered devices through vendors' simulators (with --spawn), and account for every one.
     Fanout(FanoutArgs),
+    /// Push to devices whose fates are written down before (with --spawn), and compare every count and loss, in random windows.
+    Losses(LossesArgs),
     /// The peer of push-online and sockets: a nats-server's WebSocket subscribers. Needs no Pushtally.
     NatsWebsocket(NatsArgs),
 }
@@ -129,7 +133,8 @@ impl Command {
             | Self::Register(_)
             | Self::CrashOnline(_)
             | Self::OverloadOnline(_)
-            | Self::Fanout(_) => Setup::Phones,
+            | Self::Fanout(_)
+            | Self::Losses(_) => Setup::Phones,
         }
     }
 }

@@ -6,12 +6,12 @@
 
 mod bad_day;
 mod devices;
-mod installation;
+pub(crate) mod installation;
 mod memory;
 mod speed;
-mod task;
+pub(crate) mod task;
 mod urgent;
-mod vendors;
+pub(crate) mod vendors;
 
 use crate::args::{FanoutArgs, TargetArgs};
 use crate::report::Report;

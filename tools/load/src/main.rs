@@ -14,6 +14,7 @@ mod fanout;
 mod history;
 mod intake;
 mod latency;
+mod losses;
 mod mixed;
 mod nats;
 mod online;
@@ -66,6 +67,11 @@ fn run(cli: &Cli, report: &mut Report) -> anyhow::Result<()> {
         report.finish();
         return done;
     }
+    if let Command::Losses(args) = &cli.command {
+        let done = losses::run(&cli.target, args, report);
+        report.finish();
+        return done;
+    }
     let mut target = Target::find(&cli.target, cli.command.setup())?;
     target.describe(report);
     let done = match &cli.command {
@@ -81,8 +87,8 @@ fn run(cli: &Cli, report: &mut Report) -> anyhow::Result<()> {
         Command::Register(args) => register::run(&target, args, report),
         Command::CrashOnline(args) => online::crash::run(&mut target, args, report),
         Command::OverloadOnline(args) => online::overload::run(&mut target, args, report),
-        // Done above: one has no server of ours, the other starts its own with devices in it.
-        Command::NatsWebsocket(_) | Command::Fanout(_) => Ok(()),
+        // Done above: one has no server of ours, the others start their own with devices in it.
+        Command::NatsWebsocket(_) | Command::Fanout(_) | Command::Losses(_) => Ok(()),
     };
     let stopped = target.stop(report);
     report.finish();

@@ -93,8 +93,20 @@ impl<'a> Backend<'a> {
 
     /// Calls a command of the push service; a refusal is an error.
     pub(crate) async fn command(&self, command: &str, body: &str) -> anyhow::Result<Value> {
+        self.call(command, &self.access.command_path(command), body)
+            .await
+    }
+
+    /// Deletes accounts, which is a command of another service.
+    pub(crate) async fn delete_accounts(&self, body: &str) -> anyhow::Result<Value> {
+        let command = "account_delete";
         let path = self.access.command_path(command);
-        let answer = self.public.call("POST", &path, None, body).await?;
+        let path = path.replacen("/timpush/", "/im_open_login_svc/", 1);
+        self.call(command, &path, body).await
+    }
+
+    async fn call(&self, command: &str, path: &str, body: &str) -> anyhow::Result<Value> {
+        let answer = self.public.call("POST", path, None, body).await?;
         ensure!(
             answer.status == 200,
             "`{command}` was answered with status {}",

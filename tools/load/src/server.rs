@@ -38,7 +38,12 @@ pub(crate) struct Plan {
     folder: Folder,
     /// The first app's sections `[[app.channel]]`.
     channels: String,
+    /// Where vendors' receipts are taken, if they are.
+    receipts: Option<SocketAddr>,
 }
+
+/// The last part of the addresses that vendors send receipts to.
+pub(crate) const RECEIPTS_KEY: &str = "pushtally-load-receipts-key";
 
 impl Plan {
     pub(crate) fn new(args: &TargetArgs) -> anyhow::Result<Self> {
@@ -51,12 +56,19 @@ impl Plan {
             args: args.clone(),
             folder: Folder::make(args)?,
             channels: String::new(),
+            receipts: None,
         })
     }
 
     /// The same with these sections `[[app.channel]]`, whose files are in its folder.
     pub(crate) fn with_channels(self, channels: String) -> Self {
         Self { channels, ..self }
+    }
+
+    /// The same, listening at this address of this machine, where vendors may send receipts.
+    pub(crate) fn with_receipts(self, at: SocketAddr) -> Self {
+        let receipts = Some(at);
+        Self { receipts, ..self }
     }
 
     pub(crate) fn program(&self) -> &Path {
@@ -70,12 +82,12 @@ impl Plan {
     /// Writes the configuration of a server that listens on free ports, for commands without a server.
     pub(crate) fn write(&self, setup: Setup) -> anyhow::Result<PathBuf> {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        self.write_for(setup, [any, any])
+        self.write_for(setup, [self.receipts.unwrap_or(any), any])
     }
 
     fn write_for(&self, setup: Setup, listen: [SocketAddr; 2]) -> anyhow::Result<PathBuf> {
         let path = self.folder.path.join("pushtally.toml");
-        let text = configuration(&self.args, setup, listen, &self.channels);
+        let text = configuration(&self.args, setup, listen, self.receipts, &self.channels);
         fs::write(&path, text)?;
         Ok(path)
     }
@@ -216,8 +228,16 @@ fn configuration(
     args: &TargetArgs,
     setup: Setup,
     [public, operator]: [SocketAddr; 2],
+    receipts: Option<SocketAddr>,
     channels: &str,
 ) -> String {
+    let (public_url, receipts_key) = match receipts {
+        Some(at) => (
+            format!("public_url = \"http://{at}\"\n"),
+            format!("receipts_key = \"{RECEIPTS_KEY}\"\n"),
+        ),
+        None => Default::default(),
+    };
     let head = format!(
         r#"# Written by pushtally-load.
 [storage]
@@ -227,7 +247,7 @@ allow_private = true
 [listen]
 public = "{public}"
 operator = "{operator}"
-[log]
+{public_url}[log]
 format = "json"
 "#
     );
@@ -239,9 +259,10 @@ format = "json"
         }
     };
     let apps = match setup {
-        Setup::Backends => app(args, args.app, setup) + channels,
+        Setup::Backends => app(args, args.app, setup) + &receipts_key + channels,
         Setup::Phones | Setup::PhonesAsDefault => {
-            app(args, args.app, setup) + channels + &app(args, args.other_app(), setup)
+            let first = app(args, args.app, setup) + &receipts_key + channels;
+            first + &app(args, args.other_app(), setup)
         }
     };
     head + limits + &apps
@@ -269,7 +290,7 @@ callback_token = {token}
     app += match setup {
         Setup::Backends => "quotas = { all_member_push_statistics = 0 }\n",
         Setup::Phones | Setup::PhonesAsDefault => {
-            "quotas = { all_member_push_statistics = 0, push = 0, batch = 0 }\nbroadcasts_per_day = 0\n"
+            "quotas = { all_member_push_statistics = 0, all_member_push_loss = 0, push = 0, batch = 0 }\nbroadcasts_per_day = 0\n"
         }
     };
     if setup != Setup::Backends {
@@ -331,7 +352,7 @@ mod tests {
         let written = |setup| {
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
             let channels = "[[app.channel]]\nname = \"fcm\"\n";
-            configuration(&cli.target, setup, [any, any], channels)
+            configuration(&cli.target, setup, [any, any], None, channels)
         };
         let count = |text: &str, part: &str| text.matches(part).count();
         for (setup, apps, client_keys, unlimited) in [

@@ -17,14 +17,14 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How a task stands.
 #[derive(Debug, Clone)]
-pub(super) struct Standing(Value);
+pub(crate) struct Standing(Value);
 
 /// A channel's counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) planned: u64,
-    pub(super) sent: u64,
-    pub(super) lost: u64,
+pub(crate) struct Counts {
+    pub(crate) planned: u64,
+    pub(crate) sent: u64,
+    pub(crate) lost: u64,
 }
 
 impl Counts {
@@ -37,34 +37,34 @@ impl Counts {
         }
     }
 
-    pub(super) const fn ended(self) -> u64 {
+    pub(crate) const fn ended(self) -> u64 {
         self.sent + self.lost
     }
 }
 
 impl Standing {
     /// What `pushtally task show --json` and the operator's listener tell alike.
-    pub(super) const fn new(told: Value) -> Self {
+    pub(crate) const fn new(told: Value) -> Self {
         Self(told)
     }
 
-    pub(super) fn total(&self) -> Counts {
+    pub(crate) fn total(&self) -> Counts {
         Counts::read(&self.0["total"])
     }
 
-    pub(super) fn of(&self, vendor: VendorName) -> Counts {
+    pub(crate) fn of(&self, vendor: VendorName) -> Counts {
         let row = self.rows().find(|row| row["channel"] == vendor.text());
         row.map(Counts::read).unwrap_or_default()
     }
 
     /// Whether all that this many devices were planned for has ended, and no job is left.
-    pub(super) fn has_ended(&self, planned: u64) -> bool {
+    pub(crate) fn has_ended(&self, planned: u64) -> bool {
         let total = self.total();
         self.0["jobs_left"] == 0 && total.planned == planned && total.ended() == planned
     }
 
     /// Tells why devices were lost.
-    pub(super) fn report_losses(&self, report: &mut Report) {
+    pub(crate) fn report_losses(&self, report: &mut Report) {
         for row in self.rows() {
             let losses = row["losses"].as_array().into_iter().flatten();
             for loss in losses {
@@ -82,21 +82,33 @@ impl Standing {
 }
 
 /// Calls the server and waits, on a runtime of its own.
-pub(super) struct Caller<'a> {
+pub(crate) struct Caller<'a> {
     runtime: Runtime,
     backend: Backend<'a>,
 }
 
 impl<'a> Caller<'a> {
-    pub(super) fn new(backend: Backend<'a>) -> anyhow::Result<Self> {
+    pub(crate) fn new(backend: Backend<'a>) -> anyhow::Result<Self> {
         Ok(Self {
             runtime: crate::crowd::runtime()?,
             backend,
         })
     }
 
+    /// Calls a command of the push service; a refusal is an error.
+    pub(crate) fn command(&self, command: &str, body: &Value) -> anyhow::Result<Value> {
+        let body = body.to_string();
+        self.runtime.block_on(self.backend.command(command, &body))
+    }
+
+    /// Deletes accounts; the reply says what became of each.
+    pub(crate) fn delete_accounts(&self, body: &Value) -> anyhow::Result<Value> {
+        let body = body.to_string();
+        self.runtime.block_on(self.backend.delete_accounts(&body))
+    }
+
     /// Pushes to everyone, or to whom `to` says, and answers the TaskId.
-    pub(super) fn push(&self, command: &str, title: &str, to: Value) -> anyhow::Result<String> {
+    pub(crate) fn push(&self, command: &str, title: &str, to: Value) -> anyhow::Result<String> {
         let mut body = json!({
             "From_Account": self.backend.administrator(),
             "MsgRandom": 1,
@@ -117,13 +129,13 @@ impl<'a> Caller<'a> {
         Ok(task.context("the reply has no TaskId")?.to_owned())
     }
 
-    pub(super) fn standing(&self, task: &str) -> anyhow::Result<Standing> {
+    pub(crate) fn standing(&self, task: &str) -> anyhow::Result<Standing> {
         let told = self.runtime.block_on(self.backend.task(task))?;
         Ok(Standing::new(told))
     }
 
     /// Waits until a task stands so.
-    pub(super) fn wait(
+    pub(crate) fn wait(
         &self,
         task: &str,
         patience: Duration,
@@ -146,7 +158,7 @@ impl<'a> Caller<'a> {
 }
 
 /// Whether the ledger closes for a vendor, and says what its simulator saw.
-pub(super) fn check(
+pub(crate) fn check(
     vendor: VendorName,
     standing: &Standing,
     planned: u64,

@@ -12,16 +12,16 @@ use crate::process::Process;
 
 /// Running simulators. They are killed when this is dropped.
 #[derive(Debug)]
-pub(super) struct Vendors {
+pub(crate) struct Vendors {
     child: Child,
     said: ChildStdin,
     answers: BufReader<ChildStdout>,
-    pub(super) process: Process,
+    pub(crate) process: Process,
 }
 
 impl Vendors {
     /// Starts them; credentials and `channels.toml` are written into the folder.
-    pub(super) fn start(program: &Path, folder: &Path, flags: &[String]) -> anyhow::Result<Self> {
+    pub(crate) fn start(program: &Path, folder: &Path, flags: &[String]) -> anyhow::Result<Self> {
         let mut child = Command::new(program)
             .args(["sim", "--json", "--script", "-", "--dir"])
             .arg(folder)
@@ -45,12 +45,12 @@ impl Vendors {
     }
 
     /// Has something done, counted from now, such as `0 xiaomi down 30`.
-    pub(super) fn say(&mut self, step: &str) -> anyhow::Result<()> {
+    pub(crate) fn say(&mut self, step: &str) -> anyhow::Result<()> {
         writeln!(self.said, "{step}").context("the simulators have ended")
     }
 
     /// What they saw so far.
-    pub(super) fn counts(&mut self) -> anyhow::Result<Seen> {
+    pub(crate) fn counts(&mut self) -> anyhow::Result<Seen> {
         self.say("counts")?;
         Ok(Seen(self.hear()?))
     }
@@ -72,26 +72,26 @@ impl Drop for Vendors {
 
 /// What the simulators saw.
 #[derive(Debug, Clone)]
-pub(super) struct Seen(Value);
+pub(crate) struct Seen(Value);
 
 impl Seen {
     /// Pushes of this title that a vendor took, repeats among them.
-    pub(super) fn taken(&self, vendor: VendorName, title: &str) -> u64 {
+    pub(crate) fn taken(&self, vendor: VendorName, title: &str) -> u64 {
         self.count(vendor, title, "taken")
     }
 
     /// Of them, those that the same phone had already.
-    pub(super) fn repeats(&self, vendor: VendorName, title: &str) -> u64 {
+    pub(crate) fn repeats(&self, vendor: VendorName, title: &str) -> u64 {
         self.count(vendor, title, "repeats")
     }
 
     /// Phones that have it.
-    pub(super) fn phones(&self, vendor: VendorName, title: &str) -> u64 {
+    pub(crate) fn phones(&self, vendor: VendorName, title: &str) -> u64 {
         self.taken(vendor, title) - self.repeats(vendor, title)
     }
 
     /// When the first of this title was taken, in Unix microseconds; `None` when none was.
-    pub(super) fn first_us(&self, vendor: VendorName, title: &str) -> Option<u64> {
+    pub(crate) fn first_us(&self, vendor: VendorName, title: &str) -> Option<u64> {
         self.0[vendor.text()]["messages"][title]["first_us"].as_u64()
     }
 
