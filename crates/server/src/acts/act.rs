@@ -221,7 +221,10 @@ pub(crate) enum Done {
     Task {
         report: Box<TaskReport>,
     },
-    TaskSet(TaskRow),
+    /// Nested for the same reason.
+    TaskSet {
+        row: TaskRow,
+    },
     Traced(TaskTrace),
     Tallied(Tallies),
     OurSide(OurSide),

@@ -140,7 +140,7 @@ impl Acts {
             return Err(ActError::TaskOver { id, status });
         }
         self.note(app, wanted.what(), id).await;
-        Ok(Done::TaskSet(row))
+        Ok(Done::TaskSet { row })
     }
 
     pub(super) async fn pause_app(&self, app: AppId, paused: bool) -> Result<Done, ActError> {

@@ -97,7 +97,7 @@ pub(super) fn run(
         TaskCommand::Resume(task) => set(task, Wanted::Running)?,
         TaskCommand::Cancel(task) => set(task, Wanted::Cancelled)?,
     };
-    if let Done::TaskSet(row) = done {
+    if let Done::TaskSet { row } = done {
         sayln!("task {} is {}", row.id, row.status.name());
     }
     Ok(())

@@ -47,8 +47,13 @@ fn set(id: &str, wanted: Wanted) -> Act {
 }
 
 async fn status(acts: &Acts, act: Act) -> TaskStatus {
-    match acts.perform(act).await {
-        Ok(Done::TaskSet(row)) => row.status,
+    let done = match acts.perform(act).await {
+        Ok(done) => serde_json::to_vec(&done).unwrap(),
+        Err(error) => panic!("{error}"),
+    };
+    // As it comes over the control socket.
+    match serde_json::from_slice(&done) {
+        Ok(Done::TaskSet { row }) => row.status,
         Ok(_) => panic!("another act was done"),
         Err(error) => panic!("{error}"),
     }
