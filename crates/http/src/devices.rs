@@ -23,7 +23,7 @@ pub use row::{RowError, read_device_row, write_device_row};
 
 use crate::State;
 use crate::cors::{open, preflight};
-use crate::problem::Problem;
+use crate::problem::{Methods, Problem};
 use crate::reply::json;
 
 /// What was done: its status, its body, and its name in the metrics.
@@ -47,7 +47,7 @@ pub(crate) async fn handle_all(
             };
             answer(&state, "register", reply).await
         }
-        _ => open(Problem::method("POST").into_response()),
+        _ => open(Problem::method(Methods::Post).into_response()),
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) async fn handle_one(
             };
             answer(&state, "unregister", reply).await
         }
-        _ => open(Problem::method("PATCH or DELETE").into_response()),
+        _ => open(Problem::method(Methods::PatchOrDelete).into_response()),
     }
 }
 

@@ -53,6 +53,7 @@ pub use command::Command;
 pub use limits::Limits;
 pub use listen::{Peer, serve};
 pub use metrics::Metrics;
+pub use operator::openapi::document as openapi_document;
 pub use outgoing::WebhookForm;
 pub use quota::Quotas;
 pub use router::{operator_router, public_router};

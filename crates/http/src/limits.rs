@@ -31,6 +31,13 @@ pub const ROWS: usize = 50;
 /// And at most: an answer stays below a mebibyte.
 pub const ROWS_MAX: usize = 500;
 
+/// Points of an answer's series together: a day by minutes, and some. A point has at most a row for each of some ten
+/// channels and routes, so that an answer stays at a few mebibytes and some ten milliseconds.
+pub(crate) const POINTS_MAX: u64 = 1_500;
+
+/// Tasks that one call may count, as many as `pushtally stats` takes.
+pub(crate) const COUNTED_TASKS_MAX: usize = 50;
+
 /// Characters of a title that a list of tasks shows.
 pub(crate) const TITLE_LEN_MAX: usize = 64;
 

@@ -3,14 +3,18 @@
 //! Values that are written as JSON, and the acts that make them. Who may act, and the audit, are the callers'.
 
 mod audit_row;
+mod lost;
 mod order;
+mod series;
 mod tallies;
 mod task_report;
 mod task_row;
 pub(crate) mod trace;
 
 pub use audit_row::{AuditPage, AuditRow, audit_page};
+pub use lost::{Losses, LostBefore, LostScope, losses};
 pub use order::{Order, OrderError, Ordered, UnknownRule, order};
+pub use series::{Point, PointRow, Series, SeriesRow, series};
 pub use tallies::{ScopeRow, Tallies, tallies};
 pub use task_report::{Counts, LossRow, RouteRow, TaskReport, task_report};
 pub use task_row::{TaskPage, TaskRow, TaskStatus, is_as_wanted, task_page};

@@ -2,11 +2,16 @@
 //!
 //! Answers are JSON with real statuses, refusals `application/problem+json`.
 
-pub(crate) mod audit;
-pub(crate) mod pause;
-pub(crate) mod push;
-pub(crate) mod tasks;
-pub(crate) mod trace;
+mod audit;
+mod endpoint;
+mod losses;
+pub(crate) mod openapi;
+mod pause;
+mod push;
+mod series;
+mod tasks;
+mod trace;
+mod windowed;
 
 use std::sync::Arc;
 
@@ -22,8 +27,24 @@ use crate::State;
 use crate::audit::Deed;
 use crate::limits::{ROWS, ROWS_MAX};
 use crate::listen::Peer;
-use crate::problem::Problem;
+use crate::problem::{Methods, Problem};
 use crate::reply::json;
+use endpoint::Endpoint;
+
+/// Every endpoint, in the order of the document.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let mut endpoints = vec![
+        openapi::endpoint(),
+        audit::endpoint(),
+        push::endpoint(),
+        trace::endpoint(),
+        series::endpoint(),
+        losses::endpoint(),
+    ];
+    endpoints.extend(pause::endpoints());
+    endpoints.extend(tasks::endpoints());
+    endpoints
+}
 
 /// A JSON answer, or the problem.
 fn answer<T: Serialize>(reply: Result<T, Problem>) -> Response {
@@ -55,7 +76,7 @@ fn require_get(parts: &Parts) -> Result<(), Problem> {
     if parts.method == Method::GET {
         Ok(())
     } else {
-        Err(Problem::method("GET"))
+        Err(Problem::method(Methods::Get))
     }
 }
 
@@ -63,7 +84,7 @@ fn require_get(parts: &Parts) -> Result<(), Problem> {
 /// before it sends JSON elsewhere; nobody answers it.
 fn require_post(parts: &Parts) -> Result<(), Problem> {
     if parts.method != Method::POST {
-        return Err(Problem::method("POST"));
+        return Err(Problem::method(Methods::Post));
     }
     if parts.headers.contains_key(ORIGIN) {
         return Err(Problem::new(

@@ -6,9 +6,10 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use pushtally_store::StoreError;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Characters of a faulty value that a refusal repeats: enough to recognise it.
@@ -33,18 +34,55 @@ pub(crate) struct Problem {
     pub(crate) value: Option<String>,
     /// When to try again, in seconds.
     pub(crate) retry_after_s: Option<u32>,
+    /// What the path takes, when it was something else.
+    pub(crate) allowed: Option<Methods>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// The methods that a path takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Methods {
+    /// To read.
+    Get,
+    /// To act.
+    Post,
+    /// To change something, or to end it.
+    PatchOrDelete,
+}
+
+impl Methods {
+    /// As people read them, and as `Allow` wants them.
+    const fn told(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Get => ("GET", "GET"),
+            Self::Post => ("POST", "POST"),
+            Self::PatchOrDelete => ("PATCH or DELETE", "PATCH, DELETE"),
+        }
+    }
+}
+
+/// A problem as it is written.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Document<'a> {
+    /// `urn:pushtally:problem:` and the code, which clients branch on.
     r#type: String,
+    /// The same for every problem of this type.
     title: &'a str,
+    /// The HTTP status.
     status: u16,
+    /// What is wrong with this call.
     detail: &'a str,
+    /// The field or parameter at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    /// What it held, shortened.
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'a str>,
+}
+
+/// The `type` of a problem.
+pub(crate) fn urn(code: &str) -> String {
+    format!("urn:pushtally:problem:{code}")
 }
 
 impl Problem {
@@ -63,6 +101,7 @@ impl Problem {
             field: None,
             value: None,
             retry_after_s: None,
+            allowed: None,
         }
     }
 
@@ -97,13 +136,18 @@ impl Problem {
     }
 
     /// 405: the path takes another method.
-    pub(crate) fn method(allowed: &'static str) -> Self {
-        Self::new(
+    pub(crate) fn method(allowed: Methods) -> Self {
+        let (told, _) = allowed.told();
+        let problem = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method",
             "The method is not allowed",
-            format!("method must be {allowed}"),
-        )
+            format!("method must be {told}"),
+        );
+        Self {
+            allowed: Some(allowed),
+            ..problem
+        }
     }
 
     /// 410: the phone is known, but has no device.
@@ -196,7 +240,7 @@ impl Problem {
     /// The answer.
     pub(crate) fn into_response(self) -> Response {
         let document = Document {
-            r#type: format!("urn:pushtally:problem:{}", self.code),
+            r#type: urn(self.code),
             title: self.title,
             status: self.status.as_u16(),
             detail: &self.detail,
@@ -211,6 +255,9 @@ impl Problem {
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         if let Some(seconds) = self.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(methods) = self.allowed {
+            headers.insert(ALLOW, HeaderValue::from_static(methods.told().1));
         }
         response
     }

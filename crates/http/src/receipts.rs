@@ -24,7 +24,7 @@ use crate::admission::query;
 use crate::body::read;
 use crate::events::content_type;
 use crate::limits::RECEIPTS_BODY_LEN_MAX;
-use crate::problem::Problem;
+use crate::problem::{Methods, Problem};
 use crate::refusal::Refusal;
 
 /// The route, and what logs call it.
@@ -56,7 +56,7 @@ async fn receipts(
 ) -> Result<Response, Problem> {
     let (channel, app) = addressed(state, path).ok_or_else(nothing_here)?;
     if request.method() != Method::POST {
-        return Err(Problem::method("POST"));
+        return Err(Problem::method(Methods::Post));
     }
     let (parts, body) = request.into_parts();
     let body = read(body, RECEIPTS_BODY_LEN_MAX, state.limits.body_read).await;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::State;
 use crate::cors::{open, preflight};
 use crate::device_call::{app_of, body_of, secret_of};
-use crate::problem::Problem;
+use crate::problem::{Methods, Problem};
 use crate::reply::json;
 
 #[derive(Serialize)]
@@ -38,7 +38,7 @@ pub(crate) async fn handle(
 
 async fn reports(state: &State, request: extract::Request) -> Result<Bytes, Problem> {
     if request.method() != Method::POST {
-        return Err(Problem::method("POST"));
+        return Err(Problem::method(Methods::Post));
     }
     let app = app_of(request.uri())?;
     let proof = Proof::Secret(secret_of(request.headers())?);

@@ -77,32 +77,12 @@ fn accounts_router() -> Router<Arc<State>> {
 
 /// The operator listener: tasks, the audit, health with reasons, and metrics. Not to be reachable from outside.
 pub fn operator_router(state: Arc<State>) -> Router {
-    Router::new()
+    let mut router = Router::new()
         .route("/health/live", any(health::live))
         .route("/health/ready", any(health::ready_operator))
-        .route("/metrics", any(metrics::handle))
-        .route("/v1/audit", any(operator::audit::list))
-        .route("/v1/apps/{app}/push", any(operator::push::handle))
-        .route("/v1/apps/{app}/pause", any(operator::pause::pause))
-        .route("/v1/apps/{app}/resume", any(operator::pause::resume))
-        .route("/v1/apps/{app}/tasks", any(operator::tasks::list))
-        .route("/v1/apps/{app}/tasks/{id}", any(operator::tasks::show))
-        .route(
-            "/v1/apps/{app}/tasks/{id}/trace",
-            any(operator::trace::handle),
-        )
-        .route(
-            "/v1/apps/{app}/tasks/{id}/pause",
-            any(operator::tasks::pause),
-        )
-        .route(
-            "/v1/apps/{app}/tasks/{id}/resume",
-            any(operator::tasks::resume),
-        )
-        .route(
-            "/v1/apps/{app}/tasks/{id}/cancel",
-            any(operator::tasks::cancel),
-        )
-        .fallback(unknown::handle_operator)
-        .with_state(state)
+        .route("/metrics", any(metrics::handle));
+    for endpoint in operator::endpoints() {
+        router = router.route(endpoint.path, endpoint.route);
+    }
+    router.fallback(unknown::handle_operator).with_state(state)
 }

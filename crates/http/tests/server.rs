@@ -38,6 +38,8 @@ mod messages;
 mod naive;
 #[path = "server/online.rs"]
 mod online;
+#[path = "server/openapi.rs"]
+mod openapi;
 #[path = "server/operations.rs"]
 mod operations;
 #[path = "server/operator.rs"]
@@ -54,6 +56,10 @@ mod relays;
 mod reports;
 #[path = "server/revoke.rs"]
 mod revoke;
+#[path = "server/schema.rs"]
+mod schema;
+#[path = "server/series.rs"]
+mod series;
 #[path = "server/statistics.rs"]
 mod statistics;
 #[path = "server/traces.rs"]

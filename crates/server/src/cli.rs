@@ -117,6 +117,8 @@ enum Command {
     Webhook(webhook::WebhookCommand),
     /// Run simulators of the nine vendors, to configure, to push against and to break.
     Sim(sim::SimArgs),
+    /// Print the OpenAPI document of the operator's API.
+    Openapi,
     /// Print a completion script.
     Completions {
         /// The shell it is for.
@@ -215,6 +217,7 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
             sayln!("restored and checked, {pages} pages");
         }
         Command::Sim(arguments) => runtime(0)?.block_on(sim::run(arguments))?,
+        Command::Openapi => sayln!("{:#}", pushtally_http::openapi_document()),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

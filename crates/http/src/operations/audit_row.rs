@@ -2,13 +2,14 @@
 
 use pushtally_model::AppId;
 use pushtally_store::{AuditEntry, StoreError};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Recorder;
 use crate::limits::ROWS_MAX;
 
 /// An entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditRow {
     /// Its place, from 1.
     pub at: u64,
@@ -31,7 +32,7 @@ pub struct AuditRow {
 }
 
 /// Entries, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditPage {
     /// The entries.
     pub entries: Vec<AuditRow>,

@@ -5,6 +5,7 @@ use pushtally_dispatch::{AcceptError, Dispatch, Push};
 use pushtally_model::{App, Audience as Addressed, Entropy, Notification, OnUnknown, TaskKind};
 use pushtally_store::StoreError;
 use pushtally_wire::{ACCOUNTS_MAX, LIFE_TIME_S_MAX, NOTIFICATION_LEN_MAX};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -13,8 +14,16 @@ use crate::audit::Deed;
 use crate::batch::{Sorted, sort};
 
 /// What an operator orders. Unknown fields are errors: a misspelt `to` must not reach everybody.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(
+    description = "What is to be pushed. One of title, desc and ext has a text; together they have 10,240 bytes at most.",
+    extend("anyOf" = [
+        { "required": ["title"], "properties": { "title": { "minLength": 1 } } },
+        { "required": ["desc"], "properties": { "desc": { "minLength": 1 } } },
+        { "required": ["ext"], "properties": { "ext": { "minLength": 1 } } },
+    ])
+)]
 pub struct Order {
     /// The title.
     #[serde(default)]
@@ -27,12 +36,20 @@ pub struct Order {
     pub ext: String,
     /// Accounts or RegistrationIDs, 1 to [`ACCOUNTS_MAX`]; `None` is everyone.
     #[serde(default)]
+    #[schemars(
+        description = "Accounts or RegistrationIDs; absent or null is everyone.",
+        length(min = 1, max = ACCOUNTS_MAX)
+    )]
     pub to: Option<Vec<String>>,
     /// Only connected devices.
     #[serde(default)]
     pub online_only: bool,
     /// How long it may take, in seconds, 1 to [`LIFE_TIME_S_MAX`]; `None` is the app's setting.
     #[serde(default)]
+    #[schemars(
+        description = "How long it may take, in seconds; absent or null is the app's setting.",
+        range(min = 1, max = LIFE_TIME_S_MAX)
+    )]
     pub life_time_s: Option<u32>,
     /// What becomes of devices of whom nobody knows whether they were sent to; `None` is the app's setting.
     #[serde(default)]
@@ -40,7 +57,7 @@ pub struct Order {
 }
 
 /// [`OnUnknown`] as operators write it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownRule {
     /// `repeat`
@@ -59,7 +76,7 @@ impl From<UnknownRule> for OnUnknown {
 }
 
 /// What an order did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ordered {
     /// The task.
     pub task: TaskRow,

@@ -3,6 +3,7 @@
 use pushtally_model::{AppId, Kind, Scope, Window};
 use pushtally_stats::Stats;
 use pushtally_store::{Identities, StoreError};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::task_report::{Counts, RouteRow, routes};
@@ -10,7 +11,7 @@ use super::trace::find_either;
 use crate::reasons::Reasons;
 
 /// The counts of several scopes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tallies {
     /// The SDKAppID.
     pub app: u32,
@@ -23,9 +24,10 @@ pub struct Tallies {
 }
 
 /// The counts of one scope.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScopeRow {
     /// `push` or `message`.
+    #[schemars(extend("enum" = ["push", "message"]))]
     pub family: String,
     /// The TaskId or PushID; `None` is the whole family.
     pub task: Option<String>,
@@ -45,18 +47,8 @@ pub async fn tallies(
     window: Window,
 ) -> Result<Tallies, StoreError> {
     let mut scopes = Vec::with_capacity(tasks.len().max(2));
-    if tasks.is_empty() {
-        for family in [Kind::Push, Kind::Message] {
-            let scope = Some(Scope::Overall(app, family));
-            scopes.push(row(identities, stats, app, (family, None, scope), window).await?);
-        }
-    }
-    for id in tasks {
-        let task = find_either(identities, app, id).await?;
-        let family = task.map_or(Kind::Push, |task| task.kind);
-        let scope = task.map(|task| Scope::Task(task.number));
-        let what = (family, Some(id.clone()), scope);
-        scopes.push(row(identities, stats, app, what, window).await?);
+    for counted in counted(identities, app, tasks, None).await? {
+        scopes.push(row(identities, stats, app, counted, window).await?);
     }
     Ok(Tallies {
         app: app.0,
@@ -66,27 +58,77 @@ pub async fn tallies(
     })
 }
 
+/// Something that is counted.
+pub(super) struct Counted {
+    pub(super) family: Kind,
+    /// The TaskId or PushID; `None` is the whole family.
+    pub(super) task: Option<String>,
+    /// `None` when the app knows no such task, which then has no counts.
+    pub(super) scope: Option<Scope>,
+}
+
+impl Counted {
+    pub(super) fn family_name(&self) -> String {
+        match self.family {
+            Kind::Push => "push",
+            Kind::Message => "message",
+        }
+        .to_owned()
+    }
+}
+
+/// What tasks are counted as, or without any the families; of one family only if it is named.
+pub(super) async fn counted(
+    identities: &dyn Identities,
+    app: AppId,
+    tasks: &[String],
+    family: Option<Kind>,
+) -> Result<Vec<Counted>, StoreError> {
+    let mut all = Vec::with_capacity(tasks.len().max(2));
+    if tasks.is_empty() {
+        let families = [Kind::Push, Kind::Message].into_iter();
+        all.extend(
+            families
+                .filter(|kind| family.is_none_or(|family| family == *kind))
+                .map(|family| Counted {
+                    family,
+                    task: None,
+                    scope: Some(Scope::Overall(app, family)),
+                }),
+        );
+    }
+    for id in tasks {
+        let task = match family {
+            None => find_either(identities, app, id).await?,
+            Some(family) => identities.find_task(app, family, id).await?,
+        };
+        all.push(Counted {
+            family: task.map_or(family.unwrap_or(Kind::Push), |task| task.kind),
+            task: Some(id.clone()),
+            scope: task.map(|task| Scope::Task(task.number)),
+        });
+    }
+    Ok(all)
+}
+
 async fn row(
     identities: &dyn Identities,
     stats: &Stats,
     app: AppId,
-    (family, task, scope): (Kind, Option<String>, Option<Scope>),
+    counted: Counted,
     window: Window,
 ) -> Result<ScopeRow, StoreError> {
-    let routes = match scope {
+    let family = counted.family_name();
+    let routes = match counted.scope {
         Some(scope) => {
             let tally = stats.tally(app, scope, window).await?;
             routes(&tally, &Reasons::of_tally(identities, app, &tally).await?)
         }
         None => Vec::new(),
     };
-    let family = match family {
-        Kind::Push => "push",
-        Kind::Message => "message",
-    };
     Ok(ScopeRow {
-        family: family.to_owned(),
-        task,
+        family,
+        task: counted.task,
         total: Counts::sum(&routes),
         routes,
     })

@@ -8,13 +8,14 @@ use pushtally_ledger::Tally;
 use pushtally_model::{AppId, Cell, Channel, Lane, Route, Scope, Stage, TaskId, Window};
 use pushtally_stats::Stats;
 use pushtally_store::{Identities, LossText, StoreError, StoredTask, Tasks};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TaskRow;
 use crate::reasons::Reasons;
 
 /// A task and how it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskReport {
     /// The task.
     #[serde(flatten)]
@@ -30,7 +31,7 @@ pub struct TaskReport {
 }
 
 /// Counts of devices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Who could be reached.
     pub planned: u64,
@@ -47,9 +48,10 @@ pub struct Counts {
 }
 
 /// The counts of a route and channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RouteRow {
     /// `online` or `offline`.
+    #[schemars(extend("enum" = ["online", "offline"]))]
     pub route: String,
     /// The channel's name.
     pub channel: String,
@@ -61,9 +63,10 @@ pub struct RouteRow {
 }
 
 /// How many devices were lost for one reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LossRow {
     /// The stage they did not reach: `sent`, `delivered` or `clicked`.
+    #[schemars(extend("enum" = ["sent", "delivered", "clicked"]))]
     pub before: String,
     /// The code of whoever refused them; ours are negative.
     pub code: i64,
@@ -146,7 +149,7 @@ pub(super) fn routes(tally: &Tally, reasons: &Reasons) -> Vec<RouteRow> {
 }
 
 impl Counts {
-    fn of(tally: &Tally, route: Route, channel: Channel) -> Self {
+    pub(super) fn of(tally: &Tally, route: Route, channel: Channel) -> Self {
         let reached = |stage| tally.reached(route, channel, stage);
         let lost = tally.cell(Cell::new(route, channel, Lane::LostBeforeSent));
         let (planned, sent) = (reached(Stage::Planned), reached(Stage::Sent));

@@ -2,12 +2,13 @@
 
 use pushtally_model::{AppId, Audience, TaskKind, TaskState};
 use pushtally_store::{StoreError, StoredTask, TaskSeq, Tasks};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{ROWS_MAX, TITLE_LEN_MAX};
 
 /// What an operator wants of a task and, when nobody stopped it, whether it is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskStatus {
     /// It has jobs left.
@@ -47,7 +48,7 @@ impl TaskStatus {
 }
 
 /// A task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskRow {
     /// Its place in the order of acceptance, from 1.
     pub place: u64,
@@ -56,6 +57,7 @@ pub struct TaskRow {
     /// The TaskId.
     pub id: String,
     /// `push`, `batch` or `message`.
+    #[schemars(extend("enum" = ["push", "batch", "message"]))]
     pub kind: String,
     /// How it stands.
     pub status: TaskStatus,
@@ -108,7 +110,7 @@ impl From<&StoredTask> for TaskRow {
 }
 
 /// Tasks, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskPage {
     /// The tasks.
     pub tasks: Vec<TaskRow>,

@@ -14,6 +14,7 @@ use pushtally_model::{
 };
 use pushtally_stats::Stats;
 use pushtally_store::{Identities, LossText, Recipient, StoreError, Tasks, find_own_task};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::task_report::{before, route_name};
@@ -41,7 +42,7 @@ impl std::fmt::Debug for Sources<'_> {
 }
 
 /// A task, and what happened to a user's devices in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskTrace {
     /// The SDKAppID.
     pub app: u32,
@@ -58,7 +59,7 @@ pub struct TaskTrace {
 }
 
 /// What happened to a device on one route and channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WayRow {
     /// The device's number.
     pub device: u32,
@@ -69,6 +70,7 @@ pub struct WayRow {
     /// Its operating system; empty if it is not known.
     pub system: String,
     /// `offline` or `online`.
+    #[schemars(extend("enum" = ["offline", "online"]))]
     pub route: String,
     /// The channel's name.
     pub channel: String,
@@ -79,7 +81,7 @@ pub struct WayRow {
 }
 
 /// A call to a vendor that the device was a target of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CallRow {
     /// When it was answered or given up, in Unix milliseconds.
     pub at_ms: i64,
@@ -106,15 +108,17 @@ impl From<&VendorCall> for CallRow {
 }
 
 /// An event that counted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepRow {
     /// `planned`, `sent`, `delivered`, `clicked`, or `lost`.
+    #[schemars(extend("enum" = ["planned", "sent", "delivered", "clicked", "lost"]))]
     pub step: String,
     /// Its time, in Unix seconds.
     pub at: u32,
     /// When it was recorded, in Unix milliseconds.
     pub recorded_ms: i64,
     /// Who said so: `us`, `vendor`, `client` or `import`.
+    #[schemars(extend("enum" = ["us", "vendor", "client", "import"]))]
     pub source: String,
     /// Why it was lost; only of `lost`.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -122,7 +126,7 @@ pub struct StepRow {
 }
 
 /// Why a device was lost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LostRow {
     /// The stage that it did not reach.
     pub before: String,

@@ -7,12 +7,25 @@ use axum::response::Response;
 use http::request::Parts;
 use pushtally_model::AppId;
 
+use super::endpoint::{BAD_REQUEST, Endpoint, Parameter, READING, sdkappid};
 use super::{Listed, answer, require_get, storage};
 use crate::State;
 use crate::operations::{AuditPage, audit_page};
 use crate::problem::Problem;
 
-pub(crate) async fn list(state: extract::State<Arc<State>>, request: extract::Request) -> Response {
+pub(super) fn endpoint() -> Endpoint {
+    let what = "Who did what, newest first.";
+    Endpoint::get::<AuditPage, _>("/v1/audit", "listAudit", what, list)
+        .with([
+            Parameter::query("app", "Only of this SDKAppID.", sdkappid()),
+            Parameter::before(),
+            Parameter::limit(),
+        ])
+        .refusing(&[BAD_REQUEST])
+        .refusing(&READING)
+}
+
+async fn list(state: extract::State<Arc<State>>, request: extract::Request) -> Response {
     let (parts, _) = request.into_parts();
     answer(page(&state, &parts).await)
 }

@@ -2,25 +2,44 @@
 
 use std::sync::Arc;
 
-use axum::extract::{self, Path};
+use axum::extract;
 use axum::response::Response;
 use http::request::Parts;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, WRITING};
 use super::{answer, app, deed, require_post, storage, to_the_end};
 use crate::State;
 use crate::problem::Problem;
 
 /// How an app is now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Paused {
+    /// The SDKAppID.
     app: u32,
+    /// Whether its tasks wait.
     paused: bool,
 }
 
-pub(crate) async fn pause(
+pub(super) fn endpoints() -> [Endpoint; 2] {
+    let paused = "Holds all tasks of an app, those to come, too.";
+    let resumed = "Lets them go on.";
+    [
+        Endpoint::post::<Paused, _>("/v1/apps/{app}/pause", "pauseApp", paused, pause),
+        Endpoint::post::<Paused, _>("/v1/apps/{app}/resume", "resumeApp", resumed, resume),
+    ]
+    .map(|endpoint| {
+        endpoint
+            .with([Parameter::app()])
+            .refusing(&[NOT_FOUND])
+            .refusing(&WRITING)
+    })
+}
+
+async fn pause(
     state: extract::State<Arc<State>>,
-    Path(of): Path<String>,
+    Named(of): Named<String>,
     request: extract::Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
@@ -28,9 +47,9 @@ pub(crate) async fn pause(
     answer(to_the_end(work).await)
 }
 
-pub(crate) async fn resume(
+async fn resume(
     state: extract::State<Arc<State>>,
-    Path(of): Path<String>,
+    Named(of): Named<String>,
     request: extract::Request,
 ) -> Response {
     let (parts, _) = request.into_parts();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{self, Path};
+use axum::extract;
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
@@ -11,6 +11,7 @@ use pushtally_dispatch::AcceptError;
 use pushtally_model::App;
 use pushtally_wire::Code;
 
+use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, WRITING};
 use super::{answer, app, deed, require_post, storage, to_the_end};
 use crate::State;
 use crate::audit::Deed;
@@ -22,9 +23,26 @@ use crate::refusal::Refusal;
 
 const WHAT: &str = "push";
 
-pub(crate) async fn handle(
+pub(super) fn endpoint() -> Endpoint {
+    let what = "Pushes, to everyone or to accounts.";
+    Endpoint::post::<Ordered, _>("/v1/apps/{app}/push", "push", what, handle)
+        .carrying::<Order>()
+        .with([Parameter::app()])
+        .refusing(&[
+            BAD_REQUEST,
+            (403, "disabled"),
+            NOT_FOUND,
+            (404, "nobody"),
+            (413, "too-large"),
+            (429, "too-many"),
+            (429, "day-full"),
+        ])
+        .refusing(&WRITING)
+}
+
+async fn handle(
     state: extract::State<Arc<State>>,
-    Path(of): Path<String>,
+    Named(of): Named<String>,
     request: extract::Request,
 ) -> Response {
     let (parts, body) = request.into_parts();

@@ -2,20 +2,54 @@
 
 use std::sync::Arc;
 
-use axum::extract::{self, Path};
+use axum::extract;
 use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
 use pushtally_model::{TaskId, TaskState};
 
+use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING, WRITING};
 use super::{Listed, answer, app, deed, not_found, require_get, require_post, storage, to_the_end};
 use crate::State;
 use crate::operations::{TaskPage, TaskReport, TaskRow, is_as_wanted, task_page, task_report};
 use crate::problem::Problem;
 
-pub(crate) async fn list(
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let listed = "An app's tasks, newest first.";
+    let list = Endpoint::get::<TaskPage, _>("/v1/apps/{app}/tasks", "listTasks", listed, list)
+        .with([Parameter::app(), Parameter::before(), Parameter::limit()])
+        .refusing(&[BAD_REQUEST, NOT_FOUND])
+        .refusing(&READING);
+    let shown = "A task, its jobs, and its counts by route and channel.";
+    let path = "/v1/apps/{app}/tasks/{id}";
+    let show = Endpoint::get::<TaskReport, _>(path, "showTask", shown, show)
+        .with([Parameter::app(), Parameter::task()])
+        .refusing(&[NOT_FOUND])
+        .refusing(&READING);
+    let mut endpoints = vec![list, show];
+    endpoints.extend(steering());
+    endpoints
+}
+
+fn steering() -> [Endpoint; 3] {
+    let path = "/v1/apps/{app}/tasks/{id}/pause";
+    let pause = Endpoint::post::<TaskRow, _>(path, "pauseTask", "Holds a task.", pause);
+    let path = "/v1/apps/{app}/tasks/{id}/resume";
+    let resume = Endpoint::post::<TaskRow, _>(path, "resumeTask", "Lets it go on.", resume);
+    let path = "/v1/apps/{app}/tasks/{id}/cancel";
+    let what = "Ends a task: what is not being sent is never sent.";
+    let cancel = Endpoint::post::<TaskRow, _>(path, "cancelTask", what, cancel);
+    [pause, resume, cancel].map(|endpoint| {
+        endpoint
+            .with([Parameter::app(), Parameter::task()])
+            .refusing(&[NOT_FOUND, (409, "over")])
+            .refusing(&WRITING)
+    })
+}
+
+async fn list(
     state: extract::State<Arc<State>>,
-    Path(of): Path<String>,
+    Named(of): Named<String>,
     request: extract::Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
@@ -31,9 +65,9 @@ async fn page(state: &State, of: &str, parts: &Parts) -> Result<TaskPage, Proble
         .map_err(storage)
 }
 
-pub(crate) async fn show(
+async fn show(
     state: extract::State<Arc<State>>,
-    Path((of, id)): Path<(String, String)>,
+    Named((of, id)): Named<(String, String)>,
     request: extract::Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
@@ -50,25 +84,25 @@ async fn report(state: &State, of: &str, id: &str, parts: &Parts) -> Result<Task
         .ok_or_else(|| no_task(id))
 }
 
-pub(crate) async fn pause(
+async fn pause(
     state: extract::State<Arc<State>>,
-    of: Path<(String, String)>,
+    of: Named<(String, String)>,
     request: extract::Request,
 ) -> Response {
     steer(state, of, request, TaskState::Paused, "task pause").await
 }
 
-pub(crate) async fn resume(
+async fn resume(
     state: extract::State<Arc<State>>,
-    of: Path<(String, String)>,
+    of: Named<(String, String)>,
     request: extract::Request,
 ) -> Response {
     steer(state, of, request, TaskState::Running, "task resume").await
 }
 
-pub(crate) async fn cancel(
+async fn cancel(
     state: extract::State<Arc<State>>,
-    of: Path<(String, String)>,
+    of: Named<(String, String)>,
     request: extract::Request,
 ) -> Response {
     steer(state, of, request, TaskState::Cancelled, "task cancel").await
@@ -77,7 +111,7 @@ pub(crate) async fn cancel(
 /// Sets what is wanted of a task; `what` is the act as the audit names it.
 async fn steer(
     state: extract::State<Arc<State>>,
-    Path(of): Path<(String, String)>,
+    Named(of): Named<(String, String)>,
     request: extract::Request,
     wanted: TaskState,
     what: &'static str,

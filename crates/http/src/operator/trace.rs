@@ -2,18 +2,34 @@
 
 use std::sync::Arc;
 
-use axum::extract::{self, Path};
+use axum::extract;
 use axum::response::Response;
 use http::request::Parts;
+use serde_json::json;
 
+use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::{answer, app, not_found, require_get, storage};
 use crate::State;
 use crate::operations::{TaskTrace, task_trace};
 use crate::problem::Problem;
 
-pub(crate) async fn handle(
+pub(super) fn endpoint() -> Endpoint {
+    let path = "/v1/apps/{app}/tasks/{id}/trace";
+    let what = "What happened to a user's devices in a task, step by step.";
+    let user = json!({ "type": "string", "minLength": 1 });
+    Endpoint::get::<TaskTrace, _>(path, "traceTask", what, handle)
+        .with([
+            Parameter::app(),
+            Parameter::task(),
+            Parameter::query("user", "An account or a RegistrationID.", user).required(),
+        ])
+        .refusing(&[BAD_REQUEST, NOT_FOUND])
+        .refusing(&READING)
+}
+
+async fn handle(
     state: extract::State<Arc<State>>,
-    Path((of, id)): Path<(String, String)>,
+    Named((of, id)): Named<(String, String)>,
     request: extract::Request,
 ) -> Response {
     let (parts, _) = request.into_parts();

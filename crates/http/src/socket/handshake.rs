@@ -4,7 +4,7 @@ use http::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERS
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::problem::Problem;
+use crate::problem::{Methods, Problem};
 
 /// Characters of a key: 16 bytes in base64.
 const KEY_LEN: usize = 24;
@@ -16,7 +16,7 @@ pub(super) fn accept(
     headers: &HeaderMap,
 ) -> Result<HeaderValue, Problem> {
     if method != Method::GET {
-        return Err(Problem::method("GET"));
+        return Err(Problem::method(Methods::Get));
     }
     if version != Version::HTTP_11 {
         return Err(upgrade_required("a socket is opened over HTTP/1.1"));

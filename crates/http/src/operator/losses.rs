@@ -1,0 +1,43 @@
+//! `GET /v1/apps/{app}/losses?start=&end=&task=&family=`: how many were lost, by stage, route, channel and code.
+
+use std::sync::Arc;
+
+use axum::extract;
+use axum::response::Response;
+use http::request::Parts;
+
+use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::windowed::Windowed;
+use super::{answer, app, require_get, storage};
+use crate::State;
+use crate::operations::{Losses, losses};
+use crate::problem::Problem;
+
+pub(super) fn endpoint() -> Endpoint {
+    let what = "How many devices were lost, by stage, route, channel and code.";
+    Endpoint::get::<Losses, _>("/v1/apps/{app}/losses", "showLosses", what, handle)
+        .with([Parameter::app()])
+        .with(Windowed::parameters())
+        .refusing(&[BAD_REQUEST, NOT_FOUND])
+        .refusing(&READING)
+}
+
+async fn handle(
+    state: extract::State<Arc<State>>,
+    Named(of): Named<String>,
+    request: extract::Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    answer(lost(&state, &of, &parts).await)
+}
+
+async fn lost(state: &State, of: &str, parts: &Parts) -> Result<Losses, Problem> {
+    require_get(parts)?;
+    let asked = Windowed::parse(parts, false)?;
+    let window = asked.window()?;
+    let app = app(state, of)?.id;
+    let scopes = (asked.tasks.as_slice(), asked.family);
+    losses(&*state.identities, &state.stats, app, scopes, window)
+        .await
+        .map_err(storage)
+}

@@ -1,0 +1,60 @@
+//! `GET /v1/apps/{app}/series?start=&end=&step=&task=&family=`: what happened from step to step, by route and channel.
+
+use std::sync::Arc;
+
+use axum::extract;
+use axum::response::Response;
+use http::request::Parts;
+
+use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::windowed::Windowed;
+use super::{answer, app, require_get, storage};
+use crate::State;
+use crate::limits::POINTS_MAX;
+use crate::operations::{Series, series};
+use crate::problem::Problem;
+
+pub(super) fn endpoint() -> Endpoint {
+    let what = "How many devices came how far from step to step, by route and channel. The series of an answer have at \
+        most 1,500 points together, those without counts included.";
+    Endpoint::get::<Series, _>("/v1/apps/{app}/series", "showSeries", what, handle)
+        .with([Parameter::app(), Windowed::step_parameter()])
+        .with(Windowed::parameters())
+        .refusing(&[BAD_REQUEST, NOT_FOUND])
+        .refusing(&READING)
+}
+
+async fn handle(
+    state: extract::State<Arc<State>>,
+    Named(of): Named<String>,
+    request: extract::Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    answer(counts(&state, &of, &parts).await)
+}
+
+async fn counts(state: &State, of: &str, parts: &Parts) -> Result<Series, Problem> {
+    require_get(parts)?;
+    let asked = Windowed::parse(parts, true)?;
+    let step = asked.step.ok_or_else(|| {
+        Problem::bad_request("`step` must be given, in seconds from point to point").of("step")
+    })?;
+    let window = asked.window()?;
+    let seconds = window.end().0 - window.start().0;
+    let points = u64::from(seconds.div_ceil(step)) * asked.scopes() as u64;
+    if points > POINTS_MAX {
+        let detail = format!("that is {points} points, more than {POINTS_MAX}");
+        return Err(Problem::bad_request(detail).at("step", &step.to_string()));
+    }
+    let app = app(state, of)?.id;
+    let scopes = (asked.tasks.as_slice(), asked.family);
+    series(
+        &*state.identities,
+        &state.stats,
+        app,
+        scopes,
+        (window, step),
+    )
+    .await
+    .map_err(storage)
+}

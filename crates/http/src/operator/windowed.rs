@@ -1,0 +1,157 @@
+//! What the calls that count in a window are asked with: `start`, `end`, `step`, `task` and `family`.
+//!
+//! Windows may be of any length. Unknown parameters are errors, as in lists.
+
+use http::request::Parts;
+use pushtally_model::{Kind, Second, Window};
+use serde_json::json;
+
+use super::endpoint::Parameter;
+use crate::limits::COUNTED_TASKS_MAX;
+use crate::problem::Problem;
+
+/// The names of what may be asked, of series; losses have no step.
+const START: &str = "start";
+const END: &str = "end";
+const STEP: &str = "step";
+const TASK: &str = "task";
+const FAMILY: &str = "family";
+
+/// What is to be counted, and when.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Windowed {
+    start: Option<u32>,
+    end: Option<u32>,
+    /// Seconds, at least 1.
+    pub(super) step: Option<u32>,
+    pub(super) tasks: Vec<String>,
+    pub(super) family: Option<Kind>,
+}
+
+impl Windowed {
+    /// The parameters of a call without a step, as its document tells them.
+    pub(super) fn parameters() -> [Parameter; 4] {
+        let second = || json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
+        let tasks = json!({
+            "type": "array",
+            "items": { "type": "string", "minLength": 1 },
+            "maxItems": COUNTED_TASKS_MAX,
+        });
+        let families = json!({ "type": "string", "enum": ["push", "message"] });
+        [
+            Parameter::query(START, "The first Unix second that counts.", second()),
+            Parameter::query(END, "The first one that no longer does.", second()),
+            Parameter::query(
+                TASK,
+                "A TaskId or PushID, repeated for several; without any, whole families are counted.",
+                tasks,
+            ),
+            Parameter::query(
+                FAMILY,
+                "Only of this family; of both when it is left out.",
+                families,
+            ),
+        ]
+    }
+
+    /// The step, as the document tells it.
+    pub(super) fn step_parameter() -> Parameter {
+        let schema = json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX });
+        Parameter::query(STEP, "Seconds from point to point.", schema).required()
+    }
+
+    /// Reads a query; `step` is known to those calls only that have one.
+    pub(super) fn parse(parts: &Parts, has_step: bool) -> Result<Self, Problem> {
+        let mut asked = Self::default();
+        let query = parts.uri.query().unwrap_or_default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            asked.take(&name, &value, has_step)?;
+        }
+        Ok(asked)
+    }
+
+    fn take(&mut self, name: &str, value: &str, has_step: bool) -> Result<(), Problem> {
+        let refuse = |wanted: &str| {
+            let detail = format!("`{name}` must be {wanted}");
+            Problem::bad_request(detail).at(name.to_owned(), value)
+        };
+        let second = || value.parse().map_err(|_| refuse("a Unix second"));
+        match name {
+            START => self.start = Some(second()?),
+            END => self.end = Some(second()?),
+            STEP if has_step => {
+                let step = value.parse().ok().filter(|step| *step > 0);
+                self.step = Some(step.ok_or_else(|| refuse("1 to 4294967295 seconds"))?);
+            }
+            TASK if value.is_empty() => return Err(refuse("a TaskId or a PushID")),
+            TASK if self.tasks.len() == COUNTED_TASKS_MAX => {
+                return Err(refuse("given at most 50 times"));
+            }
+            TASK => self.tasks.push(value.to_owned()),
+            FAMILY => {
+                self.family = Some(match value {
+                    "push" => Kind::Push,
+                    "message" => Kind::Message,
+                    _ => return Err(refuse("push or message")),
+                });
+            }
+            _ => return Err(refuse("left out, it is not known")),
+        }
+        Ok(())
+    }
+
+    /// How many tasks or families are counted.
+    pub(super) fn scopes(&self) -> usize {
+        match (self.tasks.len(), self.family) {
+            (0, None) => 2,
+            (0, Some(_)) => 1,
+            (tasks, _) => tasks,
+        }
+    }
+
+    /// The window; always, when it is not said.
+    pub(super) fn window(&self) -> Result<Window, Problem> {
+        let all = Window::all();
+        let start = self.start.map_or(all.start(), Second);
+        let end = self.end.map_or(all.end(), Second);
+        Window::new(start, end).map_err(|_| {
+            let detail = "`end` must be after `start`";
+            Problem::bad_request(detail).at(END, &end.0.to_string())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(query: &str) -> Result<Windowed, Problem> {
+        let request = http::Request::get(format!("/?{query}")).body(()).unwrap();
+        Windowed::parse(&request.into_parts().0, true)
+    }
+
+    #[test]
+    fn what_is_asked_is_read_and_what_is_not_known_is_refused() {
+        let asked = parse("start=5&end=9&step=2&task=a&task=b&family=message").unwrap();
+        let window = asked.window().unwrap();
+        assert_eq!((window.start(), window.end()), (Second(5), Second(9)));
+        assert_eq!((asked.step, asked.scopes()), (Some(2), 2));
+        assert_eq!(asked.family, Some(Kind::Message));
+        assert_eq!(parse("").unwrap().window().unwrap(), Window::all());
+        for (query, field) in [
+            ("start=-1", "start"),
+            ("end=4294967296", "end"),
+            ("step=0", "step"),
+            ("task=", "task"),
+            ("family=Push", "family"),
+            ("tasks=a", "tasks"),
+        ] {
+            let problem = parse(query).unwrap_err();
+            assert_eq!(problem.field.as_deref(), Some(field), "{problem:?}");
+        }
+        let many = "task=a&".repeat(COUNTED_TASKS_MAX);
+        assert!(parse(&many).is_ok());
+        assert!(parse(&format!("{many}task=a")).is_err());
+        assert!(parse("start=5&end=5").unwrap().window().is_err());
+    }
+}
