@@ -9,5 +9,5 @@ mod valve;
 
 pub use brake::{Brake, BrakeLimits, Told, Turned};
 pub use outcome::{Carried, Outcome};
-pub use port::{Attention, Channel, Message, Missed, Presence, Redeliver, Revoked, Target};
+pub use port::{Attention, Channel, Line, Message, Missed, Presence, Redeliver, Revoked, Target};
 pub use valve::{Held, Leave, Valve, ValveLimits};

@@ -48,6 +48,15 @@ pub struct Target {
     pub language: String,
 }
 
+/// What targets of a channel go through, one after the other: an account with a vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Line {
+    /// Which one of an app's on the channel.
+    pub id: u32,
+    /// Targets a second that it lets through; 0 is no limit of ours.
+    pub rate: u32,
+}
+
 /// Something that carries notifications.
 #[async_trait]
 pub trait Channel: Send + Sync {
@@ -56,6 +65,13 @@ pub trait Channel: Send + Sync {
 
     /// Sends to all targets; answers an outcome for each, in their order. Never panics over what the other side says.
     async fn send(&self, message: &Message, targets: &[Target]) -> Carried;
+
+    /// What a token of an app would be sent through by pushes of this urgency; `None` when nobody would send to it. By default
+    /// everybody is reached, as fast as it goes.
+    fn line(&self, app: AppId, token: Option<&Token>, urgency: Urgency) -> Option<Line> {
+        let _ = (app, token, urgency);
+        Some(Line::default())
+    }
 
     /// Tells targets that were sent a push, or may have been, that it was taken back. Nobody is told twice of one that did
     /// not hear, and nothing is counted: a channel that cannot take back does nothing.

@@ -20,6 +20,19 @@ pub struct ValveLimits {
     pub closed_max: Duration,
 }
 
+impl ValveLimits {
+    /// The part of the rate that pushes of this urgency have, in targets a second; 0 is no limit.
+    #[must_use]
+    pub fn rate_of(&self, urgency: Urgency) -> u32 {
+        let urgent = self.rate.div_ceil(URGENT_SHARE);
+        match urgency {
+            Urgency::Urgent => urgent,
+            Urgency::Bulk if self.rate == 0 => 0,
+            Urgency::Bulk => self.rate.saturating_sub(urgent).max(1),
+        }
+    }
+}
+
 impl Default for ValveLimits {
     fn default() -> Self {
         Self {
@@ -73,15 +86,14 @@ impl Valve {
     /// An open one.
     #[must_use]
     pub fn new(limits: ValveLimits) -> Self {
-        let urgent = limits.rate.div_ceil(URGENT_SHARE);
         Self {
             limits,
             failures: 0,
             closed_until_ms: None,
             probing: false,
             paused_until_ms: i64::MIN,
-            urgent: Bucket::new(urgent),
-            bulk: Bucket::new(limits.rate.saturating_sub(urgent).max(1)),
+            urgent: Bucket::new(limits.rate_of(Urgency::Urgent)),
+            bulk: Bucket::new(limits.rate_of(Urgency::Bulk)),
         }
     }
 
@@ -312,6 +324,22 @@ mod tests {
         assert_eq!(valve.limited(None, 0, 0), Held::Targets(ms(50)));
         assert_eq!(valve.limited(Some(ms(90_000)), 0, 0), Held::All(ms(90_000)));
         assert_eq!(valve.enter(1, Bulk, 10_000), Leave::Wait(ms(80_000)));
+    }
+
+    #[test]
+    fn the_parts_of_a_rate_are_all_of_it() {
+        for rate in [0, 1, 9, 10, 11, 1_000] {
+            let limits = ValveLimits {
+                rate,
+                ..ValveLimits::default()
+            };
+            let (urgent, bulk) = (
+                limits.rate_of(Urgency::Urgent),
+                limits.rate_of(Urgency::Bulk),
+            );
+            // What lets one through a second lets one of each through.
+            assert_eq!(urgent + bulk, if rate == 1 { 2 } else { rate });
+        }
     }
 
     #[test]

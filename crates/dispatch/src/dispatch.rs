@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use pushtally_channel::{Missed, Redeliver};
 use pushtally_model::{
-    App, AppId, Cell, Channel, Lane, Notification, Number, Route, TaskId, TaskState,
+    App, AppId, Audience, Cell, Channel, Lane, Notification, Number, Route, TaskId, TaskState,
+    Urgency,
 };
 use pushtally_store::{Claim, DeadTokens, Revoked, StoreError, StoredTask};
 use tokio::task::JoinSet;
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::accept::Push;
 use crate::brakes::Braked;
 use crate::error::AcceptError;
+use crate::estimate::Estimate;
 use crate::fanout::{Fanout, Parts};
 use crate::health::Health;
 use crate::live::Kept;
@@ -60,6 +62,20 @@ impl Dispatch {
     /// second is answered with the task of the first.
     pub async fn accept(&self, app: &App, push: Push) -> Result<StoredTask, AcceptError> {
         self.fanout.accept(app, push).await
+    }
+
+    /// Estimates a push of alerts to an audience, by the same rules by which it would be planned at this moment. Reads every
+    /// device that is addressed, and keeps none.
+    pub async fn estimate(
+        &self,
+        app: AppId,
+        audience: &Audience,
+        online_only: bool,
+        urgency: Urgency,
+    ) -> Result<Estimate, StoreError> {
+        self.fanout
+            .estimate(app, audience, online_only, urgency)
+            .await
     }
 
     /// Sets what the operator wants of a task, unless it is cancelled, revoked or done. After the answer no channel is called

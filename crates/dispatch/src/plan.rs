@@ -1,7 +1,7 @@
 //! Who is planned, and over which routes. Pure.
 
 use pushtally_channel::Attention;
-use pushtally_model::{Channel, Number, Reach};
+use pushtally_model::{Channel, Reach};
 
 /// The ways on which a device is planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +26,10 @@ pub(crate) fn ways(reach: Reach, attention: Option<Attention>, online_only: bool
     }
 }
 
-/// The ways of a device's events.
-pub(crate) fn channels(number: Number, ways: Ways) -> impl Iterator<Item = (Number, Channel)> {
+/// The ways as channels, the socket first.
+pub(crate) fn channels(ways: Ways) -> impl Iterator<Item = Channel> {
     let online = ways.online.then_some(Channel::Online);
-    let both = online.into_iter().chain(ways.offline);
-    both.map(move |channel| (number, channel))
+    online.into_iter().chain(ways.offline)
 }
 
 #[cfg(test)]

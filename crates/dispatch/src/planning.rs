@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use pushtally_channel::Attention;
-use pushtally_model::{Channel, Number, Reach};
+use pushtally_model::{AppId, Audience, Channel, Device, Number, Reach};
 use pushtally_store::{Job, StoreError};
 
 use crate::fanout::{Fanout, Fault, Loaded, Worked};
@@ -59,25 +59,51 @@ impl Fanout {
         task: &Loaded,
     ) -> Result<Vec<(Number, Channel)>, StoreError> {
         let draft = &task.stored.draft;
-        let presence = &self.parts.presence;
-        // One look at a whole shard; a batch's few devices are asked for one by one.
-        let connected: Option<HashMap<Number, Attention>> = job.shard.map(|shard| {
-            let connected = presence.connected(draft.app, shard);
-            connected.into_iter().collect()
-        });
-        let attention = |number| match &connected {
-            Some(connected) => connected.get(&number).copied(),
-            None => presence.attention(draft.app, number),
-        };
         let mut planned = Vec::new();
+        let attention = self.attentions(draft.app, job.shard);
         let mut visit = |number: Number, reach: Reach| {
             let ways = ways(reach, attention(number), draft.notification.online_only);
-            planned.extend(channels(number, ways));
+            planned.extend(channels(ways).map(|channel| (number, channel)));
             ControlFlow::Continue(())
         };
         self.audience
             .evaluate_reaches(draft.app, job.shard, &draft.audience, &mut visit)
             .await?;
         Ok(planned)
+    }
+
+    /// Visits the ways on which an audience is planned at this moment, in a shard or everywhere: those of a device follow each
+    /// other.
+    pub(crate) async fn each_way(
+        &self,
+        app: AppId,
+        shard: Option<u16>,
+        (audience, online_only): (&Audience, bool),
+        plan: &mut (dyn FnMut(&Device, Channel) + Send),
+    ) -> Result<(), StoreError> {
+        let attention = self.attentions(app, shard);
+        let mut visit = |device: Device| {
+            let ways = ways(Reach::of(&device), attention(device.number), online_only);
+            channels(ways).for_each(|channel| plan(&device, channel));
+            ControlFlow::Continue(())
+        };
+        self.audience
+            .evaluate(app, shard, audience, &mut visit)
+            .await
+    }
+
+    /// Who is connected: of a whole shard at one moment; a batch's few devices are asked for one by one.
+    fn attentions(
+        &self,
+        app: AppId,
+        shard: Option<u16>,
+    ) -> impl Fn(Number) -> Option<Attention> + Send {
+        let presence = &self.parts.presence;
+        let connected: Option<HashMap<Number, Attention>> =
+            shard.map(|shard| presence.connected(app, shard).into_iter().collect());
+        move |number| match &connected {
+            Some(connected) => connected.get(&number).copied(),
+            None => presence.attention(app, number),
+        }
     }
 }

@@ -45,6 +45,7 @@ mod statistics;
 mod throttle;
 mod tls;
 mod traces;
+mod turns;
 mod unknown;
 
 pub use audit::{Deed, Recorder};
@@ -60,3 +61,4 @@ pub use router::{operator_router, public_router};
 pub use state::{Readiness, State};
 pub use throttle::Throttles;
 pub use tls::{TlsError, load_tls, tls_config};
+pub use turns::Turns;

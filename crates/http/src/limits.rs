@@ -31,6 +31,27 @@ pub const ROWS: usize = 50;
 /// And at most: an answer stays below a mebibyte.
 pub const ROWS_MAX: usize = 500;
 
+/// Tasks that are watched live at a time: each costs a look a second.
+pub(crate) const LIVE_STREAMS_MAX: usize = 32;
+/// How often a watched task is looked at.
+pub(crate) const LIVE_TICK: Duration = Duration::from_secs(1);
+/// Looks without news after which a comment is sent: less than any sensible idle period.
+pub(crate) const LIVE_BEAT_TICKS: u32 = 15;
+/// Looks without news after which a task that is over is watched no more: phones report within seconds.
+pub(crate) const LIVE_QUIET_TICKS: u32 = 60;
+
+/// Audiences that are looked through for an estimate at a time: each may visit every device of an app.
+pub(crate) const ESTIMATES_AT_ONCE_MAX: usize = 2;
+
+/// When somebody is told to come again who finds all turns taken, in seconds.
+pub(crate) const TURN_RETRY_S: u32 = 5;
+
+/// Tasks that one search looks at, ten pages of the longest list. Beyond it the answer says where to go on.
+pub(crate) const SEARCHED_TASKS_MAX: usize = 5_000;
+
+/// How far the clock may have stepped back between two tasks, in seconds, so that a search in time still finds both: a day.
+pub(crate) const CLOCK_STEP_S: u32 = 86_400;
+
 /// Points of an answer's series together: a day by minutes, and some. A point has at most a row for each of some ten
 /// channels and routes, so that an answer stays at a few mebibytes and some ten milliseconds.
 pub(crate) const POINTS_MAX: u64 = 1_500;

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use http::request::Parts;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -38,6 +39,18 @@ use crate::limits::{
 /// Where a request comes from; among its extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Peer(pub IpAddr);
+
+/// Done when the server stops; among a request's extensions. An answer that would go on for ever ends then.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopping(CancellationToken);
+
+impl Stopping {
+    /// That of a request; never done if it came by no listener.
+    pub(crate) fn of(parts: &Parts) -> CancellationToken {
+        let stopping = parts.extensions.get::<Self>();
+        stopping.map_or_else(CancellationToken::new, |Self(token)| token.clone())
+    }
+}
 
 /// Serves a router on sockets until `shutdown` is done, then for at most `grace` longer. The bound on connections
 /// holds for all sockets together. Answers how many connections were cut off.
@@ -180,8 +193,10 @@ async fn exchange<I: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     let moved = Arc::new(AtomicU64::new(0));
     let io = TokioIo::new(Guard::new(io, Arc::clone(&moved), permit));
     let router = server.router.clone();
+    let stopping = Stopping(server.stop.clone());
     let service = service_fn(move |mut request: http::Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(stopping.clone());
         router.clone().call(request.map(Body::new))
     });
     let mut connection = pin!(server.builder.serve_connection_with_upgrades(io, service));

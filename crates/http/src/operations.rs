@@ -3,21 +3,29 @@
 //! Values that are written as JSON, and the acts that make them. Who may act, and the audit, are the callers'.
 
 mod audit_row;
+mod estimate;
+mod export;
 mod lost;
 mod order;
+mod receipts;
 mod series;
 mod tallies;
 mod task_report;
 mod task_row;
+mod task_search;
 pub(crate) mod trace;
 
 pub use audit_row::{AuditPage, AuditRow, audit_page};
+pub use estimate::{Asked, EstimateError, Estimated, EstimatedRow, estimate};
+pub use export::{Columns, Export, ExportError, ExportRow, export};
 pub use lost::{Losses, LostBefore, LostScope, losses};
 pub use order::{Order, OrderError, Ordered, UnknownRule, order};
+pub use receipts::{Receipts, ReceiptsRow, ReceiptsState, receipts};
 pub use series::{Point, PointRow, Series, SeriesRow, series};
 pub use tallies::{ScopeRow, Tallies, tallies};
 pub use task_report::{Counts, LossRow, RouteRow, TaskReport, task_report};
 pub use task_row::{TaskPage, TaskRow, TaskStatus, is_as_wanted, task_page};
+pub use task_search::{TaskFilter, search_tasks};
 pub use trace::{CallRow, LostRow, Sources, StepRow, TaskTrace, WayRow, task_trace};
 
 pub use crate::devices::{RowError, read_device_row, write_device_row};

@@ -4,17 +4,24 @@
 
 mod audit;
 mod endpoint;
+mod estimate;
+mod export;
+mod live;
 mod losses;
 pub(crate) mod openapi;
 mod pause;
 mod push;
+mod receipts;
+mod search;
 mod series;
+mod tagged;
 mod tasks;
 mod trace;
 mod windowed;
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONTENT_TYPE, ORIGIN};
 use http::request::Parts;
@@ -22,12 +29,15 @@ use http::{Method, StatusCode};
 use pushtally_model::{App, AppId};
 use pushtally_store::StoreError;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::State;
 use crate::audit::Deed;
-use crate::limits::{ROWS, ROWS_MAX};
+use crate::body::read;
+use crate::limits::{OPERATOR_BODY_LEN_MAX, ROWS, ROWS_MAX};
 use crate::listen::Peer;
 use crate::problem::{Methods, Problem};
+use crate::refusal::Refusal;
 use crate::reply::json;
 use endpoint::Endpoint;
 
@@ -37,9 +47,13 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         openapi::endpoint(),
         audit::endpoint(),
         push::endpoint(),
+        estimate::endpoint(),
         trace::endpoint(),
+        live::endpoint(),
+        export::endpoint(),
         series::endpoint(),
         losses::endpoint(),
+        receipts::endpoint(),
     ];
     endpoints.extend(pause::endpoints());
     endpoints.extend(tasks::endpoints());
@@ -108,6 +122,21 @@ fn require_post(parts: &Parts) -> Result<(), Problem> {
         "The body is no JSON",
         "`Content-Type` must be `application/json`, also without a body",
     ))
+}
+
+/// A body of JSON; `what` is what it is to be, in a word.
+async fn read_json<T: DeserializeOwned>(
+    state: &State,
+    body: Body,
+    what: &str,
+) -> Result<T, Problem> {
+    let body = read(body, OPERATOR_BODY_LEN_MAX, state.limits.body_read).await;
+    let body = body.map_err(|refusal| match refusal {
+        Refusal::BodyTooLong { len_max } => Problem::too_large(len_max),
+        other => Problem::bad_request(other.to_string()),
+    })?;
+    serde_json::from_slice(&body)
+        .map_err(|error| Problem::bad_request(format!("the body is no {what}: {error}")))
 }
 
 fn app(state: &State, text: &str) -> Result<Arc<App>, Problem> {

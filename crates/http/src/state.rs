@@ -14,7 +14,7 @@ use pushtally_webhook::{HookCounters, RelayCounters};
 
 use crate::audit::Recorder;
 use crate::operations::Sources;
-use crate::{Limits, Metrics, Quotas, Throttles};
+use crate::{Limits, Metrics, Quotas, Throttles, Turns};
 
 /// Tells whether the server can do its work, or why it cannot.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -61,6 +61,8 @@ pub struct State {
     pub quotas: Quotas,
     /// Registrations a second, by address and by app.
     pub throttles: Throttles,
+    /// What only so many may have done at a time.
+    pub turns: Turns,
     /// Asked on top of the ledger's own health.
     pub ready: Readiness,
     /// Bounds.

@@ -8,6 +8,8 @@
 
 #[path = "shared/dispatch.rs"]
 mod dispatch;
+#[path = "server/exports.rs"]
+mod exports;
 #[path = "server/fixture.rs"]
 mod fixture;
 
@@ -22,12 +24,16 @@ mod admission;
 mod conditions;
 #[path = "server/connections.rs"]
 mod connections;
+#[path = "server/estimates.rs"]
+mod estimates;
 #[path = "server/events.rs"]
 mod events;
 #[path = "server/histories.rs"]
 mod histories;
 #[path = "server/labels.rs"]
 mod labels;
+#[path = "server/live.rs"]
+mod live;
 #[path = "server/losses.rs"]
 mod losses;
 #[path = "server/message_push.rs"]
@@ -58,6 +64,8 @@ mod reports;
 mod revoke;
 #[path = "server/schema.rs"]
 mod schema;
+#[path = "server/search.rs"]
+mod search;
 #[path = "server/series.rs"]
 mod series;
 #[path = "server/statistics.rs"]

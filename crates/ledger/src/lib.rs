@@ -7,6 +7,7 @@
 mod batch;
 mod changes;
 mod codec;
+mod counting;
 mod days;
 mod fold;
 mod marks;
@@ -22,6 +23,7 @@ mod wire;
 pub use batch::{Batch, Control, Record, Section};
 pub use changes::{Changes, Form, StoredPage};
 pub use codec::{Recorded, TaskEntry, decode, encode, recorded_ms, visit_task};
+pub use counting::Counting;
 pub use days::{Counters, Days, TotalPage};
 pub use fold::{Folded, Half, HalfFolded, Pages, Waiting, fold};
 pub use marks::MarksPage;

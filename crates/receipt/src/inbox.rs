@@ -115,6 +115,13 @@ impl Inbox {
         })
     }
 
+    /// Whether an app has an account with a vendor.
+    #[must_use]
+    pub fn has_account(&self, app: AppId, channel: Channel) -> bool {
+        let carrier = self.carriers.get(&channel);
+        carrier.is_some_and(|carrier| !carrier.accounts_of(app).is_empty())
+    }
+
     /// What a vendor wants to hear of a body that is not ours alone, if the app has such bodies passed on.
     #[must_use]
     pub fn relay_answer(&self, app: AppId, channel: Channel) -> Option<(u16, &'static str)> {

@@ -5,6 +5,7 @@
 
 mod cache;
 mod commit;
+mod counted;
 mod folder;
 mod intake;
 mod marks;
@@ -21,6 +22,7 @@ mod trace;
 mod verify;
 mod warm;
 
+pub use counted::Counted;
 pub use marks::Planned;
 pub use options::Options;
 pub use retention::Retained;

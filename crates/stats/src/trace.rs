@@ -8,6 +8,7 @@ use pushtally_ledger::Trace;
 use pushtally_model::{Number, TaskKey};
 use pushtally_store::StoreError;
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 
 use crate::Stats;
@@ -29,10 +30,7 @@ impl Stats {
         recorded_from_ms: i64,
     ) -> Result<Trace, StoreError> {
         self.refuse_if_failed()?;
-        let permit = Arc::clone(&self.shared.traces).try_acquire_owned();
-        let permit = permit.map_err(|_| StoreError::Busy {
-            what: format!("`{TRACES_AT_ONCE_MAX}` traces are being read"),
-        })?;
+        let permit = self.take_turn_to_trace()?;
         let (log, runtime) = (Arc::clone(&self.shared.engine.log), Handle::current());
         let read = spawn_blocking(move || {
             let _held = permit;
@@ -44,5 +42,13 @@ impl Stats {
         read.await.map_err(|error| StoreError::Failed {
             what: format!("reading a trace stopped: {error}"),
         })?
+    }
+
+    /// Whoever reads single events from the log holds this meanwhile.
+    pub(crate) fn take_turn_to_trace(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        let permit = Arc::clone(&self.shared.traces).try_acquire_owned();
+        permit.map_err(|_| StoreError::Busy {
+            what: format!("`{TRACES_AT_ONCE_MAX}` traces are being read"),
+        })
     }
 }

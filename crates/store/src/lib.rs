@@ -21,7 +21,10 @@ pub use ports::{
     AcceptLimits, Accepted, AccountDeleted, Accounts, Addressed, Apps, AttributeNaming, Audit,
     AuditEntry, BatchVisitor, Channels, Claim, ClaimedJob, DeadLetter, DeadToken, DeadTokens,
     DeviceChange, DeviceVisitor, Devices, Engine, Identities, IndexKey, Installed, Job,
-    LabelChange, Labelled, LabelsChanged, Log, LogReport, LossText, Names, NamesChanged, Outbox, Outboxes, OwnTask, PageVisitor, Pages, Part, Phone, Position, ReachVisitor, Recipient, Registered, Registration, RelayBacklog, RelayCall, RelayQueue, ReplacedToken, Report, Resolved, Restoring, Revoked, SecretHash, Slots, Snapshot, StoredChannel, StoredTask, TaskName, TaskSeq, NamedTask,
+    LabelChange, Labelled, LabelsChanged, Log, LogReport, LossText, NamedTask, Names, NamesChanged,
+    Outbox, Outboxes, OwnTask, PageVisitor, Pages, Part, Phone, Position, ReachVisitor, Recipient,
+    Registered, Registration, RelayBacklog, RelayCall, RelayQueue, ReplacedToken, Report, Resolved,
+    Restoring, Revoked, SecretHash, Slots, Snapshot, StoredChannel, StoredTask, TaskName, TaskSeq,
     TaskVisitor, Tasks, Unregistered, Updated, find_own_task,
 };
 pub use relay_line::RelayLine;

@@ -150,6 +150,12 @@ impl Account {
         self.vendor.receipt_answer()
     }
 
+    /// What its valves allow.
+    #[must_use]
+    pub const fn limits(&self) -> ValveLimits {
+        self.limits
+    }
+
     /// Where receipts go that are not of our messages: see [`AccountSettings::receipts_relay_to`].
     #[must_use]
     pub const fn receipts_relay_to(&self) -> Option<&Secret> {

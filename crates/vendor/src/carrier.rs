@@ -7,8 +7,8 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use pushtally_channel::{Carried, Channel, Message, Outcome, Target};
-use pushtally_model::{AppId, Clock, Environment, OwnLoss, Secret, TokenKind};
+use pushtally_channel::{Carried, Channel, Line, Message, Outcome, Target};
+use pushtally_model::{AppId, Clock, Environment, OwnLoss, Secret, Token, TokenKind, Urgency};
 
 use crate::account::{Account, CallNotes, Letter};
 
@@ -110,6 +110,16 @@ type Group = (u32, usize, TokenKind, Environment);
 impl Channel for Carrier {
     fn targets_max(&self) -> usize {
         TARGETS_MAX
+    }
+
+    fn line(&self, app: AppId, token: Option<&Token>, urgency: Urgency) -> Option<Line> {
+        let accounts = self.accounts.load();
+        let cert_id = cert_of(&accounts, app, token?.cert_id)?;
+        let account = accounts.get(&(app, cert_id))?;
+        Some(Line {
+            id: cert_id,
+            rate: account.limits().rate_of(urgency),
+        })
     }
 
     async fn send(&self, message: &Message, targets: &[Target]) -> Carried {

@@ -6,7 +6,8 @@ use pushtally_model::{App, Audience as Addressed, Entropy, Notification, OnUnkno
 use pushtally_store::StoreError;
 use pushtally_wire::{ACCOUNTS_MAX, LIFE_TIME_S_MAX, NOTIFICATION_LEN_MAX};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::TaskRow;
@@ -45,7 +46,7 @@ pub struct Order {
     #[serde(default)]
     pub online_only: bool,
     /// How long it may take, in seconds, 1 to [`LIFE_TIME_S_MAX`]; `None` is the app's setting.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     #[schemars(
         description = "How long it may take, in seconds; absent or null is the app's setting.",
         range(min = 1, max = LIFE_TIME_S_MAX)
@@ -213,7 +214,23 @@ pub async fn order(
     Ok(Ordered { task, unknown })
 }
 
-fn distinct(names: Vec<String>) -> Vec<String> {
+/// To JSON Schema `60.0` is an integer, and so it is here.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let exact = number.as_u64().or_else(|| {
+        let number = number.as_f64()?;
+        // Within these bounds the conversion changes nothing.
+        let fits = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
+        fits.then_some(number as u64)
+    });
+    let whole = exact.and_then(|number| u32::try_from(number).ok());
+    let wrong = || D::Error::custom(format!("`{number}` is not a whole number of seconds"));
+    whole.map(Some).ok_or_else(wrong)
+}
+
+pub(super) fn distinct(names: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
     names
         .into_iter()
@@ -267,5 +284,14 @@ mod tests {
             assert!(told.contains(expected), "{told}");
         }
         assert!(serde_json::from_str::<Order>(r#"{"title":"t","too":["a"]}"#).is_err());
+        let life = |text: &str| {
+            let order = serde_json::from_str::<Order>(&format!(r#"{{"life_time_s":{text}}}"#));
+            order.ok().map(|order| order.life_time_s)
+        };
+        assert_eq!((life("60"), life("60.0")), (Some(Some(60)), Some(Some(60))));
+        assert_eq!(life("null"), Some(None));
+        for wrong in ["60.5", "-1", "4294967296", "1e300", "\"60\""] {
+            assert_eq!(life(wrong), None, "{wrong}");
+        }
     }
 }

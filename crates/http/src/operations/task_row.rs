@@ -36,7 +36,7 @@ impl TaskStatus {
         }
     }
 
-    fn of(task: &StoredTask) -> Self {
+    pub(super) fn of(task: &StoredTask) -> Self {
         match (task.state, task.done_at) {
             (TaskState::Cancelled, _) => Self::Cancelled,
             (TaskState::Revoked, _) => Self::Revoked,

@@ -213,13 +213,13 @@ pub(crate) async fn gather(
 }
 
 /// Since when traces of an app may tell.
-fn reach(app: &App, now: Second) -> Second {
+pub(super) fn reach(app: &App, now: Second) -> Second {
     let kept_s = app.retention.traces_days.saturating_mul(Second::DAY_S);
     Second(now.0.saturating_sub(app.traces_span_s_max.min(kept_s)))
 }
 
 /// When a task of our own was accepted: nothing of it is recorded before.
-async fn begun(
+pub(super) async fn begun(
     sources: Sources<'_>,
     app: AppId,
     (task, id): (TaskKey, &str),
@@ -340,7 +340,7 @@ impl Gathered {
     }
 }
 
-const fn step_name(lane: Lane) -> &'static str {
+pub(super) const fn step_name(lane: Lane) -> &'static str {
     match lane.stage() {
         Some(Stage::Planned) => "planned",
         Some(Stage::Sent) => "sent",

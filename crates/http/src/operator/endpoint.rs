@@ -50,6 +50,17 @@ pub(crate) enum Carried {
     Json(SchemaOf),
 }
 
+/// What a call that was right is answered with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reply {
+    /// JSON of this schema.
+    Json(SchemaOf),
+    /// The same with an `ETag`, or 304 to who has it.
+    Tagged(SchemaOf),
+    /// Text of one of these media types, written as it is found.
+    Stream(&'static [&'static str]),
+}
+
 /// A parameter of the path or the query.
 #[derive(Debug, Clone)]
 pub(crate) struct Parameter {
@@ -80,7 +91,7 @@ pub(crate) struct Endpoint {
     /// What it is sent.
     pub(crate) carried: Carried,
     /// What it answers.
-    pub(crate) reply: SchemaOf,
+    pub(crate) reply: Reply,
     /// How it refuses, but for 405 of a wrong method.
     pub(crate) faults: Vec<Fault>,
     /// What answers.
@@ -102,7 +113,7 @@ impl Endpoint {
             summary,
             parameters: Vec::new(),
             carried: Carried::Nothing,
-            reply: |schemas| schemas.subschema_for::<R>(),
+            reply: Reply::Json(|schemas| schemas.subschema_for::<R>()),
             faults: Vec::new(),
             route: any(handler),
         }
@@ -119,6 +130,33 @@ impl Endpoint {
             method: Method::POST,
             carried: Carried::Anything,
             faults: vec![BROWSER, MEDIA_TYPE],
+            ..Self::get::<R, T>(path, id, summary, handler)
+        }
+    }
+
+    /// A call that reads, and goes on writing: what it answers has one of these media types.
+    pub(super) fn stream<T: 'static>(
+        path: &'static str,
+        id: &'static str,
+        summary: &'static str,
+        media: &'static [&'static str],
+        handler: impl Handler<T, Arc<State>>,
+    ) -> Self {
+        Self {
+            reply: Reply::Stream(media),
+            ..Self::get::<(), T>(path, id, summary, handler)
+        }
+    }
+
+    /// Like `get`; the answer has an `ETag`.
+    pub(super) fn get_tagged<R: JsonSchema, T: 'static>(
+        path: &'static str,
+        id: &'static str,
+        summary: &'static str,
+        handler: impl Handler<T, Arc<State>>,
+    ) -> Self {
+        Self {
+            reply: Reply::Tagged(|schemas| schemas.subschema_for::<R>()),
             ..Self::get::<R, T>(path, id, summary, handler)
         }
     }

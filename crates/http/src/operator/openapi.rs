@@ -12,7 +12,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use super::endpoint::{Carried, Endpoint, Fault, Parameter};
+use super::endpoint::{Carried, Endpoint, Fault, Parameter, Reply};
 use super::{endpoints, require_get};
 use crate::problem::Document;
 use crate::reply::json as json_reply;
@@ -76,15 +76,24 @@ fn operation(
     bodies: &mut SchemaGenerator,
 ) -> Value {
     let mut responses = faults(&endpoint.faults, problem);
-    let reply = (endpoint.reply)(replies);
-    responses.insert(
-        "200".to_owned(),
-        json!({ "description": "Done.", "content": { "application/json": { "schema": reply } } }),
-    );
+    responses.insert("200".to_owned(), done(endpoint, replies));
+    let mut parameters: Vec<_> = endpoint.parameters.iter().map(parameter).collect();
+    if let Reply::Tagged(_) = endpoint.reply {
+        let what = "What `If-None-Match` names is still so.";
+        let unchanged = json!({ "description": what, "headers": tag() });
+        responses.insert("304".to_owned(), unchanged);
+        parameters.push(json!({
+            "name": "If-None-Match",
+            "in": "header",
+            "required": false,
+            "description": "An `ETag` of an answer that the caller has.",
+            "schema": { "type": "string" },
+        }));
+    }
     let mut operation = json!({
         "operationId": endpoint.id,
         "summary": endpoint.summary,
-        "parameters": endpoint.parameters.iter().map(parameter).collect::<Vec<_>>(),
+        "parameters": parameters,
         "responses": responses,
     });
     let schema = match endpoint.carried {
@@ -98,6 +107,42 @@ fn operation(
         operation.insert("requestBody".to_owned(), body);
     }
     operation
+}
+
+/// The response to a call that was right.
+fn done(endpoint: &Endpoint, replies: &mut SchemaGenerator) -> Value {
+    let written = |schema: Value| json!({ "application/json": { "schema": schema } });
+    match endpoint.reply {
+        Reply::Json(schema) => {
+            let content = written(schema(replies).to_value());
+            json!({ "description": "Done.", "content": content })
+        }
+        Reply::Tagged(schema) => {
+            let content = written(schema(replies).to_value());
+            json!({ "description": "Done.", "headers": tag(), "content": content })
+        }
+        Reply::Stream(media) => {
+            let text = |media: &&str| {
+                (
+                    (*media).to_owned(),
+                    json!({ "schema": { "type": "string" } }),
+                )
+            };
+            let content: Map<_, _> = media.iter().map(text).collect();
+            json!({ "description": "As much as there is.", "content": content })
+        }
+    }
+}
+
+/// The header of a tagged answer.
+fn tag() -> Value {
+    json!({
+        "ETag": {
+            "description": "Changes when the answer does.",
+            "required": true,
+            "schema": { "type": "string" },
+        },
+    })
 }
 
 fn parameter(parameter: &Parameter) -> Value {

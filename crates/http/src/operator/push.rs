@@ -12,14 +12,11 @@ use pushtally_model::App;
 use pushtally_wire::Code;
 
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, WRITING};
-use super::{answer, app, deed, require_post, storage, to_the_end};
+use super::{answer, app, deed, read_json, require_post, storage, to_the_end};
 use crate::State;
 use crate::audit::Deed;
-use crate::body::read;
-use crate::limits::OPERATOR_BODY_LEN_MAX;
 use crate::operations::{Order, OrderError, Ordered, order};
 use crate::problem::Problem;
-use crate::refusal::Refusal;
 
 const WHAT: &str = "push";
 
@@ -52,10 +49,7 @@ async fn handle(
 async fn push(state: &Arc<State>, of: &str, parts: &Parts, body: Body) -> Result<Ordered, Problem> {
     require_post(parts)?;
     let app = app(state, of)?;
-    let body = read(body, OPERATOR_BODY_LEN_MAX, state.limits.body_read).await;
-    let body = body.map_err(|refusal| unread(&refusal))?;
-    let wanted: Order = serde_json::from_slice(&body)
-        .map_err(|error| Problem::bad_request(format!("the body is no order: {error}")))?;
+    let wanted: Order = read_json(state, body, "order").await?;
     let deed = deed(parts, app.id, WHAT);
     to_the_end(send(Arc::clone(state), app, wanted, deed)).await
 }
@@ -83,13 +77,6 @@ async fn send(
             Ok(ordered)
         }
         Err(error) => Err(refused(error)),
-    }
-}
-
-fn unread(refusal: &Refusal) -> Problem {
-    match refusal {
-        Refusal::BodyTooLong { len_max } => Problem::too_large(*len_max),
-        other => Problem::bad_request(other.to_string()),
     }
 }
 

@@ -9,20 +9,24 @@ use http::request::Parts;
 use pushtally_model::{TaskId, TaskState};
 
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING, WRITING};
-use super::{Listed, answer, app, deed, not_found, require_get, require_post, storage, to_the_end};
+use super::search::Search;
+use super::tagged::tagged;
+use super::{answer, app, deed, not_found, require_get, require_post, storage, to_the_end};
 use crate::State;
-use crate::operations::{TaskPage, TaskReport, TaskRow, is_as_wanted, task_page, task_report};
+use crate::operations::{TaskPage, TaskReport, TaskRow, is_as_wanted, search_tasks, task_report};
 use crate::problem::Problem;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let listed = "An app's tasks, newest first.";
-    let list = Endpoint::get::<TaskPage, _>("/v1/apps/{app}/tasks", "listTasks", listed, list)
-        .with([Parameter::app(), Parameter::before(), Parameter::limit()])
-        .refusing(&[BAD_REQUEST, NOT_FOUND])
-        .refusing(&READING);
+    let listed = "An app's tasks, newest first. A search looks at 5,000 tasks a call: a page may be short, and still have a `next`.";
+    let list =
+        Endpoint::get_tagged::<TaskPage, _>("/v1/apps/{app}/tasks", "listTasks", listed, list)
+            .with([Parameter::app()])
+            .with(Search::parameters())
+            .refusing(&[BAD_REQUEST, NOT_FOUND])
+            .refusing(&READING);
     let shown = "A task, its jobs, and its counts by route and channel.";
     let path = "/v1/apps/{app}/tasks/{id}";
-    let show = Endpoint::get::<TaskReport, _>(path, "showTask", shown, show)
+    let show = Endpoint::get_tagged::<TaskReport, _>(path, "showTask", shown, show)
         .with([Parameter::app(), Parameter::task()])
         .refusing(&[NOT_FOUND])
         .refusing(&READING);
@@ -53,14 +57,18 @@ async fn list(
     request: extract::Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    answer(page(&state, &of, &parts).await)
+    tagged(&parts.headers, page(&state, &of, &parts).await)
 }
 
 async fn page(state: &State, of: &str, parts: &Parts) -> Result<TaskPage, Problem> {
     require_get(parts)?;
-    let Listed { before, limit, .. } = Listed::parse(parts, &["before", "limit"])?;
+    let Search {
+        filter,
+        before,
+        limit,
+    } = Search::parse(parts)?;
     let app = app(state, of)?.id;
-    task_page(&*state.tasks, Some(app), before, limit)
+    search_tasks(&*state.tasks, app, &filter, before, limit)
         .await
         .map_err(storage)
 }
@@ -71,7 +79,7 @@ async fn show(
     request: extract::Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    answer(report(&state, &of, &id, &parts).await)
+    tagged(&parts.headers, report(&state, &of, &id, &parts).await)
 }
 
 async fn report(state: &State, of: &str, id: &str, parts: &Parts) -> Result<TaskReport, Problem> {
@@ -149,10 +157,10 @@ async fn set(
 }
 
 /// What cannot be a TaskId names no task.
-fn task_id(id: &str) -> Result<TaskId, Problem> {
+pub(super) fn task_id(id: &str) -> Result<TaskId, Problem> {
     TaskId::new(id).map_err(|_| no_task(id))
 }
 
-fn no_task(id: &str) -> Problem {
+pub(super) fn no_task(id: &str) -> Problem {
     not_found("the app has no such task").at("id", id)
 }

@@ -32,6 +32,7 @@ impl Windowed {
     /// The parameters of a call without a step, as its document tells them.
     pub(super) fn parameters() -> [Parameter; 4] {
         let second = || json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
+        let end = || json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX });
         let tasks = json!({
             "type": "array",
             "items": { "type": "string", "minLength": 1 },
@@ -40,7 +41,11 @@ impl Windowed {
         let families = json!({ "type": "string", "enum": ["push", "message"] });
         [
             Parameter::query(START, "The first Unix second that counts.", second()),
-            Parameter::query(END, "The first one that no longer does.", second()),
+            Parameter::query(
+                END,
+                "The first one that no longer does: after `start`.",
+                end(),
+            ),
             Parameter::query(
                 TASK,
                 "A TaskId or PushID, repeated for several; without any, whole families are counted.",

@@ -11,7 +11,8 @@ use http::request::Builder;
 use http_body_util::BodyExt as _;
 use pushtally_audience::{Audience, Registrar};
 use pushtally_http::{
-    Limits, Metrics, Peer, Quotas, Recorder, State, Throttles, operator_router, public_router,
+    Limits, Metrics, Peer, Quotas, Recorder, State, Throttles, Turns, operator_router,
+    public_router,
 };
 use pushtally_model::{App, AppId, Device, ManualClock, Secret, SystemEntropy};
 use pushtally_online::{Online, Parts, Settings};
@@ -120,6 +121,7 @@ impl Server {
             clock,
             metrics: Arc::new(Metrics::default()),
             quotas: Quotas::default(),
+            turns: Turns::default(),
             throttles: Throttles::with_time(move || time.load(Ordering::SeqCst)),
             ready: Arc::new(|| Ok(())),
             limits,

@@ -12,7 +12,8 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use pushtally_audience::{Audience, Registrar};
 use pushtally_http::{
-    Limits, Metrics, Quotas, Recorder, State, Throttles, operator_router, public_router, serve,
+    Limits, Metrics, Quotas, Recorder, State, Throttles, Turns, operator_router, public_router,
+    serve,
 };
 use pushtally_model::{
     App, AppId, Channel, Clock as _, DeviceFacts, Kind, ManualClock, Notification, Number,
@@ -153,6 +154,7 @@ impl Server {
             relayed,
             clock: clock.clone(),
             metrics: Arc::new(Metrics::default()),
+            turns: Turns::default(),
             throttles: Throttles::default(),
             quotas: Quotas::with_time(move || ns.load(Ordering::SeqCst)),
             ready: Arc::new(move || ready.clone()),

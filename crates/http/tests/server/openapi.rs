@@ -48,7 +48,7 @@ impl Documented {
         let (media, content) = content
             .and_then(|content| content.iter().next())
             .unwrap_or_else(|| panic!("{id} answers {status}, which is not documented: {reply}"));
-        assert_eq!(media == "application/json", status == 200);
+        assert_eq!(media != "application/problem+json", status == 200);
         let faults = faults(&self.document, &content["schema"], reply);
         assert!(faults.is_empty(), "{id} {status}: {faults:?}\n{reply}");
         if status == 200 {
@@ -166,6 +166,30 @@ async fn what_every_operation_answers_is_as_documented() {
         ),
         ("showLosses", "GET", of_app("losses?step=1"), ""),
         ("showLosses", "GET", "/v1/apps/1/losses".to_owned(), ""),
+        (
+            "exportTask",
+            "GET",
+            of_app(&format!("tasks/{id}/export")),
+            "",
+        ),
+        ("exportTask", "GET", of_app("tasks/none/export"), ""),
+        (
+            "exportTask",
+            "GET",
+            of_app("tasks/none/export?format=x"),
+            "",
+        ),
+        ("watchTask", "GET", of_app("tasks/none/live"), ""),
+        (
+            "estimate",
+            "POST",
+            of_app("estimate"),
+            r#"{"to":["a","x"]}"#,
+        ),
+        ("estimate", "POST", of_app("estimate"), r#"{"to":[]}"#),
+        ("estimate", "POST", of_app("estimate"), &far),
+        ("showReceipts", "GET", of_app("receipts"), ""),
+        ("showReceipts", "GET", "/v1/apps/1/receipts".to_owned(), ""),
         ("listAudit", "GET", format!("/v1/audit?app={APP}"), ""),
         ("listAudit", "GET", "/v1/audit?app=x".to_owned(), ""),
         (
@@ -192,7 +216,8 @@ async fn what_every_operation_answers_is_as_documented() {
     let silent: Vec<_> = names
         .filter(|name| !documented.done.contains(*name))
         .collect();
-    assert!(silent.is_empty(), "never answered here: {silent:?}");
+    // Its answer goes on: a test of its own reads it.
+    assert_eq!(silent, ["watchTask"], "never answered here");
     server.stop().await;
 }
 

@@ -136,13 +136,7 @@ impl Bench {
         let mut app = app();
         app.receipts_key = Some(Secret::new(KEY));
         let marks = Arc::new(Marks::new(Arc::new(Directory::new([app.clone()]))));
-        let vendors = given.iter().map(|given| {
-            (
-                given.channel,
-                carrier(given, Arc::clone(&marks) as _, relay_to),
-            )
-        });
-        let vendors = vendors.collect();
+        let vendors = carriers(&marks, relay_to);
         let key = task(&engine, "task").await;
         let setup = Setup {
             apps: vec![app],
@@ -237,6 +231,18 @@ impl Bench {
     }
 }
 
+/// An account of the app with each vendor that sends receipts.
+pub(crate) fn carriers(
+    marks: &Arc<Marks>,
+    relay_to: Option<&str>,
+) -> BTreeMap<Channel, Arc<Carrier>> {
+    let of = |given: Given| {
+        let carrier = carrier(&given, Arc::clone(marks) as _, relay_to);
+        (given.channel, carrier)
+    };
+    given().into_iter().map(of).collect()
+}
+
 fn carrier(given: &Given, marker: Arc<dyn Marker>, relay_to: Option<&str>) -> Arc<Carrier> {
     let settings = AccountSettings {
         client: ClientSettings {
@@ -246,7 +252,10 @@ fn carrier(given: &Given, marker: Arc<dyn Marker>, relay_to: Option<&str>) -> Ar
             proxy: None,
             targets: pushtally_vendor::Targets::anywhere(),
         },
-        limits: ValveLimits::default(),
+        limits: ValveLimits {
+            rate: 100,
+            ..ValveLimits::default()
+        },
         calls_max: 1,
         receipts_url: Secret::new(""),
         receipts_relay_to: relay_to.map(Secret::new),
@@ -264,7 +273,7 @@ pub(crate) fn token(channel: Channel) -> String {
     format!("token-{}", channel.name())
 }
 
-async fn register(engine: &Engine, channel: Channel) -> Number {
+pub(crate) async fn register(engine: &Engine, channel: Channel) -> Number {
     let token = Token {
         channel,
         kind: TokenKind::Alert,

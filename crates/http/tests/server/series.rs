@@ -15,7 +15,7 @@ use super::fixture::{APP, NOW_S, Server, Setup, code, event, events, send};
 /// How far back events lie: over three days.
 const SPAN_S: i64 = 200_000;
 
-type Cells = BTreeMap<(String, String, String), u64>;
+pub(crate) type Cells = BTreeMap<(String, String, String), u64>;
 
 async fn get(server: &Server, path: &str) -> (u16, Value) {
     let request = http::Request::get(format!("/v1/apps/{APP}/{path}")).header("host", "x");
@@ -53,7 +53,7 @@ fn told(point: &Value, into: &mut Cells) {
 }
 
 /// The same of a sum of the ledger.
-fn counted(tally: &Tally) -> Cells {
+pub(crate) fn counted(tally: &Tally) -> Cells {
     let mut cells = Cells::new();
     for (cell, count) in tally.cells() {
         let name = match cell.lane() {

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use pushtally_audience::{Audience, Registrar};
 use pushtally_dispatch::Dispatch;
 use pushtally_http::{
-    Limits, Metrics, Quotas, Recorder, State, Throttles, operator_router, public_router,
+    Limits, Metrics, Quotas, Recorder, State, Throttles, Turns, operator_router, public_router,
 };
 use pushtally_model::{Channel, Clock, Entropy};
 use pushtally_online::Online;
@@ -160,6 +160,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         relayed,
         hooked,
         quotas: Quotas::default(),
+        turns: Turns::default(),
         throttles: Throttles::default(),
         clock,
         metrics: Arc::new(Metrics::default()),

@@ -1,0 +1,52 @@
+//! `POST /v1/apps/{app}/estimate`: what a push would come to, by route and channel. Changes and sends nothing.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract;
+use axum::response::Response;
+use http::request::Parts;
+
+use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::{answer, app, read_json, require_post, storage};
+use crate::State;
+use crate::operations::{Asked, EstimateError, Estimated, estimate};
+use crate::problem::Problem;
+
+pub(super) fn endpoint() -> Endpoint {
+    let what = "What a push to everyone or to accounts would come to at this moment, by route and channel. Sends nothing.";
+    Endpoint::post::<Estimated, _>("/v1/apps/{app}/estimate", "estimate", what, handle)
+        .carrying::<Asked>()
+        .with([Parameter::app()])
+        .refusing(&[BAD_REQUEST, NOT_FOUND, (413, "too-large")])
+        .refusing(&READING)
+}
+
+async fn handle(
+    state: extract::State<Arc<State>>,
+    Named(of): Named<String>,
+    request: extract::Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    answer(estimated(&state, &of, &parts, body).await)
+}
+
+async fn estimated(
+    state: &State,
+    of: &str,
+    parts: &Parts,
+    body: Body,
+) -> Result<Estimated, Problem> {
+    require_post(parts)?;
+    let app = app(state, of)?;
+    let asked: Asked = read_json(state, body, "audience").await?;
+    let _turn = state.turns.estimate()?;
+    estimate(&state.dispatch, &state.audience, app.id, asked)
+        .await
+        .map_err(|error| match error {
+            EstimateError::To { len } => {
+                Problem::bad_request(error.to_string()).at("to", &len.to_string())
+            }
+            EstimateError::Store(error) => storage(error),
+        })
+}

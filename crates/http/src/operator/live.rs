@@ -1,0 +1,257 @@
+//! `GET /v1/apps/{app}/tasks/{id}/live`: a task's funnel as server-sent events.
+//!
+//! Each stream looks at the task's counts once a second and tells them when they have changed. It ends when the task is over
+//! and nothing has come for a while, when the task is there no more, and when the server stops; its last event says why.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts;
+use pushtally_model::{AppId, TaskId};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::tasks::{no_task, task_id};
+use super::{app, require_get, storage};
+use crate::State;
+use crate::limits::{LIVE_BEAT_TICKS, LIVE_QUIET_TICKS, LIVE_TICK};
+use crate::listen::Stopping;
+use crate::operations::{TaskReport, TaskStatus, task_report};
+use crate::problem::Problem;
+
+const EVENTS: &str = "text/event-stream";
+
+pub(super) fn endpoint() -> Endpoint {
+    let path = "/v1/apps/{app}/tasks/{id}/live";
+    let what = "A task's counts each second that they change, as server-sent events. `counts` has the JSON of `showTask`; \
+        `end` is the last event, and has `{\"because\"}`: `over`, `gone`, `stopping` or `failed`.";
+    Endpoint::stream(path, "watchTask", what, &[EVENTS], handle)
+        .with([Parameter::app(), Parameter::task()])
+        .refusing(&[NOT_FOUND])
+        .refusing(&READING)
+}
+
+async fn handle(
+    state: extract::State<Arc<State>>,
+    Named((of, id)): Named<(String, String)>,
+    request: extract::Request,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    match watch(&state, &of, &id, &parts).await {
+        Ok(watch) => respond(watch),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn watch(state: &Arc<State>, of: &str, id: &str, parts: &Parts) -> Result<Watch, Problem> {
+    require_get(parts)?;
+    let app = app(state, of)?.id;
+    let task = task_id(id)?;
+    let found = state.tasks.find_stored_task(app, &task).await;
+    found.map_err(storage)?.ok_or_else(|| no_task(id))?;
+    let turn = state.turns.live()?;
+    let mut ticks = interval(LIVE_TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    Ok(Watch {
+        state: Arc::clone(state),
+        app,
+        task,
+        told: Told::default(),
+        ticks,
+        stopping: Stopping::of(parts),
+        has_ended: false,
+        _turn: turn,
+    })
+}
+
+fn respond(watch: Watch) -> Response {
+    let events = stream::unfold(watch, |mut watch| async {
+        let event = watch.next().await?;
+        Some((Ok::<_, Infallible>(event), watch))
+    });
+    let mut response = Response::new(Body::from_stream(events));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Somebody who looks at a task.
+struct Watch {
+    state: Arc<State>,
+    app: AppId,
+    task: TaskId,
+    told: Told,
+    ticks: Interval,
+    stopping: CancellationToken,
+    has_ended: bool,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Watch {
+    /// The next event; `None` after the last one.
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.has_ended {
+            return None;
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => return Some(self.end("stopping")),
+                _ = self.ticks.tick() => {}
+            }
+            let report = match self.look().await {
+                Ok(Some(report)) => report,
+                Ok(None) => return Some(self.end("gone")),
+                Err(problem) => {
+                    tracing::debug!(%problem.detail, "a task is watched no more");
+                    return Some(self.end("failed"));
+                }
+            };
+            match self.told.hear(&report) {
+                Heard::News => return Some(counts(&report)),
+                Heard::Nothing => {}
+                // Keeps the connection from looking idle, and finds out whether anybody is there.
+                Heard::NothingForLong => return Some(Bytes::from_static(b":\n\n")),
+                Heard::Over => return Some(self.end("over")),
+            }
+        }
+    }
+
+    async fn look(&self) -> Result<Option<TaskReport>, Problem> {
+        let State {
+            tasks,
+            identities,
+            stats,
+            ..
+        } = &*self.state;
+        task_report(&**tasks, &**identities, stats, self.app, &self.task)
+            .await
+            .map_err(storage)
+    }
+
+    fn end(&mut self, because: &str) -> Bytes {
+        self.has_ended = true;
+        format!("event: end\ndata: {{\"because\":\"{because}\"}}\n\n").into()
+    }
+}
+
+/// JSON has no line break, so it is one line of data.
+fn counts(report: &TaskReport) -> Bytes {
+    // A structure of texts and numbers: writing it cannot fail.
+    let data = serde_json::to_string(report).unwrap_or_default();
+    format!("event: counts\ndata: {data}\n\n").into()
+}
+
+/// What a watcher has heard last, and since how many looks.
+#[derive(Debug, Default)]
+struct Told {
+    last: Option<TaskReport>,
+    quiet: u32,
+}
+
+/// What a look is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    News,
+    Nothing,
+    NothingForLong,
+    Over,
+}
+
+impl Told {
+    fn hear(&mut self, report: &TaskReport) -> Heard {
+        if self.last.as_ref() != Some(report) {
+            self.last = Some(report.clone());
+            self.quiet = 0;
+            return Heard::News;
+        }
+        self.quiet += 1;
+        if self.quiet >= LIVE_QUIET_TICKS && is_over(report) {
+            Heard::Over
+        } else if self.quiet.is_multiple_of(LIVE_BEAT_TICKS) {
+            Heard::NothingForLong
+        } else {
+            Heard::Nothing
+        }
+    }
+}
+
+/// Whether only reports and receipts can still come.
+fn is_over(report: &TaskReport) -> bool {
+    let stopped = match report.task.status {
+        TaskStatus::Running | TaskStatus::Paused => false,
+        TaskStatus::Cancelled | TaskStatus::Revoked | TaskStatus::Done => true,
+    };
+    stopped && report.jobs_left == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::{Counts, TaskRow};
+
+    fn report(status: TaskStatus, clicked: u64) -> TaskReport {
+        let task = TaskRow {
+            place: 1,
+            app: 1,
+            id: "t".to_owned(),
+            kind: "push".to_owned(),
+            status,
+            accounts: None,
+            online_only: false,
+            from: String::new(),
+            data_id: String::new(),
+            title: String::new(),
+            accepted: 0,
+            deadline: 0,
+            done: None,
+        };
+        TaskReport {
+            task,
+            app_paused: false,
+            jobs_left: 0,
+            total: Counts {
+                clicked,
+                ..Counts::default()
+            },
+            routes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn changes_are_told_silence_is_kept_alive_and_what_is_over_ends() {
+        let mut told = Told::default();
+        let (running, done) = (report(TaskStatus::Running, 0), report(TaskStatus::Done, 0));
+        assert_eq!(told.hear(&running), Heard::News);
+        for look in 1..3 * LIVE_QUIET_TICKS {
+            let expected = match look % LIVE_BEAT_TICKS {
+                0 => Heard::NothingForLong,
+                _ => Heard::Nothing,
+            };
+            assert_eq!(told.hear(&running), expected, "{look}");
+        }
+        assert_eq!(told.hear(&done), Heard::News);
+        for _ in 1..LIVE_QUIET_TICKS {
+            assert_ne!(told.hear(&done), Heard::Over);
+        }
+        assert_eq!(
+            told.hear(&report(TaskStatus::Done, 1)),
+            Heard::News,
+            "a late click"
+        );
+        for _ in 1..LIVE_QUIET_TICKS {
+            assert_ne!(told.hear(&report(TaskStatus::Done, 1)), Heard::Over);
+        }
+        assert_eq!(told.hear(&report(TaskStatus::Done, 1)), Heard::Over);
+    }
+}
