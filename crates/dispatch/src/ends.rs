@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_chunk_is_sorted_by_what_is_registered_now() {
-        let devices = vec![
+        let devices = [
             device(1, vec![token(Channel::Apns, TokenKind::Alert)]),
             device(2, vec![token(Channel::Apns, TokenKind::Voip)]),
             device(3, vec![token(Channel::Fcm, TokenKind::Alert)]),
