@@ -233,14 +233,21 @@ async fn step_of(engine: &Engine, naive: &mut Naive, step: &Step) {
         }
         Step::Delete(n) => {
             engine
-                .accounts
-                .delete_accounts(APP, &[user(*n)], Second(1_700_000_000))
+                .forgettings
+                .forget_accounts(APP, &[user(*n)], Second(1_700_000_000))
                 .await
                 .unwrap();
             naive.users.remove(n);
             naive.labels.remove(&(AccountKind::User, user(*n)));
-            for device in naive.phones.values_mut() {
-                *device = device.filter(|(_, name)| *name != Some(*n));
+            let of_user = |device: &Option<(Number, Option<u8>)>| {
+                device.is_some_and(|(_, name)| name == Some(*n))
+            };
+            let gone = naive.phones.iter().filter(|(_, device)| of_user(device));
+            let gone: Vec<u8> = gone.map(|(n, _)| *n).collect();
+            for n in gone {
+                naive.phones.remove(&n);
+                let labels = (AccountKind::Phone, Name::Phone(n).account());
+                naive.labels.remove(&labels);
             }
         }
         Step::Label(name, change) => {

@@ -87,16 +87,16 @@ pub(crate) async fn delete(
     change(&state, Command::AccountDelete, request, forget).await
 }
 
-/// The devices of a deleted account are registered no more, so their sessions end.
+/// The devices of a deleted account are registered no more, so their sessions end. Its traces go within the stated time.
 async fn forget(call: Call, _: [u8; 32]) -> Result<Done, Refusal> {
     let DeleteRequest { names } = DeleteRequest::parse(&call.body)?;
     let names = || names.iter().map(String::as_str);
-    let accounts = &call.state.accounts;
-    let deleted = accounts
-        .delete_accounts(call.app(), &possible(names()), call.state.clock.now())
+    let (forgettings, now) = (&call.state.forgettings, call.state.clock.now());
+    let forgotten = forgettings
+        .forget_accounts(call.app(), &possible(names()), now)
         .await?;
     let mut looked = Vec::new();
-    for (name, deleted) in joined(names(), deleted) {
+    for (name, deleted) in joined(names(), forgotten.accounts) {
         let gone = match deleted {
             Some(AccountDeleted::Done(numbers)) => Some(numbers),
             Some(AccountDeleted::Unknown) | None => None,

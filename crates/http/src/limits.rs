@@ -126,6 +126,8 @@ pub struct Limits {
     pub registrations_per_address: u32,
     /// Proxies that are believed when they say whom they were called by.
     pub trusted_proxies: TrustedProxies,
+    /// Seconds within which what is forgotten is erased.
+    pub forget_within_s: u32,
 }
 
 impl Default for Limits {
@@ -137,6 +139,7 @@ impl Default for Limits {
             body_read: Duration::from_secs(10),
             registrations_per_address: 10,
             trusted_proxies: TrustedProxies::default(),
+            forget_within_s: 3600,
         }
     }
 }

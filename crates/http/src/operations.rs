@@ -5,6 +5,7 @@
 mod audit_row;
 mod estimate;
 mod export;
+mod forgetting;
 mod lost;
 mod order;
 mod receipts;
@@ -18,6 +19,10 @@ pub(crate) mod trace;
 pub use audit_row::{AuditPage, AuditRow, audit_page};
 pub use estimate::{Asked, EstimateError, Estimated, EstimatedRow, estimate};
 pub use export::{Columns, Export, ExportError, ExportRow, export};
+pub use forgetting::{
+    BackupRow, ErasedRow, FORGET_MAX, ForgetReport, ForgetSources, ForgettingPage, ForgettingRow,
+    ForgottenRow, forget, forgetting_page,
+};
 pub use lost::{Losses, LostBefore, LostScope, losses};
 pub use order::{Order, OrderError, Ordered, UnknownRule, order};
 pub use receipts::{Receipts, ReceiptsRow, ReceiptsState, receipts};

@@ -6,6 +6,7 @@ mod audit;
 mod endpoint;
 mod estimate;
 mod export;
+mod forget;
 mod live;
 mod losses;
 pub(crate) mod openapi;
@@ -57,6 +58,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ];
     endpoints.extend(pause::endpoints());
     endpoints.extend(tasks::endpoints());
+    endpoints.extend(forget::endpoints());
     endpoints
 }
 

@@ -9,7 +9,7 @@ use pushtally_model::{Clock, Entropy};
 use pushtally_online::Online;
 use pushtally_receipt::{Importer, Inbox};
 use pushtally_stats::Stats;
-use pushtally_store::{Accounts, Directory, Identities, RelayQueue, Tasks};
+use pushtally_store::{Accounts, Directory, Forgettings, Identities, RelayQueue, Tasks};
 use pushtally_webhook::{HookCounters, RelayCounters};
 
 use crate::audit::Recorder;
@@ -37,6 +37,8 @@ pub struct State {
     pub audience: Audience,
     /// Accounts with their tags and attributes.
     pub accounts: Arc<dyn Accounts>,
+    /// Forgets accounts.
+    pub forgettings: Arc<dyn Forgettings>,
     /// Tasks as they are stored.
     pub tasks: Arc<dyn Tasks>,
     /// Who did what.

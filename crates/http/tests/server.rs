@@ -28,6 +28,8 @@ mod connections;
 mod estimates;
 #[path = "server/events.rs"]
 mod events;
+#[path = "server/forgetting.rs"]
+mod forgetting;
 #[path = "server/histories.rs"]
 mod histories;
 #[path = "server/labels.rs"]

@@ -10,6 +10,7 @@ mod bulk;
 mod channels;
 mod devices;
 mod error;
+mod forgetting;
 mod ledger;
 mod reconcile;
 mod sending;
@@ -23,7 +24,7 @@ use pushtally_http::{Deed, Recorder};
 use pushtally_model::{App, AppId, Clock, Entropy};
 use pushtally_online::Online;
 use pushtally_stats::Stats;
-use pushtally_store::{Directory, StoreError};
+use pushtally_store::{BackupNote, Directory, StoreError};
 use pushtally_vendor::SharedAccess;
 use pushtally_webhook::Hooks;
 use tokio::sync::Mutex;
@@ -74,6 +75,8 @@ pub(crate) struct Acts {
     online: OnceLock<Arc<Online>>,
     /// What sends events out, in a running server.
     hooks: OnceLock<Arc<Hooks>>,
+    /// Seconds within which what is forgotten is erased.
+    forget_within_s: u32,
     /// Apps and accounts are read, changed and written back, which two acts must not do at once.
     turn: Mutex<()>,
 }
@@ -94,6 +97,7 @@ impl Acts {
             vault,
             public_url,
             targets,
+            forget_within_s,
         } = owned;
         let stored = Arc::clone(&opened.engine.channels);
         let audit = Recorder::new(Arc::clone(&opened.engine.audit), Arc::clone(&clock));
@@ -109,6 +113,7 @@ impl Acts {
             },
             clock,
             audit: Arc::new(audit),
+            forget_within_s,
             dispatch: OnceLock::new(),
             online: OnceLock::new(),
             vendors: OnceLock::new(),
@@ -188,6 +193,8 @@ impl Acts {
             | Act::Audit(_)
             | Act::WebhookList
             | Act::WebhookReplay { .. }
+            | Act::Forget { .. }
+            | Act::Forgettings(_)
             | Act::LedgerStat
             | Act::LedgerDigest
             | Act::LedgerVerify
@@ -278,8 +285,18 @@ impl Acts {
                 from,
                 with_tokens,
             } => self.export(sdkappid, kind, from, with_tokens).await,
+            Act::Forget {
+                sdkappid,
+                accounts,
+                now,
+            } => self.forget(AppId(sdkappid), &accounts, now).await,
+            Act::Forgettings(listing) => self.list_forgettings(listing).await,
             Act::Backup { to } => {
+                let at = self.clock.now();
                 let report = self.opened.backup(&to).map_err(ActError::Backup)?;
+                let to = to.display().to_string();
+                let forgettings = &self.opened.engine.forgettings;
+                forgettings.note_backup(&BackupNote { at, to }).await?;
                 let pause_us = u64::try_from(report.pause_us).unwrap_or(u64::MAX);
                 Ok(Done::BackedUp {
                     bytes: report.bytes,

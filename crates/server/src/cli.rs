@@ -7,6 +7,7 @@ mod bulk;
 mod channel;
 mod config;
 mod devices;
+mod forget;
 mod funnel;
 mod ledger;
 mod moment;
@@ -101,6 +102,10 @@ enum Command {
     /// Compare our counts with those of the Tencent Cloud Chat app whose callbacks come here. Exit codes: 0 equal, 1 something
     /// differs, 2 could not compare.
     Reconcile(reconcile::ReconcileArgs),
+    /// Forget accounts: their names, devices, tokens, labels and texts; every count stays.
+    Forget(forget::ForgetArgs),
+    /// List what was forgotten, newest first: what was erased, what waits, which backups still hold it.
+    Forgotten(forget::ForgottenArgs),
     /// Check the tokens of devices, and give back those that were dropped by mistake.
     #[command(subcommand)]
     Devices(devices::DevicesCommand),
@@ -189,6 +194,8 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
                 }
             });
         }
+        Command::Forget(arguments) => forget::run(arguments, |act| perform(&load()?, act))?,
+        Command::Forgotten(arguments) => forget::list(arguments, |act| perform(&load()?, act))?,
         Command::Devices(command) => devices::run(command, |act| perform(&load()?, act))?,
         Command::Audit(arguments) => audit::run(&arguments, |act| perform(&load()?, act))?,
         Command::App(command) => app::run(command, |act| perform(&load()?, act))?,

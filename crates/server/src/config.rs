@@ -153,6 +153,8 @@ pub(crate) struct Owned {
     pub(crate) public_url: String,
     /// Where they may be.
     pub(crate) targets: Targets,
+    /// Seconds within which what is forgotten is erased.
+    pub(crate) forget_within_s: u32,
 }
 
 /// A checked configuration.
@@ -163,6 +165,8 @@ pub(crate) struct Config {
     pub(crate) storage: Storage,
     pub(crate) memory_bytes_max: usize,
     pub(crate) index_bytes_max: usize,
+    /// Seconds within which what is forgotten is erased.
+    pub(crate) forget_within_s: u32,
     pub(crate) listen: Listen,
     pub(crate) limits: Limits,
     pub(crate) waiting_events_max: usize,
@@ -253,6 +257,7 @@ impl Config {
             vault: self.vault.clone(),
             public_url: self.listen.public_url.clone(),
             targets: self.targets.clone(),
+            forget_within_s: self.forget_within_s,
         }
     }
 
@@ -298,9 +303,8 @@ fn read_targets(outgoing: &mut Reader<'_>) -> Targets {
 fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
     let mut root = Reader::root(tree.clone(), problems);
     let mut notes = Vec::new();
-    let (storage, memory_bytes_max, index_bytes_max, vault) =
-        read_storage(root.section("storage"), &mut notes);
-    let listen = read_listen(root.section("listen"), &storage);
+    let (storage, vault) = read_storage(root.section("storage"), &mut notes);
+    let listen = read_listen(root.section("listen"), &storage.engine);
     let limits = read_limits(root.section("limits"));
     let waiting_events_max = within(root.section("intake"), |intake| {
         intake.integer("waiting_events_max", 1_000..=10_000_000, "events") as usize
@@ -340,9 +344,10 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
     root.finish();
     Config {
         file,
-        storage,
-        memory_bytes_max,
-        index_bytes_max,
+        storage: storage.engine,
+        memory_bytes_max: storage.memory_bytes_max,
+        index_bytes_max: storage.index_bytes_max,
+        forget_within_s: storage.forget_within_s,
         listen,
         limits,
         waiting_events_max,
@@ -374,7 +379,15 @@ fn seconds(section: &mut Reader<'_>, key: &'static str, most: u32) -> Duration {
     Duration::from_secs(section.integer(key, 1..=most, "seconds").into())
 }
 
-fn read_storage(section: Reader<'_>, notes: &mut Vec<String>) -> (Storage, usize, usize, Vault) {
+/// The section on storage, without the vault.
+struct StorageSection {
+    engine: Storage,
+    memory_bytes_max: usize,
+    index_bytes_max: usize,
+    forget_within_s: u32,
+}
+
+fn read_storage(section: Reader<'_>, notes: &mut Vec<String>) -> (StorageSection, Vault) {
     within(section, |storage| {
         let (url, origin) = storage.text("url");
         let engine = match url.split_once(':') {
@@ -385,9 +398,13 @@ fn read_storage(section: Reader<'_>, notes: &mut Vec<String>) -> (Storage, usize
                 Storage::Memory
             }
         };
-        let memory = storage.size("memory_max", 64 * MIB..=TIB);
-        let index = storage.size("index_max", MIB..=TIB);
-        (engine, memory, index, read_vault(storage, notes))
+        let read = StorageSection {
+            engine,
+            memory_bytes_max: storage.size("memory_max", 64 * MIB..=TIB),
+            index_bytes_max: storage.size("index_max", MIB..=TIB),
+            forget_within_s: storage.integer("forget_within_s", 10..=2_592_000, "seconds"),
+        };
+        (read, read_vault(storage, notes))
     })
 }
 

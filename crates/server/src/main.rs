@@ -12,6 +12,7 @@ mod config;
 mod control;
 mod demo;
 mod engine;
+mod forgetting;
 mod logs;
 mod retention;
 mod serve;

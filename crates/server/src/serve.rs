@@ -22,7 +22,7 @@ use crate::acts::{Acts, Ledger};
 use crate::config::Config;
 use crate::control::Control;
 use crate::engine::{self, Opened, Purpose};
-use crate::retention;
+use crate::{forgetting, retention};
 
 use listeners::Listeners;
 
@@ -46,6 +46,7 @@ pub(crate) struct Server {
     listeners: Listeners,
     control: Option<Control>,
     retention: JoinHandle<()>,
+    forgetting: JoinHandle<()>,
 }
 
 impl Server {
@@ -132,6 +133,11 @@ impl Server {
             Arc::clone(&hooks),
             Arc::clone(&clock),
         ));
+        let forgetting = tokio::spawn(forgetting::run(
+            Arc::clone(&opened.engine.forgettings),
+            config.forget_within_s,
+            Arc::clone(&clock),
+        ));
         Ok(Self {
             stats,
             acts,
@@ -145,6 +151,7 @@ impl Server {
             listeners,
             control,
             retention,
+            forgetting,
         })
     }
 
@@ -170,6 +177,7 @@ impl Server {
             self.dispatch.stop().await;
             tokio::join!(self.relays.stop(), self.hooks.stop());
             self.retention.abort();
+            self.forgetting.abort();
             self.stats
                 .close()
                 .await

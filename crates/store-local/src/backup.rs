@@ -34,6 +34,7 @@ impl LocalEngine {
     /// Copies the directory into an empty or new one. Commits wait only while the moment is fixed.
     pub fn backup(&self, to: &Path) -> Result<BackupReport, LocalError> {
         make_empty(&*self.disk, to)?;
+        let _kept_state = self.state.keep();
         let _kept = self.log.keep();
         let asked = Instant::now();
         // The state of the same moment: what it says was planned is in the log.

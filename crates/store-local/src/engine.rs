@@ -1,5 +1,6 @@
 //! The engine of one directory: opens its parts in the order in which they depend on one another.
 
+mod forgettings;
 mod relays;
 
 use std::path::{Path, PathBuf};
@@ -23,11 +24,12 @@ use crate::error::LocalError;
 use crate::format::{Format, Lock};
 use crate::identities::LocalIdentities;
 use crate::layout::{APPS, EVENTS, NAMES, PAGES, RELAYS, STATE, keep_private};
-use crate::log::LocalLog;
+use crate::log::{self, LocalLog};
 use crate::relay_queue;
 use crate::segments::{OpenReport, SegmentLog, SegmentOptions, SegmentReader};
 use crate::state::{State, StateOptions};
 use crate::tables::Tables;
+use forgettings::{LocalForgettings, Parts};
 use relays::LocalRelays;
 
 const EVENTS_MAGIC: [u8; 8] = *b"PTEVENTS";
@@ -98,6 +100,8 @@ pub struct LocalEngine {
     pub(crate) partitions: u16,
     merger: Merger,
     pub(crate) state: Arc<State>,
+    names_options: SegmentOptions,
+    erasing: Arc<tokio::sync::Mutex<()>>,
     _lock: Lock,
 }
 
@@ -117,6 +121,7 @@ impl LocalEngine {
         let format = Format::open(&*disk, dir, options.partitions)?;
         let tables = Arc::new(Tables::open(Arc::clone(&disk), &dir.join(PAGES))?);
 
+        log::names::settle(&*disk, dir)?;
         let log_options = |magic| SegmentOptions {
             segment_len_max: options.segment_len_max,
             ..SegmentOptions::new(magic, LOG_FORMAT, format.partitions)
@@ -194,6 +199,8 @@ impl LocalEngine {
             partitions: format.partitions,
             merger,
             state,
+            names_options: log_options(NAMES_MAGIC),
+            erasing: Arc::default(),
             _lock: lock,
         })
     }
@@ -220,6 +227,23 @@ impl LocalEngine {
             accounts: Arc::clone(&self.state) as _,
             tasks: Arc::clone(&self.state) as _,
             audit: Arc::clone(&self.state) as _,
+            forgettings: Arc::new(self.forgettings()),
+        }
+    }
+
+    fn forgettings(&self) -> LocalForgettings {
+        let parts = Parts {
+            disk: Arc::clone(&self.disk),
+            dir: self.dir.clone(),
+            names_options: self.names_options,
+            state: Arc::clone(&self.state),
+            log: Arc::clone(&self.log),
+            identities: Arc::clone(&self.identities),
+            relays: Arc::clone(&self.relays),
+        };
+        LocalForgettings {
+            parts: Arc::new(parts),
+            turn: Arc::clone(&self.erasing),
         }
     }
 

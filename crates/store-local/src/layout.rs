@@ -9,6 +9,10 @@ use crate::error::LocalError;
 pub(crate) const EVENTS: &str = "events";
 /// The identity log.
 pub(crate) const NAMES: &str = "names";
+/// A copy of it without names that are forgotten, while it is written.
+pub(crate) const NAMES_NEW: &str = "names.new";
+/// The mark that the copy is finished and takes its place.
+pub(crate) const NAMES_READY: &str = "names.ready";
 /// The snapshots.
 pub(crate) const PAGES: &str = "pages";
 /// The relay queues.

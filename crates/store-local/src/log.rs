@@ -3,6 +3,7 @@
 //! Invariant: names are flushed before the batch that may use their numbers, under one lock; so whatever a
 //! durable event names is durable too.
 
+pub(crate) mod names;
 mod tasks;
 
 use std::collections::VecDeque;

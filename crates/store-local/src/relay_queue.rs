@@ -12,6 +12,7 @@ mod line;
 use crate::disk::Disk;
 use crate::error::LocalError;
 use line::LineQueue;
+use pushtally_model::AppId;
 use pushtally_store::RelayLine;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -104,6 +105,18 @@ impl RelayQueue {
     pub fn done(&self, line: impl Into<RelayLine>, up_to: u64) -> Result<(), LocalError> {
         self.queue(line.into())
             .map_or(Ok(()), |queue| queue.done(up_to))
+    }
+
+    /// Begins a segment in each of an app's queues: what was pushed before goes as soon as all of it is done, and what is
+    /// done already at once.
+    pub fn begin_segments(&self, app: AppId) -> Result<(), LocalError> {
+        let lines = self.lines().into_iter().filter(|line| line.app() == app);
+        for line in lines {
+            if let Some(queue) = self.queue(line) {
+                queue.begin_segment()?;
+            }
+        }
+        Ok(())
     }
 
     /// What waits in a line's queue.

@@ -11,10 +11,12 @@ mod frame;
 mod header;
 mod reader;
 mod recover;
+mod rewrite;
 mod scan;
 
 pub use frame::FRAME_LEN_MAX;
 pub use reader::{Place, Replay, SegmentReader, Visit};
+pub(crate) use rewrite::Rewriter;
 
 use crate::disk::Disk;
 use crate::error::LocalError;
@@ -268,6 +270,16 @@ impl SegmentLog {
         Ok(dropped)
     }
 
+    /// Begins a segment, unless the one being written is empty: what is there can then be dropped whole.
+    pub fn begin_segment(&mut self) -> Result<(), LocalError> {
+        self.check_poison()?;
+        if self.active.next == self.active.segment.first {
+            return Ok(());
+        }
+        let rotated = self.rotate();
+        self.settle(rotated)
+    }
+
     /// Closes the log in order: gives back room made in advance and marks the end, so that any later damage to what
     /// was acknowledged is noticed when the log is opened. Appending afterwards takes the mark away again.
     pub fn seal(&mut self) -> Result<(), LocalError> {
@@ -319,6 +331,16 @@ impl SegmentLog {
             .disk
             .sync_dir(&self.dir)
             .map_err(|error| Failure::Unknown(LocalError::of_io("sync", &self.dir, error)))
+    }
+
+    /// Goes on with the files of a log that has the same frames at the same positions and divides them alike, if it could be
+    /// opened. Readers follow. Else nothing more is accepted: nobody knows what the files hold.
+    pub(crate) fn go_on_with(&mut self, other: Result<Self, LocalError>) -> Result<(), LocalError> {
+        let other = other.inspect_err(|_| self.is_poisoned = true)?;
+        let segments = other.reader.shared.segments();
+        self.reader.shared.change(|known| *known = segments);
+        self.active = other.active;
+        Ok(())
     }
 
     fn check_poison(&self) -> Result<(), LocalError> {

@@ -10,11 +10,13 @@ mod commit;
 mod database;
 mod devices;
 mod file;
+mod forgettings;
 mod holdings;
 mod index;
 mod labels;
 mod numbers;
 mod ports;
+mod rewrite;
 mod rows;
 mod tables;
 mod tasks;
@@ -27,7 +29,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use pushtally_model::AppId;
 use pushtally_store::StoreError;
 use pushtally_store::job_queue::JobQueue;
@@ -37,7 +39,7 @@ use tokio::sync::Semaphore;
 use crate::disk::Disk;
 use crate::error::LocalError;
 use crate::layout::{STATE, STATE_LOG};
-use crate::segments::{SegmentLog, SegmentOptions};
+use crate::segments::{SegmentLog, SegmentOptions, SegmentReader};
 
 use commit::Writer;
 use database::StateDatabase;
@@ -48,6 +50,7 @@ use tables::{APPS, ActError, JOBS, TASKS, Tables};
 use writer::{Asked, Line, Outcome, WriteQueue, stopped};
 
 pub(crate) use numbers::Reserve;
+pub(crate) use rows::NotedForgetting;
 
 // Bounds.
 
@@ -106,6 +109,11 @@ pub(crate) struct State {
     thread: Mutex<Option<JoinHandle<()>>>,
     act_len: usize,
     reads: Semaphore,
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    log: SegmentReader,
+    /// Held while everything is copied: the file is not changed for another under a backup.
+    copying: Mutex<()>,
 }
 
 impl std::fmt::Debug for State {
@@ -128,8 +136,13 @@ impl State {
             ..SegmentOptions::new(LOG_MAGIC, LOG_FORMAT, LOG_PARTITIONS)
         };
         let log = SegmentLog::open(Arc::clone(&disk), &dir.join(STATE_LOG), log_options)?;
-        let database =
-            StateDatabase::open(disk, path, options.cache_bytes, options.index_cache_bytes)?;
+        rewrite::remove_unfinished(&*disk, path)?;
+        let database = StateDatabase::open(
+            Arc::clone(&disk),
+            path,
+            options.cache_bytes,
+            options.index_cache_bytes,
+        )?;
         let database = Arc::new(database);
         database.catch_up(&log.log)?;
         let jobs = database.read(|read| {
@@ -144,6 +157,7 @@ impl State {
         });
         let jobs = Arc::new(Mutex::new(jobs.map_err(|error| unreadable(path, &error))?));
         let queue = Arc::new(WriteQueue::default());
+        let reader = log.log.reader();
         let writer = Writer {
             database: Arc::clone(&database),
             queue: Arc::clone(&queue),
@@ -152,6 +166,7 @@ impl State {
             log: log.log,
             save_len: options.save_len,
             unsaved: 0,
+            keep_from: None,
         };
         let thread = std::thread::Builder::new()
             .name("pushtally-state".to_owned())
@@ -167,6 +182,10 @@ impl State {
             thread: Mutex::new(Some(thread)),
             act_len: options.act_len,
             reads: Semaphore::new(READS_MAX),
+            disk,
+            path: path.clone(),
+            log: reader,
+            copying: Mutex::default(),
         })
     }
 
@@ -205,6 +224,25 @@ impl State {
         look: impl FnOnce(&redb::ReadTransaction) -> Result<R, ActError>,
     ) -> Result<R, StoreError> {
         self.database.read(look)
+    }
+
+    /// Keeps the file from being changed for another while the guard lives: for who copies a moment.
+    pub(crate) fn keep(&self) -> MutexGuard<'_, ()> {
+        self.copying.lock()
+    }
+
+    /// Has something done on the writer's thread, and waits for it: not for a task of the runtime.
+    fn order<R: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut Writer) -> R + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let (reply, answer) = std::sync::mpsc::sync_channel(1);
+        let order = move |writer: &mut Writer| {
+            // Whoever asked may have gone.
+            let _ = reply.send(run(writer));
+        };
+        self.queue.order(Box::new(order))?;
+        answer.recv().map_err(|_| stopped())
     }
 
     /// Has an act done by the writer.
@@ -288,7 +326,7 @@ impl StateCopy {
     pub(crate) fn write(self, disk: &Arc<dyn Disk>, path: &Path) -> Result<u64, LocalError> {
         let target = StateDatabase::open(Arc::clone(disk), path, COPY_CACHE_BYTES, 0)?;
         let (read, fresh) = &self.0;
-        let copied = target.fill(read, fresh);
+        let copied = target.fill(read, fresh, 0);
         copied.map_err(|error| unreadable(path, &error))?;
         target.close();
         let file = disk

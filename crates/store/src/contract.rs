@@ -13,6 +13,7 @@ mod apps;
 mod audit;
 mod channels;
 mod devices;
+mod forgettings;
 mod jobs;
 mod outboxes;
 mod relays;
@@ -52,6 +53,7 @@ pub async fn check_all(mut fresh: impl AsyncFnMut() -> Engine) {
     relays::relay_calls_wait_until_done(fresh().await).await;
     devices::check(&mut fresh).await;
     accounts::check(&mut fresh).await;
+    forgettings::check(&mut fresh).await;
     tasks::check(&mut fresh).await;
     jobs::check(&mut fresh).await;
     audit::entries_come_newest_first(fresh().await).await;

@@ -7,6 +7,7 @@ pub mod accepting;
 pub mod contract;
 mod directory;
 mod error;
+pub mod forgetting;
 pub mod holding;
 pub mod job_queue;
 pub mod labelling;
@@ -19,8 +20,9 @@ pub use directory::Directory;
 pub use error::StoreError;
 pub use ports::{
     AcceptLimits, Accepted, AccountDeleted, Accounts, Addressed, Apps, AttributeNaming, Audit,
-    AuditEntry, BatchVisitor, Channels, Claim, ClaimedJob, DeadLetter, DeadToken, DeadTokens,
-    DeviceChange, DeviceVisitor, Devices, Engine, Identities, IndexKey, Installed, Job,
+    AuditEntry, BACKUPS_MAX, BackupNote, BatchVisitor, Channels, Claim, ClaimedJob, DeadLetter,
+    DeadToken, DeadTokens, DeviceChange, DeviceVisitor, Devices, Engine, Erased,
+    FORGETTINGS_KEPT_MAX, Forgetting, Forgettings, Forgotten, Identities, IndexKey, Installed, Job,
     LabelChange, Labelled, LabelsChanged, Log, LogReport, LossText, NamedTask, Names, NamesChanged,
     Outbox, Outboxes, OwnTask, PageVisitor, Pages, Part, Phone, Position, ReachVisitor, Recipient,
     Registered, Registration, RelayBacklog, RelayCall, RelayQueue, ReplacedToken, Report, Resolved,

@@ -5,6 +5,7 @@ mod apps;
 mod audit;
 mod channels;
 mod devices;
+mod forgettings;
 mod identities;
 mod log;
 mod outboxes;
@@ -21,7 +22,13 @@ use crate::ports::Engine;
 pub fn engine() -> Engine {
     let identities = Arc::<identities::MemoryIdentities>::default();
     let devices = Arc::new(devices::MemoryDevices::new(Arc::clone(&identities)));
+    let tasks = Arc::<tasks::MemoryTasks>::default();
     Engine {
+        forgettings: Arc::new(forgettings::MemoryForgettings::new(
+            Arc::clone(&devices),
+            Arc::clone(&tasks),
+            Arc::clone(&identities),
+        )),
         log: Arc::<log::MemoryLog>::default(),
         accounts: Arc::clone(&devices) as _,
         devices,
@@ -31,7 +38,7 @@ pub fn engine() -> Engine {
         channels: Arc::<channels::MemoryChannels>::default(),
         relays: Arc::<relays::MemoryRelays>::default(),
         outboxes: Arc::<outboxes::MemoryOutboxes>::default(),
-        tasks: Arc::<tasks::MemoryTasks>::default(),
+        tasks,
         audit: Arc::<audit::MemoryAudit>::default(),
     }
 }

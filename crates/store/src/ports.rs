@@ -3,6 +3,7 @@
 mod audit;
 mod channels;
 mod devices;
+mod forgettings;
 mod labels;
 mod outboxes;
 mod tasks;
@@ -25,6 +26,9 @@ pub use channels::{Channels, StoredChannel};
 pub use devices::{
     Addressed, DeadToken, DeadTokens, DeviceChange, DeviceVisitor, Devices, Phone, ReachVisitor,
     Registered, Registration, ReplacedToken, Restoring, SecretHash, Unregistered, Updated,
+};
+pub use forgettings::{
+    BACKUPS_MAX, BackupNote, Erased, FORGETTINGS_KEPT_MAX, Forgetting, Forgettings, Forgotten,
 };
 pub use labels::{
     AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,
@@ -455,6 +459,8 @@ pub struct Engine {
     pub tasks: Arc<dyn Tasks>,
     /// The audit.
     pub audit: Arc<dyn Audit>,
+    /// Forgets accounts.
+    pub forgettings: Arc<dyn Forgettings>,
 }
 
 impl std::fmt::Debug for Engine {

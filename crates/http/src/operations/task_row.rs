@@ -1,6 +1,7 @@
 //! Tasks, as they are listed.
 
 use pushtally_model::{AppId, Audience, TaskKind, TaskState};
+use pushtally_store::forgetting::is_forgotten;
 use pushtally_store::{StoreError, StoredTask, TaskSeq, Tasks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,8 @@ pub struct TaskRow {
     pub status: TaskStatus,
     /// How many accounts it addresses; `None` is everyone.
     pub accounts: Option<usize>,
+    /// Whether all that it addressed were forgotten, and its texts with them.
+    pub forgotten: bool,
     /// Whether only connected devices are planned.
     pub online_only: bool,
     /// Who sent it.
@@ -98,6 +101,7 @@ impl From<&StoredTask> for TaskRow {
                 Audience::Everyone | Audience::Fitting(_) => None,
                 Audience::Accounts(accounts) => Some(accounts.len()),
             },
+            forgotten: is_forgotten(&draft.audience),
             online_only: draft.notification.online_only,
             from: draft.sender.clone(),
             data_id: draft.data_id.clone(),

@@ -112,7 +112,7 @@ async fn a_deleted_account_loses_its_devices_its_labels_and_its_pushes() {
     let batch =
         r#"{"From_Account":"x","To_Account":["a"],"MsgRandom":1,"OfflinePushInfo":{"Title":"t"}}"#;
     assert_eq!(code(&ask(&server, TIMPUSH, "batch", batch).await), 70107);
-    // Its phones stay known by their secrets; whoever signs in again begins without labels.
+    // Its phones are forgotten with it; whoever signs in again begins without labels.
     phone(&server, "one", Some("a")).await;
     assert_eq!(tags(&server, "a").await, Ok(vec![]));
     assert_eq!(

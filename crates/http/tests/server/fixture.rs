@@ -139,6 +139,7 @@ impl Server {
             dispatch,
             audience: Audience::new(engine.devices.clone(), engine.accounts.clone()),
             accounts: engine.accounts.clone(),
+            forgettings: engine.forgettings.clone(),
             tasks: engine.tasks.clone(),
             audit: Arc::new(Recorder::new(engine.audit.clone(), clock.clone())),
             entropy: Arc::new(SystemEntropy),

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use pushtally_http::operations::{
-    AuditPage, Order, Ordered, Tallies, TaskPage, TaskReport, TaskRow, TaskTrace,
+    AuditPage, ForgetReport, ForgettingPage, Order, Ordered, Tallies, TaskPage, TaskReport,
+    TaskRow, TaskTrace,
 };
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +114,13 @@ pub(crate) enum Act {
         /// `None` is all apps.
         sdkappid: Option<u32>,
     },
+    Forget {
+        sdkappid: u32,
+        accounts: Vec<String>,
+        /// Everything is erased before it answers.
+        now: bool,
+    },
+    Forgettings(Listing),
     Backup {
         to: PathBuf,
     },
@@ -275,6 +283,8 @@ pub(crate) enum Done {
     AudienceVerified {
         apps: Vec<AudienceVerified>,
     },
+    Forgot(ForgetReport),
+    Forgettings(ForgettingPage),
     BackedUp {
         bytes: u64,
         pause_us: u64,

@@ -43,6 +43,8 @@ pub(crate) enum ActError {
     TooManyKeys { app: AppId },
     #[error("the system has no randomness to give")]
     Entropy(#[source] std::io::Error),
+    #[error("`{name}` is no account: it has 1 to 128 bytes and no control characters")]
+    NoAccount { name: String },
     #[error("app `{app}` has no task `{id}`")]
     NoTask { app: AppId, id: String },
     #[error("task `{id}` is {}", status.name())]

@@ -153,6 +153,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         audience: Audience::new(Arc::clone(&engine.devices), Arc::clone(&engine.accounts)),
         registrar: Registrar::new(engine.devices, Arc::clone(&clock), Arc::clone(&entropy)),
         accounts: engine.accounts,
+        forgettings: engine.forgettings,
         tasks: engine.tasks,
         audit,
         entropy,
@@ -186,5 +187,6 @@ fn limits(config: &Config) -> Limits {
         body_read,
         registrations_per_address,
         trusted_proxies: config.listen.trusted_proxies.clone(),
+        forget_within_s: config.forget_within_s,
     }
 }

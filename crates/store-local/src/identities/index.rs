@@ -107,6 +107,11 @@ impl Index {
         }
     }
 
+    /// Takes a name away; whether it was there.
+    pub(super) fn remove(&mut self, hash: NameHash) -> bool {
+        self.shards[hash.shard()].remove(hash)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.shards.iter().map(Table::len).sum()
     }

@@ -222,6 +222,15 @@ impl LineQueue {
         self.tidy(totals.calls, first_needed)
     }
 
+    /// Begins a segment, and frees what lies behind the cursor.
+    pub(super) fn begin_segment(&self) -> Result<(), LocalError> {
+        self.log().begin_segment()?;
+        let state = self.state();
+        let (calls_done, first_needed) = (state.cursor.totals.calls, state.first_needed);
+        drop(state);
+        self.tidy(calls_done, first_needed)
+    }
+
     /// Writes the cursor when it is due, and frees what lies behind it.
     fn tidy(&self, calls_done: u64, first_needed: u64) -> Result<(), LocalError> {
         let can_drop = self.reader.can_drop_before(first_needed);

@@ -165,6 +165,20 @@ impl Active {
         Ok(position)
     }
 
+    /// Writes one frame of which nobody knows yet: [`Self::trim`] makes it durable.
+    pub(super) fn put(&mut self, payload: &[u8], buffer: &mut Vec<u8>) -> Result<(), LocalError> {
+        frame::encode(buffer, self.segment.identity, self.end, self.next, payload);
+        self.file
+            .write_at(self.end, buffer)
+            .map_err(|error| self.failed("write", error))?;
+        self.hasher.update(&buffer);
+        self.last_frame_at = self.end;
+        self.end += buffer.len() as u64;
+        self.next += 1;
+        self.allocated = self.allocated.max(self.end);
+        Ok(())
+    }
+
     /// Gives back room made in advance and marks the end, until [`Self::reopen`].
     pub(super) fn close(&mut self) -> Done {
         if !self.is_closed {

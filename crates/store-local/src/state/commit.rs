@@ -28,6 +28,8 @@ pub(super) struct Writer {
     pub(super) save_len: u64,
     /// Bytes of the log that the file of the database does not have.
     pub(super) unsaved: u64,
+    /// The first frame that a copy being written will need; `None` when there is none.
+    pub(super) keep_from: Option<u64>,
 }
 
 /// However the thread ends, nobody waits for it in vain.
@@ -46,6 +48,9 @@ impl Writer {
         while let Some(acts) = self.queue.take(answered, self.database.is_open()) {
             answered = acts.len();
             self.perform(acts);
+            if let Some(order) = self.queue.take_order() {
+                order(&mut self);
+            }
             let moved = self.database.index().fresh_bytes();
             if self.unsaved >= self.save_len || moved >= super::INDEX_FRESH_MAX {
                 self.save();
@@ -147,8 +152,8 @@ impl Writer {
         (done, Ok(()))
     }
 
-    /// Saves the database; what of the log it has then goes.
-    fn save(&mut self) {
+    /// Saves the database; what of the log it has then goes. Answers whether it is saved.
+    pub(super) fn save(&mut self) -> bool {
         let next = self.log.next_position();
         // Also after a failure: it is tried again when as much has come together, not with every act.
         self.unsaved = 0;
@@ -159,10 +164,12 @@ impl Writer {
             include(&write, next - 1)?;
             Ok(write.commit().map_err(redb::Error::from)?)
         });
+        let is_saved = saved.is_ok();
         match saved {
             Ok(()) => {
                 self.database.index().forget(&fresh);
-                if let Err(error) = self.log.drop_before(next) {
+                let unneeded = self.keep_from.map_or(next, |kept| kept.min(next));
+                if let Err(error) = self.log.drop_before(unneeded) {
                     tracing::warn!(%error, "the log of devices and tasks keeps what it no longer needs");
                 }
             }
@@ -174,5 +181,6 @@ impl Writer {
                 tracing::warn!(%error, "devices and tasks were not saved; the log has them");
             }
         }
+        is_saved
     }
 }

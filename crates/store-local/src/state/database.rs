@@ -3,6 +3,7 @@
 //! Invariant: the file on disk is the log up to the frame that `included` in it names; the open database is the log whole.
 //! A database that broke is opened anew and catches up; until it has, nothing is read or written.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,15 +17,16 @@ use redb::{
 use super::changes::Changes;
 use super::file::{Failures, StateFile};
 use super::index::{Fresh, Index, build, moves_of, write_pages};
+use super::rewrite::new_path;
 use super::tables::{ActError, INDEX, META, Tables};
 use super::writer::stopped;
 use crate::disk::Disk;
 use crate::error::LocalError;
-use crate::segments::SegmentLog;
+use crate::segments::{SegmentLog, SegmentReader};
 
 /// The newest form of the tables that this release reads, and the one that it writes. Form 1 had no labels, no index and no
-/// revocations, form 2 not who had tokens before.
-const FORMAT: u64 = 3;
+/// revocations, form 2 not who had tokens before, form 3 no forgettings.
+const FORMAT: u64 = 4;
 /// The first form with an index.
 const INDEXED: u64 = 2;
 
@@ -112,27 +114,70 @@ impl StateDatabase {
         let write = begin(database, saved).map_err(|error| broke(&error))?;
         let mut fresh = Fresh::default();
         log.replay(included + 1, &mut |position, frame| {
-            let changes = Changes::default();
-            let applied = Tables::open(&write, &changes).and_then(|mut tables| {
-                let applied = tables.apply(frame)?;
-                Ok(applied.then_some(moves_of(&tables, changes.take_before())?))
-            });
-            match applied {
-                Ok(Some(moves)) => {
-                    moves.into_iter().for_each(|moved| fresh.note(moved));
-                    Ok(())
-                }
-                Ok(None) => {
-                    let why = format!("its changes `{position}` cannot be read");
-                    Err(LocalError::corrupt(&self.path, 0, why))
-                }
-                Err(error) => Err(broke(&error)),
-            }
+            self.apply(&write, &mut fresh, position, frame)
         })?;
         let committed = write_pages(&write, &fresh)
             .and_then(|()| include(&write, next - 1))
             .and_then(|()| Ok(write.commit()?));
         committed.map_err(|error| broke(&error))
+    }
+
+    /// Makes the changes of a frame; `fresh` gets what they move in the index.
+    fn apply(
+        &self,
+        write: &WriteTransaction,
+        fresh: &mut Fresh,
+        position: u64,
+        frame: &[u8],
+    ) -> Result<(), LocalError> {
+        let changes = Changes::default();
+        let applied = Tables::open(write, &changes).and_then(|mut tables| {
+            let applied = tables.apply(frame)?;
+            Ok(applied.then_some(moves_of(&tables, changes.take_before())?))
+        });
+        match applied {
+            Ok(Some(moves)) => {
+                moves.into_iter().for_each(|moved| fresh.note(moved));
+                Ok(())
+            }
+            Ok(None) => {
+                let why = format!("its changes `{position}` cannot be read");
+                Err(LocalError::corrupt(&self.path, 0, why))
+            }
+            Err(error) => Err(broken(&self.path, &self.failures.lock(), &error)),
+        }
+    }
+
+    /// Makes changes of a log that somebody else writes, about so many bytes of it, and saves them. Answers how many frames
+    /// this file is behind then.
+    pub(super) fn follow_on(
+        &self,
+        log: &SegmentReader,
+        bytes_max: usize,
+    ) -> Result<u64, LocalError> {
+        let open = self.open.read();
+        let Some(database) = open.as_ref() else {
+            return Err(LocalError::Poisoned);
+        };
+        let broke = |error: &redb::Error| broken(&self.path, &self.failures.lock(), error);
+        let mut last = included(database).map_err(|error| broke(&error))?;
+        let write = begin(database, Saved::Now).map_err(|error| broke(&error))?;
+        let (mut fresh, mut bytes) = (Fresh::default(), 0);
+        log.read(last + 1, None, &mut |place, frame| {
+            self.apply(&write, &mut fresh, place.position, frame)?;
+            last = place.position;
+            bytes += frame.len();
+            Ok(if bytes < bytes_max {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            })
+        })?;
+        let committed = write_pages(&write, &fresh)
+            .and_then(|()| include(&write, last))
+            .and_then(|()| Ok(write.commit()?));
+        committed.map_err(|error| broke(&error))?;
+        Ok(log.next_position().saturating_sub(last + 1))
     }
 
     /// What has become of a database in which an act or a commit broke: it is opened anew and catches up with the log.
@@ -158,9 +203,38 @@ impl StateDatabase {
             return Err(closed.clone());
         }
         drop(open.take());
+        // Where there is no room to save there may be memory to read from.
+        self.open_again(&mut open, log, Saved::Later)
+    }
+
+    /// Puts the finished copy beside the file into its place, and has it catch up. Whoever reads just then is waited for.
+    pub(super) fn replace(&self, log: &SegmentLog) -> Result<(), StoreError> {
+        let mut open = self.open.write();
+        drop(open.take());
+        let renamed = self.disk.rename(&new_path(&self.path), &self.path);
+        if renamed.is_ok() {
+            let dir = self.path.parent().unwrap_or_else(|| Path::new("."));
+            if let Err(error) = self.disk.sync_dir(dir) {
+                // Either file may be there after a crash; the log has what both need, as long as nobody saves.
+                let error = LocalError::of_io("sync", dir, error);
+                let what = format!("{error}; restart the process");
+                let failed = StoreError::Failed { what };
+                *self.closed.lock() = Some(failed.clone());
+                return Err(failed);
+            }
+        }
+        self.open_again(&mut open, log, Saved::Now)?;
+        renamed.map_err(|error| LocalError::of_io("rename a copy to", &self.path, error).into())
+    }
+
+    fn open_again(
+        &self,
+        open: &mut Option<Database>,
+        log: &SegmentLog,
+        saved: Saved,
+    ) -> Result<(), StoreError> {
         let opened = self.open_file().and_then(|database| {
-            // Where there is no room to save there may be memory to read from.
-            self.follow(&database, log, Saved::Later)?;
+            self.follow(&database, log, saved)?;
             // The pages have what the log has.
             self.index.clear();
             Ok(database)
@@ -218,7 +292,11 @@ impl StateDatabase {
         &self,
         look: impl FnOnce(&ReadTransaction) -> Result<R, ActError>,
     ) -> Result<R, StoreError> {
-        let read = self.begin_read()?;
+        // The file is not changed for another while somebody looks.
+        let open = self.open.read();
+        let database = open.as_ref().ok_or_else(|| self.why_closed())?;
+        let read = database.begin_read();
+        let read = read.map_err(|error| self.store_error(&error.into()))?;
         look(&read).map_err(|error| self.read_error(error))
     }
 
@@ -256,13 +334,19 @@ impl StateDatabase {
         drop(self.open.write().take());
     }
 
-    /// Copies a moment into this file, which is new and has a log of its own.
-    pub(super) fn fill(&self, from: &ReadTransaction, fresh: &Fresh) -> Result<(), StoreError> {
+    /// Copies a moment into this file, which is new; the last frame that it has is 0 of one with a log of its own.
+    pub(super) fn fill(
+        &self,
+        from: &ReadTransaction,
+        fresh: &Fresh,
+        included: u64,
+    ) -> Result<(), StoreError> {
         let open = self.open.read();
         let database = open.as_ref().ok_or_else(|| self.why_closed())?;
         let copied = Tables::copy(from, &mut || begin(database, Saved::Now)).and_then(|()| {
             let write = begin(database, Saved::Now)?;
             write_pages(&write, fresh)?;
+            include(&write, included)?;
             Ok(write.commit()?)
         });
         copied.map_err(|error| self.store_error(&error))

@@ -3,18 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use pushtally_model::{
-    Account, AccountKind, AppId, AttributeNames, Labels, Number, RegistrationId, Second, Tag,
-};
+use pushtally_model::{Account, AccountKind, AppId, AttributeNames, Labels, RegistrationId, Tag};
 use pushtally_store::labelling::{
     Known, LabelPlan, NamingPlan, TagUse, plan_labels, plan_naming, tags_moved,
 };
-use pushtally_store::{
-    AccountDeleted, AttributeNaming, LabelChange, Labelled, LabelsChanged, NamesChanged, Phone,
-};
+use pushtally_store::{AttributeNaming, LabelChange, Labelled, LabelsChanged, NamesChanged};
 use redb::ReadableTable;
 
-use super::devices::{self, app_row, numbers_of_account};
 use super::tables::{
     ActError, Bytes, KNOWN, Tables, account_key, decode, encode, keys_of_app, labels_key, owner_of,
     phone_key, row, tag_key,
@@ -147,7 +142,15 @@ impl TagUses {
         }
     }
 
-    fn get(&mut self, tables: &Tables<'_>, tag: &Tag) -> Result<Option<TagUse>, ActError> {
+    pub(super) const fn app(&self) -> AppId {
+        self.app
+    }
+
+    pub(super) fn get(
+        &mut self,
+        tables: &Tables<'_>,
+        tag: &Tag,
+    ) -> Result<Option<TagUse>, ActError> {
         if let Some(known) = self.known.get(tag) {
             return Ok(*known);
         }
@@ -158,7 +161,7 @@ impl TagUses {
     }
 
     /// How many tags there are: read before the first of them changes, counted from then on.
-    fn tags(&mut self, tables: &Tables<'_>) -> Result<usize, ActError> {
+    pub(super) fn tags(&mut self, tables: &Tables<'_>) -> Result<usize, ActError> {
         if let Some(tags) = self.tags {
             return Ok(tags);
         }
@@ -173,7 +176,7 @@ impl TagUses {
     }
 
     /// The account comes to the tags that it gets and leaves those that it loses.
-    fn move_account(&mut self, kind: AccountKind, before: &Labels, after: &Labels) {
+    pub(super) fn move_account(&mut self, kind: AccountKind, before: &Labels, after: &Labels) {
         let tags = self.tags.get_or_insert_default();
         for tag in before.tags.symmetric_difference(&after.tags) {
             let known = self.known.entry(tag.clone()).or_default();
@@ -245,72 +248,4 @@ pub(super) fn change(
             Ok(LabelsChanged::Done)
         }
     }
-}
-
-pub(super) fn delete(
-    tables: &mut Tables<'_>,
-    uses: &mut TagUses,
-    account: &Account,
-    at: Second,
-) -> Result<AccountDeleted, ActError> {
-    let app = uses.app;
-    let mark = account_key(app, account, KNOWN);
-    if tables.accounts.get(mark.as_slice())?.is_none() {
-        return Ok(AccountDeleted::Unknown);
-    }
-    let numbers = numbers_of_account(&*tables.accounts, app, account)?;
-    let mut counts = app_row(&*tables.apps, app)?;
-    counts.devices = counts.devices.saturating_sub(numbers.len() as u64);
-    let counts = encode("apps", &counts)?;
-    let (phones, gone) = devices_that_go(tables, app, &numbers, at)?;
-    let before = labels_of(&*tables.labels, app, AccountKind::User, account.as_str())?;
-    for tag in &before.tags {
-        uses.get(tables, tag)?;
-    }
-    uses.tags(tables)?;
-
-    for gone in gone {
-        gone.write(tables)?;
-    }
-    for (key, phone) in phones {
-        tables.phones.insert(key.as_slice(), phone.as_slice())?;
-    }
-    if before != Labels::default() {
-        uses.move_account(AccountKind::User, &before, &Labels::default());
-        let key = labels_key(app, AccountKind::User, account.as_str());
-        tables.labels.remove(key.as_slice())?;
-    }
-    tables.accounts.remove(mark.as_slice())?;
-    if !numbers.is_empty() {
-        tables.apps.insert(app.0, counts.as_slice())?;
-    }
-    Ok(AccountDeleted::Done(numbers))
-}
-
-type PhoneRow = (Vec<u8>, Vec<u8>);
-
-/// The rows of the phones that have these devices no more, and what else changes.
-fn devices_that_go(
-    tables: &Tables<'_>,
-    app: AppId,
-    numbers: &[Number],
-    at: Second,
-) -> Result<(Vec<PhoneRow>, Vec<devices::Change>), ActError> {
-    let (mut phones, mut gone) = (Vec::new(), Vec::new());
-    for number in numbers {
-        let Some(device) = devices::device(&*tables.devices, app, *number)? else {
-            continue;
-        };
-        let key = phone_key(app, &device.registration_id);
-        let phone = devices::phone(&*tables.phones, app, &device.registration_id)?;
-        if let Some(phone) = phone {
-            let phone = Phone {
-                device: None,
-                ..phone
-            };
-            phones.push((key, encode("phones", &phone)?));
-        }
-        gone.push(devices::Change::new(tables, app, Some(device), None, at)?);
-    }
-    Ok((phones, gone))
 }

@@ -5,6 +5,7 @@
 //! added at the end of a stored enum without a new version. Later releases read every earlier version.
 
 mod content;
+mod forgetting;
 mod holding;
 mod labels;
 mod revocation;
@@ -16,6 +17,8 @@ use pushtally_model::{
 };
 use pushtally_store::{AuditEntry, Phone, SecretHash};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use forgetting::NotedForgetting;
 
 /// The first version of every kind of row.
 const V1: u8 = 1;

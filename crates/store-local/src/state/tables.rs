@@ -120,6 +120,10 @@ tables! {
     17 holdings, HOLDINGS, TokenKey, Bytes;
     /// Devices that may be under way to a channel, of open jobs whose tasks repeat nothing, by the job's key.
     18 calls, CALLS, Bytes, Bytes;
+    /// What is to be forgotten and what was, by place.
+    19 forgettings, FORGETTINGS, u64, Bytes;
+    /// Copies that were made of everything, by place.
+    20 backups, BACKUPS, u64, Bytes;
 }
 
 /// The numbers of the tables that the index follows.

@@ -1,5 +1,6 @@
 //! The store on a simulated disk: no room, failed writes and syncs, power cuts at every change; the lines before the writer.
 
+mod forgettings;
 mod index;
 
 use std::collections::BTreeSet;
@@ -383,7 +384,7 @@ async fn a_newer_form_is_refused() {
     write
         .open_table(tables::META)
         .unwrap()
-        .insert("format", 4)
+        .insert("format", 5)
         .unwrap();
     write.commit().unwrap();
     drop(state);
@@ -392,8 +393,8 @@ async fn a_newer_form_is_refused() {
         matches!(
             refused,
             LocalError::NewerVersion {
-                found: 4,
-                known: 3,
+                found: 5,
+                known: 4,
                 ..
             }
         ),

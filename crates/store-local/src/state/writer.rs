@@ -7,6 +7,7 @@ use pushtally_model::AppId;
 use pushtally_store::StoreError;
 use tokio::sync::oneshot;
 
+use super::commit::Writer;
 use super::numbers::Numbers;
 use super::tables::{ActError, Tables};
 use super::tasks::Effect;
@@ -121,6 +122,9 @@ pub(super) enum Class {
     Devices,
 }
 
+/// Something that is done to the files themselves, on the writer's thread, between two transactions.
+pub(super) type Order = Box<dyn FnOnce(&mut Writer) + Send>;
+
 /// What waits, in lines that take turns.
 #[derive(Default)]
 struct Waiting {
@@ -129,6 +133,8 @@ struct Waiting {
     len: usize,
     /// How many acts the writer waits for.
     wanted: usize,
+    /// At most one at a time: whoever gives one waits for it, and has a turn.
+    order: Option<Order>,
     stopped: bool,
 }
 
@@ -172,7 +178,7 @@ impl WriteQueue {
     /// the database is not open: somebody must try.
     pub(super) fn take(&self, expected: usize, is_open: bool) -> Option<Vec<Box<dyn Act>>> {
         let mut waiting = self.waiting.lock();
-        while waiting.len == 0 {
+        while waiting.len == 0 && waiting.order.is_none() {
             if waiting.stopped {
                 return None;
             }
@@ -188,7 +194,7 @@ impl WriteQueue {
             }
         }
         waiting.wanted = expected.min(super::GROUP_LEN_MAX);
-        if waiting.len < waiting.wanted && !waiting.stopped {
+        if waiting.len < waiting.wanted && !waiting.stopped && waiting.order.is_none() {
             self.wake.wait_for(&mut waiting, super::GATHER_MAX);
         }
         let mut group = Vec::new();
@@ -209,6 +215,22 @@ impl WriteQueue {
         }
         waiting.len -= group.len();
         Some(group)
+    }
+
+    /// Gives an order to the writer.
+    pub(super) fn order(&self, order: Order) -> Result<(), StoreError> {
+        let waiting = &mut *self.waiting.lock();
+        if waiting.stopped {
+            return Err(stopped());
+        }
+        waiting.order = Some(order);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// What was ordered.
+    pub(super) fn take_order(&self) -> Option<Order> {
+        self.waiting.lock().order.take()
     }
 
     /// Takes no more; what waits is still written.

@@ -74,8 +74,9 @@ pub(crate) async fn perform(ports: &Engine, app: AppId, step: &LabelStep, now: S
         }
         LabelStep::Delete(names) => {
             let names: Vec<Account> = names.iter().copied().map(name).collect();
-            let deleted = accounts.delete_accounts(app, &names, now).await.unwrap();
-            let counts = deleted.iter().map(|deleted| match deleted {
+            let forgotten = ports.forgettings.forget_accounts(app, &names, now);
+            let forgotten = forgotten.await.unwrap().accounts;
+            let counts = forgotten.iter().map(|deleted| match deleted {
                 pushtally_store::AccountDeleted::Done(numbers) => Some(numbers.len()),
                 pushtally_store::AccountDeleted::Unknown => None,
             });

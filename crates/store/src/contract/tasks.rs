@@ -49,7 +49,7 @@ pub(super) fn draft(n: u32) -> TaskDraft {
     }
 }
 
-pub(super) fn batch(n: u32) -> TaskDraft {
+pub(in crate::contract) fn batch(n: u32) -> TaskDraft {
     let accounts = ["a", "b"].map(|name| Account::new(name).unwrap());
     TaskDraft {
         kind: TaskKind::Batch,
@@ -78,7 +78,7 @@ pub(super) fn batch(n: u32) -> TaskDraft {
 }
 
 /// Accepts a task that must be new.
-pub(super) async fn accept(
+pub(in crate::contract) async fn accept(
     engine: &Engine,
     draft: &TaskDraft,
     shards: Option<&[u16]>,

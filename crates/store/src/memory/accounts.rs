@@ -1,6 +1,6 @@
 //! Accounts and the index, both computed from the records whenever somebody asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::labelling::{
     Known, LabelPlan, NamingPlan, TagUse, index_keys, owner, plan_labels, plan_naming,
 };
 use crate::ports::{
-    AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,
-    NamesChanged, Slots,
+    AccountDeleted, Accounts, AttributeNaming, Erased, IndexKey, LabelChange, Labelled,
+    LabelsChanged, NamesChanged, Slots,
 };
 
 impl Registry {
@@ -48,21 +48,38 @@ impl Registry {
         uses
     }
 
-    fn delete(&mut self, account: &Account, at: Second) -> AccountDeleted {
+    /// Forgets an account with its devices and phones; `gone` gets the names of them all.
+    pub(super) fn forget(
+        &mut self,
+        account: &Account,
+        at: Second,
+        gone: &mut BTreeSet<String>,
+    ) -> (AccountDeleted, Erased) {
+        let mut erased = Erased::default();
+        gone.insert(account.as_str().to_owned());
         if !self.accounts.remove(account) {
-            return AccountDeleted::Unknown;
+            return (AccountDeleted::Unknown, erased);
         }
-        self.labels.remove(&(AccountKind::User, account.clone()));
+        erased.accounts = 1;
+        let mut owners = vec![(AccountKind::User, account.clone())];
         let devices = self.devices.values();
         let of_account = devices.filter(|device| device.account.as_ref() == Some(account));
-        let gone: Vec<Device> = of_account.cloned().collect();
-        for device in &gone {
+        let devices: Vec<Device> = of_account.cloned().collect();
+        for device in &devices {
             self.remove(device.number, at);
-            if let Some(phone) = self.phones.get_mut(&device.registration_id) {
-                phone.device = None;
-            }
+            erased.devices += 1;
+            erased.tokens += (device.facts.tokens.len() + device.dropped.len()) as u64;
+            erased.phones += u64::from(self.phones.remove(&device.registration_id).is_some());
+            gone.insert(device.registration_id.as_str().to_owned());
+            owners.push((AccountKind::Phone, Account::from(&device.registration_id)));
         }
-        AccountDeleted::Done(gone.iter().map(|device| device.number).collect())
+        for owner in owners {
+            let labels = self.labels.remove(&owner).unwrap_or_default();
+            erased.tags += labels.tags.len() as u64;
+            erased.attributes += labels.attributes.len() as u64;
+        }
+        let numbers = devices.iter().map(|device| device.number).collect();
+        (AccountDeleted::Done(numbers), erased)
     }
 
     fn change_labels(&mut self, name: &Account, change: &LabelChange) -> LabelsChanged {
@@ -109,18 +126,6 @@ impl Accounts for MemoryDevices {
             registry.accounts.extend(accounts.iter().cloned());
         });
         Ok(())
-    }
-
-    async fn delete_accounts(
-        &self,
-        app: AppId,
-        accounts: &[Account],
-        at: Second,
-    ) -> Result<Vec<AccountDeleted>, StoreError> {
-        Ok(self.change(app, |registry| {
-            let deleted = accounts.iter().map(|account| registry.delete(account, at));
-            deleted.collect()
-        }))
     }
 
     async fn attribute_names(&self, app: AppId) -> Result<AttributeNames, StoreError> {

@@ -1,6 +1,6 @@
 //! Names and numbers. Devices take theirs from here too.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -163,6 +163,15 @@ impl Identities for MemoryIdentities {
 }
 
 impl MemoryIdentities {
+    /// Forgets the names that imports knew somebody by; answers how many.
+    pub(super) fn forget(&self, app: AppId, gone: &BTreeSet<String>) -> u64 {
+        let mut named = self.0.lock();
+        let known = named.recipients.len();
+        let stays = |key: &RecipientKey| key.0 != app || !gone.contains(&key.1);
+        named.recipients.retain(|key, _| stays(key));
+        (known - named.recipients.len()) as u64
+    }
+
     /// A number for a device; `None` when the app has given them all.
     pub(super) fn give_number(&self, app: AppId) -> Option<Number> {
         let mut named = self.0.lock();

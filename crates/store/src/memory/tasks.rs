@@ -1,6 +1,6 @@
 //! Tasks: every row in one map, quotas counted by looking at all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -10,9 +10,10 @@ use crate::StoreError;
 use crate::accepting::{
     self, Standing, accepted, refusal, renamed, repeats, state_after, unrevoked,
 };
+use crate::forgetting::{silenced_revocation, without};
 use crate::job_queue::{JobQueue, QueuedTask};
 use crate::ports::{
-    AcceptLimits, Accepted, Claim, ClaimedJob, Job, Revoked, StoredTask, TaskSeq, Tasks,
+    AcceptLimits, Accepted, Claim, ClaimedJob, Erased, Job, Revoked, StoredTask, TaskSeq, Tasks,
 };
 
 #[derive(Debug, Default)]
@@ -68,6 +69,35 @@ impl Accepting {
                 self.queue.add(&QueuedTask::from(&*task), job);
             }
         }
+    }
+}
+
+impl MemoryTasks {
+    /// The place of the task that was accepted last.
+    pub(super) fn last(&self) -> TaskSeq {
+        TaskSeq(self.0.lock().tasks.len() as u64)
+    }
+
+    /// Forgets names in the tasks of an app up to a place.
+    pub(super) fn forget(&self, app: AppId, gone: &BTreeSet<String>, last: TaskSeq) -> Erased {
+        let Accepting {
+            tasks, revocations, ..
+        } = &mut *self.0.lock();
+        let mut erased = Erased::default();
+        let of_app = tasks.range_mut(..=last).map(|(_, task)| task);
+        for task in of_app.filter(|task| task.draft.app == app) {
+            let Some((after, what)) = without(task, gone) else {
+                continue;
+            };
+            erased = erased.plus(what);
+            if what.texts > 0
+                && let Some(revocation) = revocations.get_mut(&task.seq)
+            {
+                *revocation = silenced_revocation(revocation);
+            }
+            *task = after;
+        }
+        erased
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use pushtally_model::{
     Account, AccountKind, AppId, AttributeIndex, AttributeName, AttributeNames, AttributeValue,
-    Channel, Labels, Number, Second, Tag,
+    Channel, Labels, Number, Tag,
 };
 
 use crate::StoreError;
@@ -109,7 +109,7 @@ pub struct Labelled {
     pub labels: Labels,
 }
 
-/// What deleting an account did.
+/// What forgetting an account did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountDeleted {
     /// The account is unknown now; these devices are registered no more.
@@ -128,15 +128,6 @@ pub enum AccountDeleted {
 pub trait Accounts: Send + Sync {
     /// Makes accounts known; those that are stay as they are.
     async fn import_accounts(&self, app: AppId, accounts: &[Account]) -> Result<(), StoreError>;
-
-    /// Forgets accounts: their labels, and their devices with all tokens. The phones stay known by their secrets. One
-    /// answer for each, in their order.
-    async fn delete_accounts(
-        &self,
-        app: AppId,
-        accounts: &[Account],
-        at: Second,
-    ) -> Result<Vec<AccountDeleted>, StoreError>;
 
     /// What an app calls its attributes.
     async fn attribute_names(&self, app: AppId) -> Result<AttributeNames, StoreError>;

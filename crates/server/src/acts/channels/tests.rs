@@ -74,6 +74,7 @@ async fn acts(opened: &Opened, keys: &[&str], declared: &[u32]) -> Acts {
             .collect(),
         vault: vault(keys),
         public_url: String::new(),
+        forget_within_s: 3600,
     };
     let ledger = Ledger::Closed(pushtally_stats::Options::default());
     let clock = Arc::new(ManualClock::at_unix(1_764_136_800));

@@ -2,7 +2,8 @@
 //!
 //! Invariant: an entry lies at the place that its hash names, in proportion to the table's length, or behind it with
 //! no empty place between, past the end going on at the start; at most three quarters of the places are taken. So a
-//! look-up usually touches one line of memory, and growing reads and writes in order. Nothing is ever removed.
+//! look-up usually touches one line of memory, and growing reads and writes in order. Removing, which is rare, puts all
+//! others in anew.
 
 use super::{Entry, NameHash};
 
@@ -54,6 +55,21 @@ impl Table {
         for entry in old.into_iter().filter(|entry| !is_empty(entry)) {
             self.put(entry);
         }
+    }
+
+    /// Takes an entry away; whether it was there.
+    pub(super) fn remove(&mut self, hash: NameHash) -> bool {
+        if self.find(hash).is_none() {
+            return false;
+        }
+        let len = self.places.len();
+        let old = std::mem::replace(&mut self.places, vec![EMPTY; len]);
+        self.taken = 0;
+        let others = old.into_iter().filter(|entry| !is_empty(entry));
+        for entry in others.filter(|entry| entry.hash != hash) {
+            self.put(entry);
+        }
+        true
     }
 
     pub(super) fn len(&self) -> usize {
@@ -111,6 +127,15 @@ mod tests {
                     number
                 });
                 prop_assert_eq!(table.find(hash), model.get(&(high, second)).copied());
+                if number % 5 == 4 {
+                    prop_assert!(table.remove(hash));
+                    prop_assert!(!table.remove(hash));
+                    model.remove(&(high, second));
+                }
+            }
+            for ((high, second), number) in &model {
+                let hash = NameHash(u32::MAX - high * 0x1000_0000, *second, 7);
+                prop_assert_eq!(table.find(hash), Some(*number));
             }
             prop_assert_eq!(table.len(), model.len());
             prop_assert!(table.len() <= room(table.places.len()));

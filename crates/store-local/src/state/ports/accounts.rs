@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pushtally_model::{Account, AccountKind, AppId, AttributeNames, Second};
+use pushtally_model::{Account, AccountKind, AppId, AttributeNames};
 use pushtally_store::{
-    AccountDeleted, Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged,
-    NamesChanged, Slots, StoreError,
+    Accounts, AttributeNaming, IndexKey, LabelChange, Labelled, LabelsChanged, NamesChanged, Slots,
+    StoreError,
 };
 use redb::ReadTransaction;
 
@@ -55,20 +55,6 @@ impl Accounts for State {
             })
         });
         done.await.map(drop)
-    }
-
-    async fn delete_accounts(
-        &self,
-        app: AppId,
-        accounts: &[Account],
-        at: Second,
-    ) -> Result<Vec<AccountDeleted>, StoreError> {
-        self.act_on_all(app, accounts, move |tables, _, part| {
-            with_uses(tables, app, part, |tables, uses, account| {
-                labels::delete(tables, uses, account, at)
-            })
-        })
-        .await
     }
 
     async fn attribute_names(&self, app: AppId) -> Result<AttributeNames, StoreError> {

@@ -46,7 +46,7 @@ async fn act(state: &State, n: u32) -> Result<(), StoreError> {
                 .map(drop)
         }
         _ => state
-            .delete_accounts(APP, &[user((n - 5) % 7)], Second(1_700_000_000))
+            .forget_accounts(APP, &[user((n - 5) % 7)], Second(1_700_000_000))
             .await
             .map(drop),
     }

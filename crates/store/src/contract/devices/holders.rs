@@ -109,8 +109,8 @@ async fn whoever_is_gone_is_still_known(engine: Engine) {
         .await;
     gone.unwrap();
     let gone = engine
-        .accounts
-        .delete_accounts(APP, &[account("q")], at(10))
+        .forgettings
+        .forget_accounts(APP, &[account("q")], at(10))
         .await;
     gone.unwrap();
     let dead = DeadToken {

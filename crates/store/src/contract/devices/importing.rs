@@ -93,9 +93,9 @@ async fn an_unclaimed_phone_is_claimed_by_registering(engine: Engine) {
     assert_eq!(held(&engine, "r").await, secret("r"));
     import_new(&engine, &unclaimed("s", Some("gone"))).await;
     let gone = [super::account("gone")];
-    engine
-        .accounts
-        .delete_accounts(APP, &gone, LATER)
+    let forgettings = &engine.forgettings;
+    forgettings
+        .forget_accounts(APP, &gone, LATER)
         .await
         .unwrap();
     new(&engine, APP, &registration("s", None, &[])).await;
