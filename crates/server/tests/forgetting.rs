@@ -151,7 +151,7 @@ fn plant(dir: &Path, server: &Server) -> Vec<String> {
 fn counts(dir: &Path, tasks: &[String]) -> String {
     let mut said = String::new();
     for task in tasks {
-        said += &done(dir, &["stats", "7", task, "--json"]);
+        said += &done(dir, &["stats", "7", "--task", task, "--json"]);
     }
     said + &done(dir, &["stats", "7", "--json"])
 }
