@@ -3,6 +3,7 @@
 mod fanout;
 mod losses;
 mod online;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ pub(crate) use online::{
     CrashArgs, CrowdArgs, NatsArgs, OverloadArgs, PushArgs, ReconnectArgs, RegisterArgs,
     SocketsArgs,
 };
+pub(crate) use webhooks::WebhooksArgs;
 
 use crate::server::Setup;
 
@@ -112,6 +114,8 @@ pub(crate) enum Command {
     Fanout(FanoutArgs),
     /// Push to devices whose fates are written down before (with --spawn), and compare every count and loss, in random windows.
     Losses(LossesArgs),
+    /// Take events in at full speed while webhooks go to a receiver that works, hangs, fails or drops calls (with --spawn).
+    Webhooks(WebhooksArgs),
     /// The peer of push-online and sockets: a nats-server's WebSocket subscribers. Needs no Pushtally.
     NatsWebsocket(NatsArgs),
 }
@@ -134,7 +138,8 @@ impl Command {
             | Self::CrashOnline(_)
             | Self::OverloadOnline(_)
             | Self::Fanout(_)
-            | Self::Losses(_) => Setup::Phones,
+            | Self::Losses(_)
+            | Self::Webhooks(_) => Setup::Phones,
         }
     }
 }

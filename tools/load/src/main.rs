@@ -29,6 +29,7 @@ mod server;
 mod statistics;
 mod target;
 mod tasks;
+mod webhooks;
 mod windows;
 
 use std::io::Write as _;
@@ -67,6 +68,11 @@ fn run(cli: &Cli, report: &mut Report) -> anyhow::Result<()> {
         report.finish();
         return done;
     }
+    if let Command::Webhooks(args) = &cli.command {
+        let done = webhooks::run(&cli.target, args, report);
+        report.finish();
+        return done;
+    }
     if let Command::Losses(args) = &cli.command {
         let done = losses::run(&cli.target, args, report);
         report.finish();
@@ -88,7 +94,10 @@ fn run(cli: &Cli, report: &mut Report) -> anyhow::Result<()> {
         Command::CrashOnline(args) => online::crash::run(&mut target, args, report),
         Command::OverloadOnline(args) => online::overload::run(&mut target, args, report),
         // Done above: one has no server of ours, the others start their own with devices in it.
-        Command::NatsWebsocket(_) | Command::Fanout(_) | Command::Losses(_) => Ok(()),
+        Command::NatsWebsocket(_)
+        | Command::Fanout(_)
+        | Command::Losses(_)
+        | Command::Webhooks(_) => Ok(()),
     };
     let stopped = target.stop(report);
     report.finish();

@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     channels: String,
     /// Where vendors' receipts are taken, if they are.
     receipts: Option<SocketAddr>,
+    /// Where the first app's own events are sent, if they are.
+    webhook: Option<SocketAddr>,
 }
 
 /// The last part of the addresses that vendors send receipts to.
@@ -57,6 +59,7 @@ impl Plan {
             folder: Folder::make(args)?,
             channels: String::new(),
             receipts: None,
+            webhook: None,
         })
     }
 
@@ -69,6 +72,12 @@ impl Plan {
     pub(crate) fn with_receipts(self, at: SocketAddr) -> Self {
         let receipts = Some(at);
         Self { receipts, ..self }
+    }
+
+    /// The same with the first app's own events sent to this address.
+    pub(crate) fn with_webhook(self, to: SocketAddr) -> Self {
+        let webhook = Some(to);
+        Self { webhook, ..self }
     }
 
     pub(crate) fn program(&self) -> &Path {
@@ -87,7 +96,15 @@ impl Plan {
 
     fn write_for(&self, setup: Setup, listen: [SocketAddr; 2]) -> anyhow::Result<PathBuf> {
         let path = self.folder.path.join("pushtally.toml");
-        let text = configuration(&self.args, setup, listen, self.receipts, &self.channels);
+        let mut first = String::new();
+        if self.receipts.is_some() {
+            first += &format!("receipts_key = \"{RECEIPTS_KEY}\"\n");
+        }
+        if let Some(to) = self.webhook {
+            first += &format!("webhook_url = \"http://{to}/events\"\n");
+        }
+        first += &self.channels;
+        let text = configuration(&self.args, setup, listen, self.receipts, &first);
         fs::write(&path, text)?;
         Ok(path)
     }
@@ -224,20 +241,16 @@ impl Drop for Server {
     }
 }
 
+/// The whole file; `first` is what the first app has beside the usual.
 fn configuration(
     args: &TargetArgs,
     setup: Setup,
     [public, operator]: [SocketAddr; 2],
     receipts: Option<SocketAddr>,
-    channels: &str,
+    first: &str,
 ) -> String {
-    let (public_url, receipts_key) = match receipts {
-        Some(at) => (
-            format!("public_url = \"http://{at}\"\n"),
-            format!("receipts_key = \"{RECEIPTS_KEY}\"\n"),
-        ),
-        None => Default::default(),
-    };
+    let public_url = receipts.map(|at| format!("public_url = \"http://{at}\"\n"));
+    let public_url = public_url.unwrap_or_default();
     let head = format!(
         r#"# Written by pushtally-load.
 [storage]
@@ -259,10 +272,9 @@ format = "json"
         }
     };
     let apps = match setup {
-        Setup::Backends => app(args, args.app, setup) + &receipts_key + channels,
+        Setup::Backends => app(args, args.app, setup) + first,
         Setup::Phones | Setup::PhonesAsDefault => {
-            let first = app(args, args.app, setup) + &receipts_key + channels;
-            first + &app(args, args.other_app(), setup)
+            app(args, args.app, setup) + first + &app(args, args.other_app(), setup)
         }
     };
     head + limits + &apps

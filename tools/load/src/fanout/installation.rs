@@ -199,7 +199,14 @@ fn register(
     Ok(fs::remove_file(file)?)
 }
 
-fn import(program: &Path, config: &Path, kind: &str, app: u32, file: &Path) -> anyhow::Result<()> {
+/// Takes rows of a kind in through the command line.
+pub(crate) fn import(
+    program: &Path,
+    config: &Path,
+    kind: &str,
+    app: u32,
+    file: &Path,
+) -> anyhow::Result<()> {
     let file = file.to_str().context("the folder's name is no UTF-8")?;
     let arguments = ["import", kind, &app.to_string(), file].map(str::to_owned);
     run(program, config, &arguments).map(drop)

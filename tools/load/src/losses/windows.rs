@@ -65,7 +65,9 @@ fn cuts(whole: &Whole<'_>, random: &mut Random) -> Vec<u32> {
     let begin_s = whole.first_s - random.below(BEYOND_S);
     let end_s = whole.end_s + random.below(BEYOND_S);
     let mut cuts = vec![begin_s, end_s];
-    for _ in 0..random.below(PIECES_MAX) {
+    // Now and then one window holds it all.
+    let pieces = if random.one_in(4) { 0 } else { PIECES_MAX };
+    for _ in 0..random.below(pieces) {
         let (from_s, to_s) = match random.one_in(4) {
             true => (begin_s, end_s),
             false => (whole.first_s, whole.end_s),
