@@ -194,45 +194,86 @@ impl Look<'_> {
 
     /// The second of the first event: the highest before which there is none.
     async fn first_of(&self, key: TaskKey) -> Result<Option<u32>, StoreError> {
-        self.edge(key, |at| Window::new(Second(0), Second(at)), true)
-            .await
+        if !self.has_any(key, Window::all()).await? {
+            return Ok(None);
+        }
+        let mut edge = Edge::default();
+        while let Some(at) = edge.ask() {
+            edge.hear(at, self.has_any_in(key, 0, at).await?);
+        }
+        Ok(Some(edge.low))
     }
 
     /// The second of the last event: the highest from which on there is one.
     async fn last_of(&self, key: TaskKey) -> Result<Option<u32>, StoreError> {
-        self.edge(key, |at| Window::new(Second(at), Second(u32::MAX)), false)
-            .await
-    }
-
-    /// The highest second whose window has events or, if `wants_none`, has none. Rows say when something was counted only
-    /// by their sums, so it is looked for by halves.
-    async fn edge<E>(
-        &self,
-        key: TaskKey,
-        window: impl Fn(u32) -> Result<Window, E>,
-        wants_none: bool,
-    ) -> Result<Option<u32>, StoreError> {
         if !self.has_any(key, Window::all()).await? {
             return Ok(None);
         }
-        // The window of `low` is as wanted, or empty; that of `high` is not.
-        let (mut low, mut high) = (0, u32::MAX);
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            let has_any = match window(middle) {
-                Ok(window) => self.has_any(key, window).await?,
-                Err(_) => false,
-            };
-            if has_any == wants_none {
-                high = middle;
-            } else {
-                low = middle;
-            }
+        let mut edge = Edge::default();
+        while let Some(at) = edge.ask() {
+            edge.hear(at, !self.has_any_in(key, at, u32::MAX).await?);
         }
-        Ok(Some(low))
+        Ok(Some(edge.low))
+    }
+
+    async fn has_any_in(&self, key: TaskKey, from: u32, to: u32) -> Result<bool, StoreError> {
+        match Window::new(Second(from), Second(to)) {
+            Ok(window) => self.has_any(key, window).await,
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+/// Looks for the highest second that is not beyond an edge: 0 is not, and whatever is after one that is beyond is beyond, too.
+/// Rows say when something was counted only by their sums, so it goes by halves.
+struct Edge {
+    /// Not beyond.
+    low: u32,
+    /// Beyond.
+    high: u32,
+}
+
+impl Default for Edge {
+    fn default() -> Self {
+        Self {
+            low: 0,
+            high: u32::MAX,
+        }
+    }
+}
+
+impl Edge {
+    /// The second to look at next; `None` when the lower end is what was looked for.
+    fn ask(&self) -> Option<u32> {
+        let between = self.high - self.low;
+        (between > 1).then_some(self.low + between / 2)
+    }
+
+    fn hear(&mut self, at: u32, is_beyond: bool) {
+        if is_beyond {
+            self.high = at;
+        } else {
+            self.low = at;
+        }
     }
 }
 
 fn is_imported(task: &NamedTask) -> bool {
     task.key.kind == Kind::Push && task.key.origin == Origin::Imported
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edge_is_found_wherever_it_is() {
+        for expected in [0, 1, 2, 1_764_136_800, u32::MAX - 1] {
+            let mut edge = Edge::default();
+            while let Some(at) = edge.ask() {
+                edge.hear(at, at > expected);
+            }
+            assert_eq!(edge.low, expected);
+        }
+    }
 }
