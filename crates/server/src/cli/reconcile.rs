@@ -40,6 +40,7 @@ const TASKS_MAX: usize = 10_000;
 #[derive(Debug, Args)]
 pub(super) struct ReconcileArgs {
     /// Our SDKAppID.
+    #[arg(value_name = "SDKAPPID")]
     app: u32,
     /// Their SDKAppID, if it is another one.
     #[arg(long)]
