@@ -215,6 +215,7 @@ mod tests {
             accepted: 0,
             deadline: 0,
             done: None,
+            forgotten: false,
         };
         TaskReport {
             task,
