@@ -20,6 +20,9 @@ use super::not_found;
 use crate::State;
 use crate::limits::{ROWS, ROWS_MAX};
 
+/// The media type of server-sent events.
+pub(crate) const EVENT_STREAM: &str = "text/event-stream";
+
 /// A problem that a route can answer: its HTTP status, and the last part of its `type`.
 pub(crate) type Fault = (u16, &'static str);
 
@@ -57,6 +60,8 @@ pub(crate) enum Reply {
     Json(SchemaOf),
     /// The same with an `ETag`, or 304 to who has it.
     Tagged(SchemaOf),
+    /// Server-sent events of this schema, as they happen.
+    Events(SchemaOf),
     /// Text of one of these media types, written as it is found.
     Stream(&'static [&'static str]),
 }
@@ -131,6 +136,19 @@ impl Endpoint {
             carried: Carried::Anything,
             faults: vec![BROWSER, MEDIA_TYPE],
             ..Self::get::<R, T>(path, id, summary, handler)
+        }
+    }
+
+    /// A call that reads, and goes on telling.
+    pub(super) fn events<E: JsonSchema, T: 'static>(
+        path: &'static str,
+        id: &'static str,
+        summary: &'static str,
+        handler: impl Handler<T, Arc<State>>,
+    ) -> Self {
+        Self {
+            reply: Reply::Events(|schemas| schemas.subschema_for::<E>()),
+            ..Self::get::<(), T>(path, id, summary, handler)
         }
     }
 

@@ -15,11 +15,12 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
 use pushtally_model::{AppId, TaskId};
+use schemars::JsonSchema;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::endpoint::{EVENT_STREAM, Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::tasks::{no_task, task_id};
 use super::{app, require_get, storage};
 use crate::State;
@@ -28,16 +29,39 @@ use crate::listen::Stopping;
 use crate::operations::{TaskReport, TaskStatus, task_report};
 use crate::problem::Problem;
 
-const EVENTS: &str = "text/event-stream";
-
 pub(super) fn endpoint() -> Endpoint {
     let path = "/v1/apps/{app}/tasks/{id}/live";
     let what = "A task's counts each second that they change, as server-sent events. `counts` has the JSON of `showTask`; \
-        `end` is the last event, and has `{\"because\"}`: `over`, `gone`, `stopping` or `failed`.";
-    Endpoint::stream(path, "watchTask", what, &[EVENTS], handle)
+        `end` is the last event.";
+    Endpoint::events::<Event, _>(path, "watchTask", what, handle)
         .with([Parameter::app(), Parameter::task()])
         .refusing(&[NOT_FOUND])
         .refusing(&READING)
+}
+
+/// An event of the stream.
+#[derive(JsonSchema)]
+#[expect(
+    dead_code,
+    reason = "it is written as text, and this tells readers how"
+)]
+struct Event {
+    /// What it is.
+    event: EventName,
+    /// JSON: of `counts` what `showTask` answers, of `end` an object with `because`: `over`, `gone`, `stopping` or `failed`.
+    #[schemars(extend("contentMediaType" = "application/json"))]
+    data: String,
+}
+
+/// What an event is.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "as that of the event")]
+enum EventName {
+    /// The task's counts have changed.
+    Counts,
+    /// Nothing comes any more.
+    End,
 }
 
 async fn handle(
@@ -80,7 +104,7 @@ fn respond(watch: Watch) -> Response {
     });
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -12,7 +12,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use super::endpoint::{Carried, Endpoint, Fault, Parameter, Reply};
+use super::endpoint::{Carried, EVENT_STREAM, Endpoint, Fault, Parameter, Reply};
 use super::{endpoints, require_get};
 use crate::problem::Document;
 use crate::reply::json as json_reply;
@@ -120,6 +120,10 @@ fn done(endpoint: &Endpoint, replies: &mut SchemaGenerator) -> Value {
         Reply::Tagged(schema) => {
             let content = written(schema(replies).to_value());
             json!({ "description": "Done.", "headers": tag(), "content": content })
+        }
+        Reply::Events(schema) => {
+            let content = json!({ EVENT_STREAM: { "schema": schema(replies).to_value() } });
+            json!({ "description": "Events as they happen.", "content": content })
         }
         Reply::Stream(media) => {
             let text = |media: &&str| {
