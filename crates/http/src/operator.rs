@@ -1,4 +1,4 @@
-//! The operator's calls under `/v1`: what they have in common. Nobody is asked who they are: the listener is private.
+//! The operator's calls under `/v1`: what they have in common. Who may call is `operators'`.
 //!
 //! Answers are JSON with real statuses, refusals `application/problem+json`.
 
@@ -37,6 +37,7 @@ use crate::audit::Deed;
 use crate::body::read;
 use crate::limits::{OPERATOR_BODY_LEN_MAX, ROWS, ROWS_MAX};
 use crate::listen::Peer;
+use crate::operators::Known;
 use crate::problem::{Methods, Problem};
 use crate::refusal::Refusal;
 use crate::reply::json;
@@ -172,7 +173,14 @@ fn deed(parts: &Parts, app: AppId, what: &'static str) -> Deed {
         || Deed::UNKNOWN.to_owned(),
         |Peer(address)| address.to_string(),
     );
-    Deed::of_operator(from, app, what)
+    let deed = Deed::of_operator(from, app, what);
+    match parts.extensions.get::<Known>() {
+        Some(Known(name)) => Deed {
+            who: name.to_string(),
+            ..deed
+        },
+        None => deed,
+    }
 }
 
 /// What a list is asked with. Unknown parameters are errors, so that a misspelt one does not list everything.

@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::any;
 
+use crate::operators::guard;
 use crate::{
     State, accounts, batch, devices, events, health, labels, losses, message_push, messages,
     metrics, operator, push, receipts, reports, revoke, socket, statistics, traces, unknown,
@@ -82,7 +84,8 @@ pub fn operator_router(state: Arc<State>) -> Router {
         .route("/health/ready", any(health::ready_operator))
         .route("/metrics", any(metrics::handle));
     for endpoint in operator::endpoints() {
-        router = router.route(endpoint.path, endpoint.route);
+        let guard = from_fn_with_state((state.operators.clone(), endpoint.role), guard);
+        router = router.route(endpoint.path, endpoint.route.layer(guard));
     }
     router.fallback(unknown::handle_operator).with_state(state)
 }

@@ -14,7 +14,7 @@ use pushtally_webhook::{HookCounters, RelayCounters};
 
 use crate::audit::Recorder;
 use crate::operations::Sources;
-use crate::{Limits, Metrics, Quotas, Throttles, Turns};
+use crate::{Limits, Metrics, Operators, Quotas, Throttles, Turns};
 
 /// Tells whether the server can do its work, or why it cannot.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -63,6 +63,8 @@ pub struct State {
     pub quotas: Quotas,
     /// Registrations a second, by address and by app.
     pub throttles: Throttles,
+    /// Who may do what on the operator's listener.
+    pub operators: Operators,
     /// What only so many may have done at a time.
     pub turns: Turns,
     /// Asked on top of the ledger's own health.

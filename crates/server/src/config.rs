@@ -6,6 +6,7 @@
 mod apps;
 mod channels;
 mod env;
+mod operators;
 mod print;
 mod reader;
 mod secret;
@@ -27,7 +28,7 @@ pub(crate) use tree::Origin;
 
 use pushtally_channel::BrakeLimits;
 use pushtally_dial::Targets;
-use pushtally_http::TrustedProxies;
+use pushtally_http::{Operators, TrustedProxies};
 use reader::{Problems, Reader};
 use tree::{Malformed, Table};
 
@@ -181,6 +182,8 @@ pub(crate) struct Config {
     /// 0 is one for each processor.
     pub(crate) workers: usize,
     pub(crate) stop_grace: Duration,
+    /// Who may do what on the operator's listener; nobody is asked when it is empty.
+    pub(crate) operators: Operators,
     pub(crate) apps: Vec<Declared>,
     pub(crate) channels: Vec<DeclaredChannel>,
     /// What opens the accounts that are stored.
@@ -340,10 +343,12 @@ fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
     let stop_grace = within(root.section("stop"), |stop| {
         Duration::from_secs(stop.integer("grace_s", 0..=600, "seconds").into())
     });
+    let operators = operators::read(&mut root, problems, &mut notes);
     let (apps, channels) = apps::read(&mut root, problems, &mut notes);
     root.finish();
     Config {
         file,
+        operators,
         storage: storage.engine,
         memory_bytes_max: storage.memory_bytes_max,
         index_bytes_max: storage.index_bytes_max,

@@ -115,6 +115,7 @@ impl Server {
             queue,
             relayed: relays.counters(),
             hooked: hooks.counters(),
+            operators: config.operators.clone(),
             clock: Arc::clone(&clock),
         };
         let listeners =

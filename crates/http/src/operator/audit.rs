@@ -11,11 +11,13 @@ use super::endpoint::{BAD_REQUEST, Endpoint, Parameter, READING, sdkappid};
 use super::{Listed, answer, require_get, storage};
 use crate::State;
 use crate::operations::{AuditPage, audit_page};
+use crate::operators::Role;
 use crate::problem::Problem;
 
 pub(super) fn endpoint() -> Endpoint {
     let what = "Who did what, newest first.";
     Endpoint::get::<AuditPage, _>("/v1/audit", "listAudit", what, list)
+        .for_role(Role::Admin)
         .with([
             Parameter::query("app", "Only of this SDKAppID.", sdkappid()),
             Parameter::before(),

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::not_found;
 use crate::State;
 use crate::limits::{ROWS, ROWS_MAX};
+use crate::operators::Role;
 
 /// The media type of server-sent events.
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";
@@ -91,6 +92,8 @@ pub(crate) struct Endpoint {
     pub(crate) id: &'static str,
     /// What it does.
     pub(crate) summary: &'static str,
+    /// Who may call it, where operators are asked who they are.
+    pub(crate) role: Role,
     /// What it is asked with.
     pub(crate) parameters: Vec<Parameter>,
     /// What it is sent.
@@ -116,6 +119,7 @@ impl Endpoint {
             path,
             id,
             summary,
+            role: Role::Read,
             parameters: Vec::new(),
             carried: Carried::Nothing,
             reply: Reply::Json(|schemas| schemas.subschema_for::<R>()),
@@ -124,7 +128,7 @@ impl Endpoint {
         }
     }
 
-    /// A call that acts.
+    /// A call that acts; administrators' unless it says otherwise.
     pub(super) fn post<R: JsonSchema, T: 'static>(
         path: &'static str,
         id: &'static str,
@@ -133,6 +137,7 @@ impl Endpoint {
     ) -> Self {
         Self {
             method: Method::POST,
+            role: Role::Admin,
             carried: Carried::Anything,
             faults: vec![BROWSER, MEDIA_TYPE],
             ..Self::get::<R, T>(path, id, summary, handler)
@@ -177,6 +182,11 @@ impl Endpoint {
             reply: Reply::Tagged(|schemas| schemas.subschema_for::<R>()),
             ..Self::get::<R, T>(path, id, summary, handler)
         }
+    }
+
+    /// For those who may do this, too.
+    pub(super) fn for_role(self, role: Role) -> Self {
+        Self { role, ..self }
     }
 
     /// With a body of this type.

@@ -11,11 +11,13 @@ use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READIN
 use super::{answer, app, read_json, require_post, storage};
 use crate::State;
 use crate::operations::{Asked, EstimateError, Estimated, estimate};
+use crate::operators::Role;
 use crate::problem::Problem;
 
 pub(super) fn endpoint() -> Endpoint {
     let what = "What a push to everyone or to accounts would come to at this moment, by route and channel. Sends nothing.";
     Endpoint::post::<Estimated, _>("/v1/apps/{app}/estimate", "estimate", what, handle)
+        .for_role(Role::Read)
         .carrying::<Asked>()
         .with([Parameter::app()])
         .refusing(&[BAD_REQUEST, NOT_FOUND, (413, "too-large")])

@@ -60,7 +60,8 @@ pub fn document() -> Value {
         "info": {
             "title": "Pushtally, the operator's API",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Answers are JSON with real statuses, refusals problems (RFC 9457). Parameters that are not \
+            "description": "Where operators have tokens each call needs one, as `Authorization: Bearer TOKEN`, of the role that it \
+                names. Answers are JSON with real statuses, refusals problems (RFC 9457). Parameters that are not \
                 named here are refused with 400, other methods with 405 and `Allow`. Moments are Unix seconds.",
         },
         "servers": [{ "url": "/" }],
@@ -75,7 +76,9 @@ fn operation(
     replies: &mut SchemaGenerator,
     bodies: &mut SchemaGenerator,
 ) -> Value {
-    let mut responses = faults(&endpoint.faults, problem);
+    let mut refused = endpoint.faults.clone();
+    refused.extend([(401, "unauthorized"), (403, "role")]);
+    let mut responses = faults(&refused, problem);
     responses.insert("200".to_owned(), done(endpoint, replies));
     let mut parameters: Vec<_> = endpoint.parameters.iter().map(parameter).collect();
     if let Reply::Tagged(_) = endpoint.reply {
@@ -93,6 +96,7 @@ fn operation(
     let mut operation = json!({
         "operationId": endpoint.id,
         "summary": endpoint.summary,
+        "description": format!("For the role `{}`.", endpoint.role.name()),
         "parameters": parameters,
         "responses": responses,
     });

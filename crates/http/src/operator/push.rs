@@ -16,6 +16,7 @@ use super::{answer, app, deed, read_json, require_post, storage, to_the_end};
 use crate::State;
 use crate::audit::Deed;
 use crate::operations::{Order, OrderError, Ordered, order};
+use crate::operators::Role;
 use crate::problem::Problem;
 
 const WHAT: &str = "push";
@@ -23,6 +24,7 @@ const WHAT: &str = "push";
 pub(super) fn endpoint() -> Endpoint {
     let what = "Pushes, to everyone or to accounts.";
     Endpoint::post::<Ordered, _>("/v1/apps/{app}/push", "push", what, handle)
+        .for_role(Role::Send)
         .carrying::<Order>()
         .with([Parameter::app()])
         .refusing(&[

@@ -14,6 +14,7 @@ use super::tagged::tagged;
 use super::{answer, app, deed, not_found, require_get, require_post, storage, to_the_end};
 use crate::State;
 use crate::operations::{TaskPage, TaskReport, TaskRow, is_as_wanted, search_tasks, task_report};
+use crate::operators::Role;
 use crate::problem::Problem;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -45,6 +46,7 @@ fn steering() -> [Endpoint; 3] {
     let cancel = Endpoint::post::<TaskRow, _>(path, "cancelTask", what, cancel);
     [pause, resume, cancel].map(|endpoint| {
         endpoint
+            .for_role(Role::Send)
             .with([Parameter::app(), Parameter::task()])
             .refusing(&[NOT_FOUND, (409, "over")])
             .refusing(&WRITING)

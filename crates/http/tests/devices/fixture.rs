@@ -11,7 +11,7 @@ use http::request::Builder;
 use http_body_util::BodyExt as _;
 use pushtally_audience::{Audience, Registrar};
 use pushtally_http::{
-    Limits, Metrics, Peer, Quotas, Recorder, State, Throttles, Turns, operator_router,
+    Limits, Metrics, Operators, Peer, Quotas, Recorder, State, Throttles, Turns, operator_router,
     public_router,
 };
 use pushtally_model::{App, AppId, Device, ManualClock, Secret, SystemEntropy};
@@ -123,6 +123,7 @@ impl Server {
             metrics: Arc::new(Metrics::default()),
             quotas: Quotas::default(),
             turns: Turns::default(),
+            operators: Operators::default(),
             throttles: Throttles::with_time(move || time.load(Ordering::SeqCst)),
             ready: Arc::new(|| Ok(())),
             limits,

@@ -12,8 +12,8 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use pushtally_audience::{Audience, Registrar};
 use pushtally_http::{
-    Limits, Metrics, Quotas, Recorder, State, Throttles, Turns, operator_router, public_router,
-    serve,
+    Limits, Metrics, Operators, Quotas, Recorder, State, Throttles, Turns, operator_router,
+    public_router, serve,
 };
 use pushtally_model::{
     App, AppId, Channel, Clock as _, DeviceFacts, Kind, ManualClock, Notification, Number,
@@ -56,6 +56,7 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     pub(crate) sockets: Settings,
     pub(crate) ready: Result<(), String>,
+    pub(crate) operators: Operators,
 }
 
 impl Default for Setup {
@@ -69,6 +70,7 @@ impl Default for Setup {
             limits: Limits::default(),
             sockets: Settings::default(),
             ready: Ok(()),
+            operators: Operators::default(),
         }
     }
 }
@@ -109,6 +111,7 @@ impl Server {
             limits,
             sockets,
             ready,
+            operators,
         } = setup;
         let clock = Arc::new(ManualClock::at_unix(NOW_S));
         let stats = Stats::open(engine.clone(), clock.clone(), Options::default())
@@ -156,6 +159,7 @@ impl Server {
             clock: clock.clone(),
             metrics: Arc::new(Metrics::default()),
             turns: Turns::default(),
+            operators,
             throttles: Throttles::default(),
             quotas: Quotas::with_time(move || ns.load(Ordering::SeqCst)),
             ready: Arc::new(move || ready.clone()),

@@ -7,8 +7,9 @@ use super::tree::{Node, Table, Value};
 const HIDDEN: &str = "(hidden)";
 
 /// Keys whose values are never shown. `relay_to`, `receipts_relay_to` and `webhook_url` may carry a token in their path or query.
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 10] = [
     "key",
+    "token",
     "credentials",
     "credentials_key",
     "callback_token",

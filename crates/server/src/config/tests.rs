@@ -451,3 +451,29 @@ fn where_other_receipts_go_is_checked_and_never_shown() {
     let told = problem(&fcm, &[]);
     assert!(told.contains("fcm sends no receipts"), "{told}");
 }
+
+#[test]
+fn operators_have_a_name_a_role_and_a_token_that_is_not_shown() {
+    let one = "[[operator]]\nname = 'ann'\nrole = 'read'\ntoken = '0123456789abcdef'\n";
+    let config = load(one, &[]).unwrap();
+    let shown = config.print();
+    assert!(
+        shown.contains("ann") && !shown.contains("0123456789abcdef"),
+        "{shown}"
+    );
+    let second = one.replace("ann", "ben");
+    for (text, expected) in [
+        (
+            one.replace("'read'", "'root'"),
+            "`read` or `send` or `admin`",
+        ),
+        (one.replace("abcdef", ""), "no usable `token`"),
+        (one.replace("token", "tokens"), "tokens"),
+        (format!("{one}{one}"), "`ann` is declared twice"),
+        (format!("{one}{second}"), "the same token"),
+        ("operator = 'x'\n".to_owned(), "write `[[operator]]`"),
+    ] {
+        let told = problem(&text, &[]);
+        assert!(told.contains(expected), "{told}");
+    }
+}

@@ -9,7 +9,8 @@ use anyhow::Context as _;
 use pushtally_audience::{Audience, Registrar};
 use pushtally_dispatch::Dispatch;
 use pushtally_http::{
-    Limits, Metrics, Quotas, Recorder, State, Throttles, Turns, operator_router, public_router,
+    Limits, Metrics, Operators, Quotas, Recorder, State, Throttles, Turns, operator_router,
+    public_router,
 };
 use pushtally_model::{Channel, Clock, Entropy};
 use pushtally_online::Online;
@@ -41,6 +42,7 @@ pub(super) struct Parts {
     pub(super) queue: Arc<dyn RelayQueue>,
     pub(super) relayed: RelayCounters,
     pub(super) hooked: HookCounters,
+    pub(super) operators: Operators,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -136,6 +138,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         queue,
         relayed,
         hooked,
+        operators,
         clock,
     } = parts;
     let report: Arc<dyn Report> = stats.clone();
@@ -161,6 +164,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         relayed,
         hooked,
         quotas: Quotas::default(),
+        operators,
         turns: Turns::default(),
         throttles: Throttles::default(),
         clock,
