@@ -66,7 +66,12 @@ pub fn document() -> Value {
         },
         "servers": [{ "url": "/" }],
         "paths": paths,
-        "components": { "schemas": schemas },
+        // Where no operator has a token none is asked for.
+        "security": [{}, { "operator": [] }],
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": { "operator": { "type": "http", "scheme": "bearer" } },
+        },
     })
 }
 
