@@ -110,9 +110,9 @@ mod tests {
         let before = [
             recipient("user-a"),
             recipient("user-b"),
-            task.clone(),
+            task,
             recipient("user-bc"),
-            other.clone(),
+            other,
             Record::RaiseNumbers(APP, 40),
             recipient("user-b"),
         ];
