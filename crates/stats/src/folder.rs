@@ -23,8 +23,8 @@ use crate::snapshot::{Cut, Done};
 /// of neighbours. Memory is taken as it is used.
 const CHANGES_ROOM: usize = 1 << 20;
 
-/// What the list of changes may take while a snapshot is being written, three scattered snapshots' worth: then folding waits for
-/// it, callers are answered later and, once the intake is full, refused.
+/// What the list of changes may take while a snapshot is being written or held back, three scattered snapshots' worth: then the
+/// next is begun, folding waits for the one before it, and callers are answered later and, once the intake is full, refused.
 const CHANGES_BYTES_MAX: usize = 64 << 20;
 
 /// What the folder is asked to do.
@@ -237,6 +237,7 @@ impl Folder {
     fn bound_memory(&mut self) {
         if self.changes.bytes() > CHANGES_BYTES_MAX {
             self.wait_installed();
+            self.cut();
         }
         let bytes_max = self.options.page_bytes_max(self.shared.engine_bytes());
         self.shared.cache.bound(bytes_max);

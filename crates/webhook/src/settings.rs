@@ -127,3 +127,6 @@ impl Default for Settings {
         }
     }
 }
+
+/// A receiver that fails now and then is told of in the log no more often than so, in seconds.
+pub(crate) const TOLD_APART_S: u32 = 60;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use pushtally_model::AppId;
+use pushtally_model::{AppId, Second};
 use pushtally_store::DeadLetter;
 
 use crate::Book;
+use crate::settings::TOLD_APART_S;
 
 /// One app's webhooks since the process started, and how they stand now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,10 @@ pub(crate) struct Counters {
     lag_s: AtomicU32,
     behind: AtomicBool,
     failing: AtomicBool,
+    /// Whether the log was told that it fails.
+    is_told: AtomicBool,
+    /// When the log was told last, in Unix seconds; 0 is never.
+    told_at: AtomicU32,
 }
 
 impl HookCounters {
@@ -84,17 +89,27 @@ impl HookCounters {
 }
 
 impl Counters {
-    /// Counts a call that was answered; answers whether that ends a time of failure.
+    /// Counts a call that was answered; answers whether that ends a time of failure whose beginning was told.
     pub(super) fn pass(&self, events: usize) -> bool {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.sent.fetch_add(events as u64, Ordering::Relaxed);
-        self.failing.swap(false, Ordering::Relaxed)
+        self.failing.swap(false, Ordering::Relaxed) && self.is_told.swap(false, Ordering::Relaxed)
     }
 
-    /// Counts a failed try; answers whether it begins a time of failure.
-    pub(super) fn fail(&self) -> bool {
+    /// Counts a failed try; answers whether it begins a time of failure to be told: of a receiver that fails every second call,
+    /// one a minute.
+    pub(super) fn fail(&self, now: Second) -> bool {
         self.failed.fetch_add(1, Ordering::Relaxed);
-        !self.failing.swap(true, Ordering::Relaxed)
+        if self.failing.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        let told_at = self.told_at.load(Ordering::Relaxed);
+        let is_due = told_at == 0 || now.0.saturating_sub(told_at) >= TOLD_APART_S;
+        if is_due {
+            self.told_at.store(now.0, Ordering::Relaxed);
+            self.is_told.store(true, Ordering::Relaxed);
+        }
+        is_due
     }
 
     pub(super) fn is_failing(&self) -> bool {
@@ -123,5 +138,24 @@ impl Counters {
             letters: letters.len() as u64,
             dead: letters.iter().filter_map(|letter| letter.events).sum(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_told_once_a_minute_of_a_receiver_that_fails_every_second_call() {
+        let counters = Counters::default();
+        let mut told = (0, 0);
+        for nth in 0..300_u32 {
+            told.0 += u32::from(counters.fail(Second(1_000 + nth)));
+            told.1 += u32::from(counters.pass(1));
+        }
+        assert_eq!(told, (5, 5));
+        assert!(counters.fail(Second(1_300)));
+        assert!(!counters.fail(Second(2_000)), "it went on failing");
+        assert!(counters.pass(1) && !counters.pass(1));
     }
 }

@@ -43,7 +43,7 @@ impl Courier {
                 Answer::Failed(reason) => reason,
             };
             failures += 1;
-            if self.counters.fail() {
+            if self.counters.fail(self.shared.clock.now()) {
                 tracing::warn!(app = %self.app.id, reason, "webhook receiver fails, its events wait and are tried again");
             }
             if !self.wait(failures).await {
