@@ -176,10 +176,16 @@ impl Naive {
             if known {
                 self.tags.remove(&(0, *name));
                 self.values.remove(&(0, *name));
-                for device in self.phones.values_mut() {
+                let mut gone: Vec<&'static str> = Vec::new();
+                for (phone, device) in &self.phones {
                     if *device == Some(Some(*name)) {
-                        *device = None;
+                        gone.push(*phone);
                     }
+                }
+                for phone in gone {
+                    self.phones.remove(phone);
+                    self.tags.remove(&(1, phone));
+                    self.values.remove(&(1, phone));
                 }
             }
             let (code, info) = match known {
