@@ -205,6 +205,21 @@ async fn what_every_operation_answers_is_as_documented() {
             r#"{"title":"t","too":["a"]}"#,
         ),
         ("push", "POST", of_app("push"), &far),
+        (
+            "forget",
+            "POST",
+            of_app("forget"),
+            r#"{"accounts":["a","x"]}"#,
+        ),
+        ("forget", "POST", of_app("forget"), r#"{"accounts":[]}"#),
+        ("forget", "POST", of_app("forget"), &far),
+        ("listForgettings", "GET", of_app("forgettings"), ""),
+        (
+            "listForgettings",
+            "GET",
+            of_app("forgettings?limit=0"),
+            "",
+        ),
     ] {
         let (status, reply) = call(&server, method, &path, body).await;
         documented.hold(name, status, &reply);
