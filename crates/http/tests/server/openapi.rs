@@ -214,12 +214,7 @@ async fn what_every_operation_answers_is_as_documented() {
         ("forget", "POST", of_app("forget"), r#"{"accounts":[]}"#),
         ("forget", "POST", of_app("forget"), &far),
         ("listForgettings", "GET", of_app("forgettings"), ""),
-        (
-            "listForgettings",
-            "GET",
-            of_app("forgettings?limit=0"),
-            "",
-        ),
+        ("listForgettings", "GET", of_app("forgettings?limit=0"), ""),
     ] {
         let (status, reply) = call(&server, method, &path, body).await;
         documented.hold(name, status, &reply);
