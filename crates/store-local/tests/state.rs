@@ -23,8 +23,8 @@ use std::process::{Command, Stdio};
 
 use history::{APP, draft, register, rid, secret};
 use pushtally_model::{
-    Channel, DeviceFacts, Environment, Notification, Number, Revocation, Route, Second, Secret,
-    TaskState, Token, TokenKind,
+    Account, Channel, DeviceFacts, Environment, Notification, Number, Revocation, Route, Second,
+    Secret, TaskState, Token, TokenKind,
 };
 use pushtally_store::{
     AcceptLimits, Accepted, Addressed, AuditEntry, Claim, Engine, IndexKey, Names, Recipient,
@@ -253,7 +253,19 @@ async fn a_store_of_an_earlier_release_gets_the_tables_that_it_lacks() {
     );
 }
 
-/// A filled store as one of an earlier form: without a table that came later, nor one that came last.
+#[tokio::test]
+async fn a_store_of_the_third_form_forgets() {
+    let root = tempfile::tempdir().unwrap();
+    let engine = made_older(root.path(), 3, FORGETTINGS).await;
+    let forgettings = engine.engine().forgettings;
+    let accounts = [Account::new("somebody").unwrap()];
+    let forgot = forgettings.forget_accounts(APP, &accounts, Second(20));
+    forgot.await.unwrap();
+    assert_eq!(forgettings.erase(Second(30)).await.unwrap(), 1);
+    assert_eq!(forgettings.erase(Second(30)).await.unwrap(), 0);
+}
+
+/// A filled store as one of an earlier form: without a table that came later, nor those that came last.
 async fn made_older<K: redb::Key + 'static>(
     dir: &Path,
     form: u64,
@@ -267,9 +279,12 @@ async fn made_older<K: redb::Key + 'static>(
     let write = database.begin_write().unwrap();
     assert!(write.delete_table(without).unwrap());
     let _ = write.delete_table(HOLDINGS).unwrap();
+    for later in [FORGETTINGS, BACKUPS] {
+        let _ = write.delete_table(later).unwrap();
+    }
     let meta = redb::TableDefinition::<&str, u64>::new("meta");
     let mut meta = write.open_table(meta).unwrap();
-    assert_eq!(meta.insert("format", form).unwrap().unwrap().value(), 3);
+    assert_eq!(meta.insert("format", form).unwrap().unwrap().value(), 4);
     drop(meta);
     write.commit().unwrap();
     drop(database);
@@ -278,6 +293,10 @@ async fn made_older<K: redb::Key + 'static>(
 
 const HOLDINGS: redb::TableDefinition<'static, (u32, [u8; 16]), &'static [u8]> =
     redb::TableDefinition::new("holdings");
+const FORGETTINGS: redb::TableDefinition<'static, u64, &'static [u8]> =
+    redb::TableDefinition::new("forgettings");
+const BACKUPS: redb::TableDefinition<'static, u64, &'static [u8]> =
+    redb::TableDefinition::new("backups");
 
 fn token(value: &str) -> Token {
     Token {
