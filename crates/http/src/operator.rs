@@ -23,10 +23,12 @@ mod windowed;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract;
+use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{CONTENT_TYPE, ORIGIN};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use pushtally_model::{App, AppId};
 use pushtally_store::StoreError;
 use serde::Serialize;
@@ -89,8 +91,26 @@ async fn to_the_end<T: Send + 'static>(
     }
 }
 
-fn require_get(parts: &Parts) -> Result<(), Problem> {
-    if parts.method == Method::GET {
+/// Stands before an endpoint, behind whoever asks who is calling: another method goes no further, nor what acts and comes from
+/// elsewhere than a program.
+pub(crate) async fn fit(
+    extract::State(method): extract::State<Method>,
+    request: extract::Request,
+    next: Next,
+) -> Response {
+    let fits = if method == Method::GET {
+        require_get(request.method())
+    } else {
+        require_post(request.method(), request.headers())
+    };
+    match fits {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn require_get(method: &Method) -> Result<(), Problem> {
+    if method == Method::GET {
         Ok(())
     } else {
         Err(Problem::method(Methods::Get))
@@ -99,11 +119,11 @@ fn require_get(parts: &Parts) -> Result<(), Problem> {
 
 /// A page that an operator's browser shows must not be able to act here. A browser says where a page is from, and asks
 /// before it sends JSON elsewhere; nobody answers it.
-fn require_post(parts: &Parts) -> Result<(), Problem> {
-    if parts.method != Method::POST {
+fn require_post(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+    if method != Method::POST {
         return Err(Problem::method(Methods::Post));
     }
-    if parts.headers.contains_key(ORIGIN) {
+    if headers.contains_key(ORIGIN) {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
             "browser",
@@ -111,7 +131,7 @@ fn require_post(parts: &Parts) -> Result<(), Problem> {
             "the request has an `Origin`, so a page in a browser made it",
         ));
     }
-    let media = parts.headers.get(CONTENT_TYPE);
+    let media = headers.get(CONTENT_TYPE);
     let media = media
         .and_then(|media| media.to_str().ok())
         .unwrap_or_default();

@@ -6,11 +6,13 @@
 mod apps;
 mod channels;
 mod env;
+mod listen;
 mod operators;
 mod print;
 mod reader;
 mod secret;
 mod size;
+mod storage;
 mod tree;
 
 use std::net::SocketAddr;
@@ -32,7 +34,7 @@ use pushtally_http::{Operators, TrustedProxies};
 use reader::{Problems, Reader};
 use tree::{Malformed, Table};
 
-use crate::channels::{Key, Vault};
+use crate::channels::Vault;
 
 /// The annotated default file.
 pub(crate) const DEFAULT: &str = include_str!("config.default.toml");
@@ -306,8 +308,8 @@ fn read_targets(outgoing: &mut Reader<'_>) -> Targets {
 fn read(file: Option<PathBuf>, tree: Table, problems: &Problems) -> Config {
     let mut root = Reader::root(tree.clone(), problems);
     let mut notes = Vec::new();
-    let (storage, vault) = read_storage(root.section("storage"), &mut notes);
-    let listen = read_listen(root.section("listen"), &storage.engine);
+    let (storage, vault) = storage::read(root.section("storage"), &mut notes);
+    let listen = listen::read(root.section("listen"), &storage.engine);
     let limits = read_limits(root.section("limits"));
     let waiting_events_max = within(root.section("intake"), |intake| {
         intake.integer("waiting_events_max", 1_000..=10_000_000, "events") as usize
@@ -382,111 +384,6 @@ fn within<T>(mut section: Reader<'_>, read: impl FnOnce(&mut Reader<'_>) -> T) -
 
 fn seconds(section: &mut Reader<'_>, key: &'static str, most: u32) -> Duration {
     Duration::from_secs(section.integer(key, 1..=most, "seconds").into())
-}
-
-/// The section on storage, without the vault.
-struct StorageSection {
-    engine: Storage,
-    memory_bytes_max: usize,
-    index_bytes_max: usize,
-    forget_within_s: u32,
-}
-
-fn read_storage(section: Reader<'_>, notes: &mut Vec<String>) -> (StorageSection, Vault) {
-    within(section, |storage| {
-        let (url, origin) = storage.text("url");
-        let engine = match url.split_once(':') {
-            Some(("local", dir)) if !dir.is_empty() => Storage::Local(origin.resolve(dir)),
-            Some(("memory", "")) => Storage::Memory,
-            _ => {
-                storage.refuse(&origin, "url", &url, "`local:DIRECTORY` or `memory:`");
-                Storage::Memory
-            }
-        };
-        let read = StorageSection {
-            engine,
-            memory_bytes_max: storage.size("memory_max", 64 * MIB..=TIB),
-            index_bytes_max: storage.size("index_max", MIB..=TIB),
-            forget_within_s: storage.integer("forget_within_s", 10..=2_592_000, "seconds"),
-        };
-        (read, read_vault(storage, notes))
-    })
-}
-
-fn read_vault(storage: &mut Reader<'_>, notes: &mut Vec<String>) -> Vault {
-    const KEY: &str = "credentials_key";
-    const KEY_FILE: &str = "credentials_key_file";
-    let file = storage.peek_text(KEY_FILE);
-    let file = file.filter(|(path, _)| !path.is_empty());
-    if let Some((path, at)) = &file
-        && secret::is_open_to_all(at, path)
-    {
-        notes.push(format!(
-            "{at}: `{path}` can be read by everybody, `chmod 600` is better"
-        ));
-    }
-    let at = file.or_else(|| storage.peek_text(KEY));
-    let secrets = secret::take(storage, KEY, KEY_FILE).unwrap_or_default();
-    let keys: Option<Vec<Key>> = secrets.iter().map(Key::parse).collect();
-    if keys.is_none() {
-        let at = at.map_or(Origin::Default, |(_, at)| at);
-        let allowed = "32 bytes in hexadecimal or base64, or several such keys, the newest first";
-        storage.refuse(&at, KEY, "(hidden)", allowed);
-    }
-    Vault::new(keys.unwrap_or_default())
-}
-
-fn read_listen(section: Reader<'_>, storage: &Storage) -> Listen {
-    within(section, |listen| {
-        let (public, operator) = (listen.address("public"), listen.address("operator"));
-        let set = listen
-            .text_if_any("control_socket")
-            .map(|(path, origin)| origin.resolve(&path));
-        let control_socket = set.or_else(|| storage.dir().map(|dir| dir.join("control.sock")));
-        let tls = within(listen.section("tls"), |tls| {
-            match (tls.text_if_any("cert_file"), tls.text_if_any("key_file")) {
-                (Some((cert, at)), Some((key, key_at))) => Some(TlsFiles {
-                    cert: at.resolve(&cert),
-                    key: key_at.resolve(&key),
-                }),
-                (None, None) => None,
-                (Some((path, at)), None) | (None, Some((path, at))) => {
-                    tls.refuse(
-                        &at,
-                        "cert_file",
-                        &path,
-                        "both `cert_file` and `key_file`, or neither",
-                    );
-                    None
-                }
-            }
-        });
-        let mut public_url = String::new();
-        if let Some((url, origin)) = listen.text_if_any("public_url") {
-            let is_url = url.starts_with("https://") || url.starts_with("http://");
-            if !is_url || url.contains(['?', '#']) {
-                let allowed = "empty, or a URL such as `https://push.example.com`";
-                listen.refuse(&origin, "public_url", &url, allowed);
-            }
-            public_url = url;
-        }
-        let trusted_proxies = listen.texts_if_any("trusted_proxies");
-        let trusted_proxies = trusted_proxies.map(|(texts, origin)| {
-            TrustedProxies::parse(&texts).unwrap_or_else(|error| {
-                let allowed = "a list of IP addresses and networks such as `10.0.0.0/8`";
-                listen.refuse(&origin, "trusted_proxies", &error.text, allowed);
-                TrustedProxies::default()
-            })
-        });
-        Listen {
-            public,
-            operator,
-            control_socket,
-            tls,
-            trusted_proxies: trusted_proxies.unwrap_or_default(),
-            public_url,
-        }
-    })
 }
 
 fn read_limits(section: Reader<'_>) -> Limits {

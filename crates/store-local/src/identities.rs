@@ -14,9 +14,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{RwLock, RwLockWriteGuard};
-use pushtally_model::{
-    AppId, Channel, Entropy, Kind, LossId, Number, Origin, Route, TaskKey, TaskNumber,
-};
+use pushtally_model::{AppId, Entropy, Kind, LossId, Number, Origin, TaskKey, TaskNumber};
 use pushtally_store::{LossText, NamedTask, Names, OwnTask, Recipient, Resolved, TaskName};
 
 pub(crate) use forget::{Forgetter, Gone};
@@ -208,51 +206,6 @@ impl LocalIdentities {
     /// Lets nobody read names in the log while the guard lives.
     pub(crate) fn keep_readers_out(&self) -> RwLockWriteGuard<'_, ()> {
         self.reading.write()
-    }
-
-    /// Whether the log may name one of these.
-    pub(crate) fn names_any(&self, gone: &Gone) -> bool {
-        let inner = self.inner.read();
-        let mut hashes = gone.iter().flat_map(|(app, names)| {
-            let names = names.iter();
-            names.flat_map(|name| self.hashes(*app, name))
-        });
-        self.forgetting.load(Ordering::Acquire)
-            || hashes.any(|hash| inner.recipients.find(hash).is_some())
-    }
-
-    /// Takes names out of the index; answers each that was there, and one above the highest number given so far, by app.
-    /// They are in the log until [`Self::has_forgotten`].
-    pub(crate) fn forget(&self, gone: &Gone) -> (Vec<(AppId, String)>, BTreeMap<AppId, u32>) {
-        let inner = &mut *self.inner.write();
-        self.forgetting.store(true, Ordering::Release);
-        let mut found = Vec::new();
-        for (app, names) in gone {
-            for name in names {
-                for hash in self.hashes(*app, name) {
-                    if inner.recipients.remove(hash) {
-                        found.push((*app, name.clone()));
-                    }
-                }
-            }
-        }
-        (found, inner.next_number.clone())
-    }
-
-    /// The log names nobody any more whom the index does not.
-    pub(crate) fn has_forgotten(&self) {
-        self.forgetting.store(false, Ordering::Release);
-    }
-
-    /// What a name may be known by: one for each route and channel.
-    fn hashes(&self, app: AppId, name: &str) -> impl Iterator<Item = NameHash> {
-        let classes = [Route::Offline, Route::Online]
-            .into_iter()
-            .flat_map(|route| Channel::ALL.map(|channel| record::class(route, channel)));
-        let hashes: Vec<NameHash> = classes
-            .map(|class| self.hasher.hash(app, class, name))
-            .collect();
-        hashes.into_iter()
     }
 
     /// A frame of the log that cannot be read.

@@ -8,7 +8,7 @@ use http::request::Parts;
 use pushtally_model::AppId;
 
 use super::endpoint::{BAD_REQUEST, Endpoint, Parameter, READING, sdkappid};
-use super::{Listed, answer, require_get, storage};
+use super::{Listed, answer, storage};
 use crate::State;
 use crate::operations::{AuditPage, audit_page};
 use crate::operators::Role;
@@ -33,7 +33,6 @@ async fn list(state: extract::State<Arc<State>>, request: extract::Request) -> R
 }
 
 async fn page(state: &State, parts: &Parts) -> Result<AuditPage, Problem> {
-    require_get(parts)?;
     let Listed { app, before, limit } = Listed::parse(parts, &["app", "before", "limit"])?;
     audit_page(&state.audit, app.map(AppId), before, limit)
         .await

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract;
 use axum::response::Response;
-use http::request::Parts;
 
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
-use super::{answer, app, read_json, require_post, storage};
+use super::{answer, app, read_json, storage};
 use crate::State;
 use crate::operations::{Asked, EstimateError, Estimated, estimate};
 use crate::operators::Role;
@@ -27,19 +26,12 @@ pub(super) fn endpoint() -> Endpoint {
 async fn handle(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
-    request: extract::Request,
+    body: Body,
 ) -> Response {
-    let (parts, body) = request.into_parts();
-    answer(estimated(&state, &of, &parts, body).await)
+    answer(estimated(&state, &of, body).await)
 }
 
-async fn estimated(
-    state: &State,
-    of: &str,
-    parts: &Parts,
-    body: Body,
-) -> Result<Estimated, Problem> {
-    require_post(parts)?;
+async fn estimated(state: &State, of: &str, body: Body) -> Result<Estimated, Problem> {
     let app = app(state, of)?;
     let asked: Asked = read_json(state, body, "audience").await?;
     let _turn = state.turns.estimate()?;

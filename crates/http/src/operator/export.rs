@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::tasks::no_task;
-use super::{app, require_get, storage};
+use super::{app, storage};
 use crate::State;
 use crate::operations::{Columns, Export, ExportError, export};
 use crate::problem::Problem;
@@ -55,7 +55,6 @@ async fn begin(
     id: &str,
     parts: &Parts,
 ) -> Result<(Columns, Export), Problem> {
-    require_get(parts)?;
     let columns = columns(parts)?;
     let app = app(state, of)?;
     let export = export(state.trace_sources(), &app, id, columns).await;

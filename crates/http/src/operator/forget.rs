@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING, WRITING};
-use super::{Listed, answer, app, deed, read_json, require_get, require_post, storage, to_the_end};
+use super::{Listed, answer, app, deed, read_json, storage, to_the_end};
 use crate::State;
 use crate::audit::Deed;
 use crate::operations::{
@@ -66,7 +66,6 @@ async fn list(
 }
 
 async fn page(state: &State, of: &str, parts: &Parts) -> Result<ForgettingPage, Problem> {
-    require_get(parts)?;
     let Listed { before, limit, .. } = Listed::parse(parts, &["before", "limit"])?;
     let app = app(state, of)?.id;
     forgetting_page(sources(state), Some(app), before, limit)
@@ -80,7 +79,6 @@ async fn post(
     parts: &Parts,
     body: Body,
 ) -> Result<ForgetReport, Problem> {
-    require_post(parts)?;
     let app = app(state, of)?.id;
     let wanted: Wanted = read_json(state, body, "list of whom to forget").await?;
     let accounts = accounts(&wanted.accounts)?;

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::endpoint::{EVENT_STREAM, Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::tasks::{no_task, task_id};
-use super::{app, require_get, storage};
+use super::{app, storage};
 use crate::State;
 use crate::limits::{LIVE_BEAT_TICKS, LIVE_QUIET_TICKS, LIVE_TICK};
 use crate::listen::Stopping;
@@ -77,7 +77,6 @@ async fn handle(
 }
 
 async fn watch(state: &Arc<State>, of: &str, id: &str, parts: &Parts) -> Result<Watch, Problem> {
-    require_get(parts)?;
     let app = app(state, of)?.id;
     let task = task_id(id)?;
     let found = state.tasks.find_stored_task(app, &task).await;

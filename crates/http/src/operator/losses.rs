@@ -8,7 +8,7 @@ use http::request::Parts;
 
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::windowed::Windowed;
-use super::{answer, app, require_get, storage};
+use super::{answer, app, storage};
 use crate::State;
 use crate::operations::{Losses, losses};
 use crate::problem::Problem;
@@ -32,7 +32,6 @@ async fn handle(
 }
 
 async fn lost(state: &State, of: &str, parts: &Parts) -> Result<Losses, Problem> {
-    require_get(parts)?;
     let asked = Windowed::parse(parts, false)?;
     let window = asked.window()?;
     let app = app(state, of)?.id;

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, WRITING};
-use super::{answer, app, deed, require_post, storage, to_the_end};
+use super::{answer, app, deed, storage, to_the_end};
 use crate::State;
 use crate::problem::Problem;
 
@@ -64,7 +64,6 @@ async fn set(
     paused: bool,
     what: &'static str,
 ) -> Result<Paused, Problem> {
-    require_post(&parts)?;
     let app = app(&state, &of)?.id;
     let done = state.dispatch.set_app_paused(app, paused).await;
     done.map_err(storage)?;

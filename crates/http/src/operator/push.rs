@@ -12,7 +12,7 @@ use pushtally_model::App;
 use pushtally_wire::Code;
 
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, WRITING};
-use super::{answer, app, deed, read_json, require_post, storage, to_the_end};
+use super::{answer, app, deed, read_json, storage, to_the_end};
 use crate::State;
 use crate::audit::Deed;
 use crate::operations::{Order, OrderError, Ordered, order};
@@ -49,7 +49,6 @@ async fn handle(
 }
 
 async fn push(state: &Arc<State>, of: &str, parts: &Parts, body: Body) -> Result<Ordered, Problem> {
-    require_post(parts)?;
     let app = app(state, of)?;
     let wanted: Order = read_json(state, body, "order").await?;
     let deed = deed(parts, app.id, WHAT);

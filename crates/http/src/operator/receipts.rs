@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use axum::extract;
 use axum::response::Response;
-use http::request::Parts;
 
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
-use super::{answer, app, require_get, storage};
+use super::{answer, app, storage};
 use crate::State;
 use crate::operations::{Receipts, receipts};
 use crate::problem::Problem;
@@ -21,17 +20,11 @@ pub(super) fn endpoint() -> Endpoint {
         .refusing(&READING)
 }
 
-async fn handle(
-    state: extract::State<Arc<State>>,
-    Named(of): Named<String>,
-    request: extract::Request,
-) -> Response {
-    let (parts, _) = request.into_parts();
-    answer(shown(&state, &of, &parts).await)
+async fn handle(state: extract::State<Arc<State>>, Named(of): Named<String>) -> Response {
+    answer(shown(&state, &of).await)
 }
 
-async fn shown(state: &State, of: &str, parts: &Parts) -> Result<Receipts, Problem> {
-    require_get(parts)?;
+async fn shown(state: &State, of: &str) -> Result<Receipts, Problem> {
     let app = app(state, of)?;
     receipts(&state.receipts, &state.stats, &app)
         .await

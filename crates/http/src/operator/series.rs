@@ -8,7 +8,7 @@ use http::request::Parts;
 
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::windowed::Windowed;
-use super::{answer, app, require_get, storage};
+use super::{answer, app, storage};
 use crate::State;
 use crate::limits::POINTS_MAX;
 use crate::operations::{Series, series};
@@ -34,7 +34,6 @@ async fn handle(
 }
 
 async fn counts(state: &State, of: &str, parts: &Parts) -> Result<Series, Problem> {
-    require_get(parts)?;
     let asked = Windowed::parse(parts, true)?;
     let step = asked.step.ok_or_else(|| {
         Problem::bad_request("`step` must be given, in seconds from point to point").of("step")

@@ -11,7 +11,7 @@ use pushtally_model::{TaskId, TaskState};
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING, WRITING};
 use super::search::Search;
 use super::tagged::tagged;
-use super::{answer, app, deed, not_found, require_get, require_post, storage, to_the_end};
+use super::{answer, app, deed, not_found, storage, to_the_end};
 use crate::State;
 use crate::operations::{TaskPage, TaskReport, TaskRow, is_as_wanted, search_tasks, task_report};
 use crate::operators::Role;
@@ -63,7 +63,6 @@ async fn list(
 }
 
 async fn page(state: &State, of: &str, parts: &Parts) -> Result<TaskPage, Problem> {
-    require_get(parts)?;
     let Search {
         filter,
         before,
@@ -81,11 +80,10 @@ async fn show(
     request: extract::Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    tagged(&parts.headers, report(&state, &of, &id, &parts).await)
+    tagged(&parts.headers, report(&state, &of, &id).await)
 }
 
-async fn report(state: &State, of: &str, id: &str, parts: &Parts) -> Result<TaskReport, Problem> {
-    require_get(parts)?;
+async fn report(state: &State, of: &str, id: &str) -> Result<TaskReport, Problem> {
     let app = app(state, of)?.id;
     let task = task_id(id)?;
     task_report(&*state.tasks, &*state.identities, &state.stats, app, &task)
@@ -138,7 +136,6 @@ async fn set(
     wanted: TaskState,
     what: &'static str,
 ) -> Result<TaskRow, Problem> {
-    require_post(&parts)?;
     let app = app(&state, &of)?.id;
     let task = task_id(&id)?;
     let set = state.dispatch.set_task_state(app, &task, wanted).await;

@@ -8,7 +8,7 @@ use http::request::Parts;
 use serde_json::json;
 
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
-use super::{answer, app, not_found, require_get, storage};
+use super::{answer, app, not_found, storage};
 use crate::State;
 use crate::operations::{TaskTrace, task_trace};
 use crate::problem::Problem;
@@ -37,7 +37,6 @@ async fn handle(
 }
 
 async fn trace(state: &State, of: &str, id: &str, parts: &Parts) -> Result<TaskTrace, Problem> {
-    require_get(parts)?;
     let user = user(parts)?;
     let app = app(state, of)?;
     task_trace(state.trace_sources(), &app, id, &user)

@@ -2,13 +2,63 @@
 //! the one after its own, so that whoever comes later keeps theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 
-use pushtally_model::AppId;
+use pushtally_model::{AppId, Channel, Route};
 
-use super::record::{Reader, Record, Writer};
+use super::LocalIdentities;
+use super::index::NameHash;
+use super::record::{self, Reader, Record, Writer};
 
 /// Names to be forgotten, by app.
 pub(crate) type Gone = BTreeMap<AppId, BTreeSet<String>>;
+
+impl LocalIdentities {
+    /// Whether the log may name one of these.
+    pub(crate) fn names_any(&self, gone: &Gone) -> bool {
+        let inner = self.inner.read();
+        let mut hashes = gone.iter().flat_map(|(app, names)| {
+            let names = names.iter();
+            names.flat_map(|name| self.hashes(*app, name))
+        });
+        self.forgetting.load(Ordering::Acquire)
+            || hashes.any(|hash| inner.recipients.find(hash).is_some())
+    }
+
+    /// Takes names out of the index; answers each that was there, and one above the highest number given so far, by app.
+    /// They are in the log until [`Self::has_forgotten`].
+    pub(crate) fn forget(&self, gone: &Gone) -> (Vec<(AppId, String)>, BTreeMap<AppId, u32>) {
+        let inner = &mut *self.inner.write();
+        self.forgetting.store(true, Ordering::Release);
+        let mut found = Vec::new();
+        for (app, names) in gone {
+            for name in names {
+                for hash in self.hashes(*app, name) {
+                    if inner.recipients.remove(hash) {
+                        found.push((*app, name.clone()));
+                    }
+                }
+            }
+        }
+        (found, inner.next_number.clone())
+    }
+
+    /// The log names nobody any more whom the index does not.
+    pub(crate) fn has_forgotten(&self) {
+        self.forgetting.store(false, Ordering::Release);
+    }
+
+    /// What a name may be known by: one for each route and channel.
+    fn hashes(&self, app: AppId, name: &str) -> impl Iterator<Item = NameHash> {
+        let classes = [Route::Offline, Route::Online]
+            .into_iter()
+            .flat_map(|route| Channel::ALL.map(|channel| record::class(route, channel)));
+        let hashes: Vec<NameHash> = classes
+            .map(|class| self.hasher.hash(app, class, name))
+            .collect();
+        hashes.into_iter()
+    }
+}
 
 /// Reads the log from its first frame on.
 #[derive(Debug)]

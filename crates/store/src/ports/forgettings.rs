@@ -32,21 +32,50 @@ pub struct Erased {
 }
 
 impl Erased {
+    /// The counts, in the order of the fields.
+    #[must_use]
+    pub const fn counts(self) -> [u64; 10] {
+        [
+            self.accounts,
+            self.phones,
+            self.devices,
+            self.tokens,
+            self.tags,
+            self.attributes,
+            self.recipients,
+            self.audiences,
+            self.texts,
+            self.senders,
+        ]
+    }
+
+    /// Of counts in the order of the fields.
+    #[must_use]
+    pub const fn of(counts: [u64; 10]) -> Self {
+        let [accounts, phones, devices, tokens, tags, attributes, ..] = counts;
+        let [.., recipients, audiences, texts, senders] = counts;
+        Self {
+            accounts,
+            phones,
+            devices,
+            tokens,
+            tags,
+            attributes,
+            recipients,
+            audiences,
+            texts,
+            senders,
+        }
+    }
+
     /// Both together.
     #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            accounts: self.accounts + other.accounts,
-            phones: self.phones + other.phones,
-            devices: self.devices + other.devices,
-            tokens: self.tokens + other.tokens,
-            tags: self.tags + other.tags,
-            attributes: self.attributes + other.attributes,
-            recipients: self.recipients + other.recipients,
-            audiences: self.audiences + other.audiences,
-            texts: self.texts + other.texts,
-            senders: self.senders + other.senders,
+    pub fn plus(self, other: Self) -> Self {
+        let mut counts = self.counts();
+        for (count, more) in counts.iter_mut().zip(other.counts()) {
+            *count += more;
         }
+        Self::of(counts)
     }
 }
 

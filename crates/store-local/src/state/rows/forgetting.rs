@@ -23,59 +23,12 @@ struct ForgettingV1<'a> {
     app: u32,
     at: u32,
     named: u64,
-    erased: ErasedV1,
+    /// In the order of [`Erased::counts`].
+    erased: [u64; 10],
     done_at: Option<u32>,
     #[serde(borrow)]
     gone: Vec<&'a str>,
     last_task: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct ErasedV1 {
-    accounts: u64,
-    phones: u64,
-    devices: u64,
-    tokens: u64,
-    tags: u64,
-    attributes: u64,
-    recipients: u64,
-    audiences: u64,
-    texts: u64,
-    senders: u64,
-}
-
-impl From<Erased> for ErasedV1 {
-    fn from(erased: Erased) -> Self {
-        Self {
-            accounts: erased.accounts,
-            phones: erased.phones,
-            devices: erased.devices,
-            tokens: erased.tokens,
-            tags: erased.tags,
-            attributes: erased.attributes,
-            recipients: erased.recipients,
-            audiences: erased.audiences,
-            texts: erased.texts,
-            senders: erased.senders,
-        }
-    }
-}
-
-impl From<ErasedV1> for Erased {
-    fn from(erased: ErasedV1) -> Self {
-        Self {
-            accounts: erased.accounts,
-            phones: erased.phones,
-            devices: erased.devices,
-            tokens: erased.tokens,
-            tags: erased.tags,
-            attributes: erased.attributes,
-            recipients: erased.recipients,
-            audiences: erased.audiences,
-            texts: erased.texts,
-            senders: erased.senders,
-        }
-    }
 }
 
 impl Row for NotedForgetting {
@@ -86,7 +39,7 @@ impl Row for NotedForgetting {
             app: forgetting.app.0,
             at: forgetting.at.0,
             named: forgetting.named,
-            erased: forgetting.erased.into(),
+            erased: forgetting.erased.counts(),
             done_at: forgetting.done_at.map(|at| at.0),
             gone: self.gone.iter().map(String::as_str).collect(),
             last_task: self.last_task,
@@ -101,7 +54,7 @@ impl Row for NotedForgetting {
                 app: AppId(row.app),
                 at: Second(row.at),
                 named: row.named,
-                erased: row.erased.into(),
+                erased: Erased::of(row.erased),
                 done_at: row.done_at.map(Second),
             },
             gone: row.gone.into_iter().map(str::to_owned).collect(),
