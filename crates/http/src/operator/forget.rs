@@ -23,7 +23,8 @@ use crate::problem::Problem;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
-    /// Their names, 1 to 100.
+    /// Their names: UserIDs without control characters, counted in bytes.
+    #[schemars(length(min = 1, max = FORGET_MAX), inner(length(min = 1, max = Account::LEN_MAX)))]
     accounts: Vec<String>,
     /// Erase everything before answering.
     #[serde(default)]
