@@ -1,6 +1,8 @@
 //! Counts by day, and what is kept of an app's kind as a whole.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::OnceLock;
 
 use pushtally_model::{Cell, LossId};
 
@@ -8,12 +10,26 @@ use crate::rows::{Delta, add_total};
 use crate::wire::{DecodeError, Reader, put_varint};
 
 /// Counts by day: the coarsest resolution, and the list of days that have rows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Days {
-    by_day: BTreeMap<u32, Vec<(Cell, LossId, u64)>>,
+    by_day: BTreeMap<u32, Totals>,
     /// Counts of all days together, so that their memory is known without a walk.
     counts: usize,
+    /// Those of all days, summed when a query first asks and kept up to date from then on: most windows have nearly all
+    /// days of a task in them, or none.
+    sum: OnceLock<Totals>,
 }
+
+/// Ascending by (cell, loss).
+type Totals = Vec<(Cell, LossId, u64)>;
+
+impl PartialEq for Days {
+    fn eq(&self, other: &Self) -> bool {
+        self.by_day == other.by_day
+    }
+}
+
+impl Eq for Days {}
 
 /// All tasks of one kind of an app.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,6 +81,11 @@ impl Days {
             add_total(totals, delta.cell, delta.loss, delta.count.into());
         }
         self.counts += totals.len() - before;
+        if let Some(sum) = self.sum.get_mut() {
+            for delta in deltas {
+                add_total(sum, delta.cell, delta.loss, delta.count.into());
+            }
+        }
     }
 
     /// Adds another's counts.
@@ -77,6 +98,7 @@ impl Days {
             }
             self.counts += kept.len() - before;
         }
+        self.sum.take();
     }
 
     /// Whether the day has counts.
@@ -92,13 +114,35 @@ impl Days {
             .map(|(day, totals)| (*day, totals.as_slice()))
     }
 
-    /// The same for days in a range.
-    pub(crate) fn range(
-        &self,
-        days: std::ops::Range<u32>,
-    ) -> impl Iterator<Item = &(Cell, LossId, u64)> {
-        let days = days.start..days.end.max(days.start);
-        self.by_day.range(days).flat_map(|(_, totals)| totals)
+    /// Visits the counts of the days in a range, none of which is 0; a (cell, loss) may come once for each day. When more
+    /// days are inside than outside, those outside are taken off the sum of all.
+    pub(crate) fn visit(&self, days: Range<u32>, visit: &mut impl FnMut(Cell, LossId, u64)) {
+        if days.is_empty() {
+            return;
+        }
+        let inside = || self.by_day.range(days.clone());
+        if inside().count() * 2 <= self.by_day.len() {
+            for (cell, loss, count) in inside().flat_map(|(_, totals)| totals) {
+                visit(*cell, *loss, *count);
+            }
+            return;
+        }
+        let mut sum = self.sum.get_or_init(|| self.summed()).clone();
+        let outside = self.by_day.range(..days.start);
+        for (_, totals) in outside.chain(self.by_day.range(days.end..)) {
+            take_totals(&mut sum, totals);
+        }
+        for (cell, loss, count) in sum.into_iter().filter(|(_, _, count)| *count > 0) {
+            visit(cell, loss, count);
+        }
+    }
+
+    fn summed(&self) -> Totals {
+        let mut sum = Totals::new();
+        for (cell, loss, count) in self.by_day.values().flatten() {
+            add_total(&mut sum, *cell, *loss, *count);
+        }
+        sum
     }
 
     /// Drops the days before one; answers which.
@@ -106,12 +150,14 @@ impl Days {
         let keep = self.by_day.split_off(&before_day);
         let cut = std::mem::replace(&mut self.by_day, keep);
         self.counts -= cut.values().map(Vec::len).sum::<usize>();
+        self.sum.take();
         cut.into_keys().collect()
     }
 
     /// Approximate: lists have up to half as much room again as they use.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.by_day.len() * 64 + self.counts * 24
+        let sum = self.sum.get().map_or(0, Vec::len);
+        self.by_day.len() * 64 + (self.counts + sum) * 24
     }
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
@@ -150,6 +196,16 @@ impl Days {
             }
         }
         Ok(days)
+    }
+}
+
+/// Takes counts off counts that have them in them; both ascend.
+fn take_totals(sum: &mut Totals, taken: &[(Cell, LossId, u64)]) {
+    let mut kept = sum.iter_mut();
+    for (cell, loss, count) in taken {
+        if let Some(kept) = kept.find(|kept| (kept.0, kept.1) == (*cell, *loss)) {
+            kept.2 -= count;
+        }
     }
 }
 
@@ -195,8 +251,10 @@ impl TotalPage {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
     use pushtally_model::Second;
+
+    use super::*;
 
     #[test]
     fn counts_are_known_without_a_walk() {
@@ -225,5 +283,46 @@ mod tests {
         assert_eq!(read, days);
         assert_eq!(days.cut(4), [3]);
         check(&days, 3);
+    }
+
+    proptest! {
+        #[test]
+        fn a_range_counts_as_its_days_do_whether_or_not_it_was_asked_before(
+            parts in proptest::collection::vec(
+                (0..3_u8, proptest::collection::vec((0..12_u32, 0..4_u8, 0..2_u32, 1..9_u32), 0..12)),
+                0..8,
+            ),
+            range in (0..13_u32, 0..13_u32),
+        ) {
+            let mut days = Days::default();
+            for (how, part) in &parts {
+                let mut other = Days::default();
+                for (day, cell, loss, count) in part {
+                    let delta = Delta {
+                        at: Second(day * 86_400),
+                        cell: Cell::from_byte(cell << 3).unwrap(),
+                        loss: LossId(*loss),
+                        count: *count,
+                    };
+                    if *how == 0 { &mut other } else { &mut days }.add(*day, &[delta]);
+                }
+                match how {
+                    0 => days.absorb(&other),
+                    1 => drop(days.cut(part.len() as u32 / 2)),
+                    _ => {}
+                }
+                let mut expected = Totals::new();
+                let inside = |day: &u32| (range.0..range.1).contains(day);
+                for (_, totals) in days.iter().filter(|(day, _)| inside(day)) {
+                    totals.iter().for_each(|(cell, loss, count)| add_total(&mut expected, *cell, *loss, *count));
+                }
+                let mut visited = Totals::new();
+                days.visit(range.0..range.1, &mut |cell, loss, count| {
+                    assert!(count > 0);
+                    add_total(&mut visited, cell, loss, count);
+                });
+                prop_assert_eq!(visited, expected);
+            }
+        }
     }
 }

@@ -134,8 +134,8 @@ fn sum_days<R: RowReader>(
         partial(window.start().day(), window.start().of_day(), Second::DAY_S)?;
     }
     partial(end_whole, 0, window.end().of_day())?;
-    for (cell, loss, count) in days.range(first_whole..end_whole) {
-        tally.add(*cell, *loss, *count);
-    }
+    days.visit(first_whole..end_whole, &mut |cell, loss, count| {
+        tally.add(cell, loss, count)
+    });
     Ok(())
 }
