@@ -53,7 +53,8 @@ pub(crate) struct Counters {
     nameless: AtomicU64,
     lag_s: AtomicU32,
     behind: AtomicBool,
-    failing: AtomicBool,
+    /// Tries that failed since one was answered.
+    in_a_row: AtomicU32,
     /// Whether the log was told that it fails.
     is_told: AtomicBool,
     /// When the log was told last, in Unix seconds; 0 is never.
@@ -93,14 +94,14 @@ impl Counters {
     pub(super) fn pass(&self, events: usize) -> bool {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.sent.fetch_add(events as u64, Ordering::Relaxed);
-        self.failing.swap(false, Ordering::Relaxed) && self.is_told.swap(false, Ordering::Relaxed)
+        self.in_a_row.swap(0, Ordering::Relaxed) > 0 && self.is_told.swap(false, Ordering::Relaxed)
     }
 
     /// Counts a failed try; answers whether it begins a time of failure to be told: of a receiver that fails every second call,
     /// one a minute.
     pub(super) fn fail(&self, now: Second) -> bool {
         self.failed.fetch_add(1, Ordering::Relaxed);
-        if self.failing.swap(true, Ordering::Relaxed) {
+        if self.in_a_row.fetch_add(1, Ordering::Relaxed) > 0 {
             return false;
         }
         let told_at = self.told_at.load(Ordering::Relaxed);
@@ -113,7 +114,11 @@ impl Counters {
     }
 
     pub(super) fn is_failing(&self) -> bool {
-        self.failing.load(Ordering::Relaxed)
+        self.failed_in_a_row() > 0
+    }
+
+    pub(super) fn failed_in_a_row(&self) -> u32 {
+        self.in_a_row.load(Ordering::Relaxed)
     }
 
     pub(super) fn skip(&self, events: usize) {
@@ -134,7 +139,7 @@ impl Counters {
             nameless: self.nameless.load(Ordering::Relaxed),
             lag_s: self.lag_s.load(Ordering::Relaxed),
             behind: self.behind.load(Ordering::Relaxed),
-            failing: self.failing.load(Ordering::Relaxed),
+            failing: self.is_failing(),
             letters: letters.len() as u64,
             dead: letters.iter().filter_map(|letter| letter.events).sum(),
         }

@@ -46,7 +46,8 @@ impl Courier {
             if self.counters.fail(self.shared.clock.now()) {
                 tracing::warn!(app = %self.app.id, reason, "webhook receiver fails, its events wait and are tried again");
             }
-            if !self.wait(failures).await {
+            let in_a_row = self.counters.failed_in_a_row();
+            if !self.wait(backoff::weigh(failures, in_a_row)).await {
                 return false;
             }
         }
