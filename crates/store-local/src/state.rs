@@ -16,6 +16,7 @@ mod index;
 mod labels;
 mod numbers;
 mod ports;
+mod readers;
 mod rewrite;
 mod rows;
 mod tables;
@@ -34,7 +35,6 @@ use pushtally_model::AppId;
 use pushtally_store::StoreError;
 use pushtally_store::job_queue::JobQueue;
 use redb::ReadableTable;
-use tokio::sync::Semaphore;
 
 use crate::disk::Disk;
 use crate::error::LocalError;
@@ -45,6 +45,7 @@ use commit::Writer;
 use database::StateDatabase;
 use index::Fresh;
 use numbers::Numbers;
+use readers::Readers;
 use rows::AppRow;
 use tables::{APPS, ActError, JOBS, TASKS, Tables};
 use writer::{Asked, Line, Outcome, WriteQueue, stopped};
@@ -78,7 +79,7 @@ const INDEX_FRESH_MAX: usize = 48 << 20;
 const DIFFERENCES_MAX: usize = 100;
 /// Rows that may lie between two wanted ones, on average, so that going from row to row still costs less than looking each up.
 const DENSE_STEP: usize = 4;
-/// Reads at once that leave their caller's thread: each takes a thread of its own, and a thread keeps memory.
+/// Reads at once that leave their caller's thread: each takes a thread of its own, which keeps memory.
 const READS_MAX: usize = 4;
 /// Numbers that are looked up without leaving the caller's thread.
 const DIRECT_LEN_MAX: usize = 16;
@@ -108,7 +109,7 @@ pub(crate) struct State {
     jobs: Arc<Mutex<JobQueue>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     act_len: usize,
-    reads: Semaphore,
+    readers: Readers,
     disk: Arc<dyn Disk>,
     path: PathBuf,
     log: SegmentReader,
@@ -181,7 +182,7 @@ impl State {
             jobs,
             thread: Mutex::new(Some(thread)),
             act_len: options.act_len,
-            reads: Semaphore::new(READS_MAX),
+            readers: Readers::start(READS_MAX)?,
             disk,
             path: path.clone(),
             log: reader,
@@ -284,15 +285,9 @@ impl State {
         &self,
         look: impl FnOnce(&redb::ReadTransaction) -> Result<R, ActError> + Send + 'static,
     ) -> Result<R, StoreError> {
-        // Never closed; a place is held until the read is done.
-        let _place = self.reads.acquire().await;
         let database = Arc::clone(&self.database);
-        match tokio::task::spawn_blocking(move || database.read(look)).await {
-            Ok(answer) => answer,
-            Err(error) => Err(StoreError::Io {
-                what: format!("a read of devices or tasks stopped: {error}"),
-            }),
-        }
+        let read = self.readers.run(move || database.read(look)).await;
+        read.unwrap_or_else(|stopped| Err(stopped.into()))
     }
 }
 

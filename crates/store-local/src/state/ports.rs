@@ -139,10 +139,7 @@ impl State {
                 let found = part(&table, app, number, first | 0xFFFF, decode);
                 (table, found)
             };
-            let (back, found) = tokio::task::spawn_blocking(read).await.map_err(|error| {
-                let what = format!("a visit of devices stopped: {error}");
-                StoreError::Io { what }
-            })?;
+            let (back, found) = self.readers.run(read).await?;
             table = back;
             let (rows, next) = found.map_err(|error| self.database.read_error(error))?;
             from = next;
