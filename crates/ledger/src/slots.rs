@@ -80,6 +80,7 @@ impl SlotSet {
                 few.sort();
                 few.dedup();
             }
+            (Self::Many(bits), Self::Many(more)) => bits.absorb(more),
             (set, other) => other.iter().for_each(|slot| {
                 set.insert(slot);
             }),
@@ -252,6 +253,14 @@ impl Bits {
         fresh
     }
 
+    fn absorb(&mut self, other: &Self) {
+        self.len = 0;
+        for (word, more) in self.words.iter_mut().zip(&other.words) {
+            *word |= more;
+            self.len += word.count_ones();
+        }
+    }
+
     fn iter(&self) -> impl Iterator<Item = u16> + '_ {
         self.words.iter().enumerate().flat_map(|(index, word)| {
             let mut left = *word;
@@ -296,6 +305,22 @@ mod tests {
         fn a_crowded_set_equals_a_naive_set(seed in any::<u16>(), step in 1..9u16) {
             let slots: Vec<u16> = (0..9000u16).map(|n| seed.wrapping_add(n.wrapping_mul(step))).collect();
             check(&slots);
+        }
+
+        #[test]
+        fn absorbing_equals_a_naive_union(
+            sets in prop::array::uniform2((any::<u16>(), 1..9u16, prop::sample::select(vec![0u16, 40, 4096, 4097, 9000]))),
+        ) {
+            let slots = sets.map(|(seed, step, len)| (0..len).map(move |n| seed.wrapping_add(n.wrapping_mul(step))));
+            let [mut union, other] = slots.clone().map(|slots| {
+                let mut set = SlotSet::default();
+                slots.for_each(|slot| { set.insert(slot); });
+                set
+            });
+            union.absorb(&other);
+            let naive: BTreeSet<u16> = slots.into_iter().flatten().collect();
+            prop_assert_eq!(union.len(), naive.len());
+            prop_assert!(union.iter().eq(naive));
         }
 
         #[test]

@@ -140,7 +140,7 @@ impl Stats {
         Ok(marks(page.as_deref()).is_some_and(planned))
     }
 
-    async fn page(&self, key: PageKey) -> Result<Option<Arc<Page>>, StoreError> {
+    pub(crate) async fn page(&self, key: PageKey) -> Result<Option<Arc<Page>>, StoreError> {
         self.refuse_if_failed()?;
         match self.shared.cache.find(key) {
             Found::Page(page) => Ok(Some(page)),

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
 use crate::intake::Intake;
+use crate::reach::REACHES_AT_ONCE_MAX;
 use crate::trace::TRACES_AT_ONCE_MAX;
 
 /// Pages read from snapshots at once for callers: enough to hide a disk's latency, too few to crowd it.
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     cold_reads: Semaphore,
     pub(crate) traces: Arc<Semaphore>,
+    pub(crate) reaches: Semaphore,
     failed: Mutex<Option<String>>,
     holds: AtomicUsize,
 }
@@ -62,6 +64,7 @@ impl Shared {
             counters: Counters::default(),
             cold_reads: Semaphore::new(COLD_READS_MAX),
             traces: Arc::new(Semaphore::new(TRACES_AT_ONCE_MAX)),
+            reaches: Semaphore::new(REACHES_AT_ONCE_MAX),
             failed: Mutex::default(),
             holds: AtomicUsize::new(0),
         }
