@@ -5,8 +5,10 @@
 //! about two bytes an event. `decode(encode(batch)) == batch`, byte for byte deterministic.
 
 mod calls;
+mod devices;
 mod task;
 
+pub use devices::{ShardNamed, visit_devices};
 pub use task::{Recorded, TaskEntry, recorded_ms, visit_task};
 
 use pushtally_model::{
@@ -272,13 +274,8 @@ fn decode_run(
     section_len: usize,
     events: &mut Vec<Event>,
 ) -> Result<(), DecodeError> {
-    let cell = Cell::from_byte(reader.byte()?).ok_or_else(|| reader.impossible("cell"))?;
-    let head = reader.varint()?;
-    let (len, same_at) = ((head >> 1) as usize, head & 1 == 1);
-    if len == 0 || len > section_len - events.len() {
-        return Err(reader.impossible("run length"));
-    }
     let from = events.len();
+    let (cell, len, same_at) = run_head(reader, section_len - from)?;
     let mut number = 0u32;
     for _ in 0..len {
         number = number
@@ -310,6 +307,17 @@ fn decode_run(
     Ok(())
 }
 
+/// A run's head: what its events mark, how many they are, and whether they have one time.
+fn run_head(reader: &mut Reader<'_>, len_max: usize) -> Result<(Cell, usize, bool), DecodeError> {
+    let cell = Cell::from_byte(reader.byte()?).ok_or_else(|| reader.impossible("cell"))?;
+    let head = reader.varint()?;
+    let len = (head >> 1) as usize;
+    if len == 0 || len > len_max {
+        return Err(reader.impossible("run length"));
+    }
+    Ok((cell, len, head & 1 == 1))
+}
+
 fn decode_time(reader: &mut Reader<'_>, last: Second) -> Result<Second, DecodeError> {
     let next = i64::from(last.0).checked_add(reader.signed()?);
     next.and_then(Second::from_unix)
@@ -318,6 +326,8 @@ fn decode_time(reader: &mut Reader<'_>, last: Second) -> Result<Second, DecodeEr
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use proptest::prelude::*;
     use pushtally_model::{Channel, VendorCall, VendorCalls};
@@ -409,6 +419,47 @@ mod tests {
         })
     }
 
+    /// Each third device of each app is found, whether shards are asked for or not; and those are what the batch has.
+    fn check_devices(batch: &Batch, bytes: &[u8]) {
+        let sections = batch.records.iter().filter_map(|record| match record {
+            Record::Events(section) => Some(section),
+            Record::Calls(_) | Record::Control(_) => None,
+        });
+        let all: Vec<Recorded> = sections
+            .flat_map(|section| {
+                section.events().iter().map(|event| Recorded {
+                    recorded_ms: batch.recorded_ms,
+                    source: section.source,
+                    event: *event,
+                })
+            })
+            .collect();
+        let shards: BTreeSet<(AppId, u16)> = all
+            .iter()
+            .map(|one| (one.event.app, one.event.number.shard()))
+            .collect();
+        let apps: BTreeSet<AppId> = all.iter().map(|one| one.event.app).collect();
+        for app in apps {
+            let of_app = all.iter().filter(|one| one.event.app == app);
+            let devices: BTreeSet<Number> = of_app.clone().map(|one| one.event.number).collect();
+            let devices: BTreeSet<Number> = devices.into_iter().step_by(3).collect();
+            let expected: Vec<Recorded> = of_app
+                .filter(|one| devices.contains(&one.event.number))
+                .copied()
+                .collect();
+            let mut named = BTreeSet::new();
+            let mut name = |app, shard| {
+                named.insert((app, shard));
+            };
+            let mut found = Vec::new();
+            let mut visit = |recorded| found.push(recorded);
+            visit_devices(bytes, (app, &devices), Some(&mut name), &mut visit).unwrap();
+            visit_devices(bytes, (app, &devices), None, &mut visit).unwrap();
+            assert_eq!(found, [expected.clone(), expected].concat());
+            assert_eq!(named, shards);
+        }
+    }
+
     proptest! {
         #[test]
         fn calls_survive_their_bytes(calls in calls(), events in events(), recorded_ms in 0..4_000_000_000_000i64) {
@@ -468,6 +519,7 @@ mod tests {
                 prop_assert_eq!(!expected.is_empty(), tasks.contains(&wanted));
                 prop_assert_eq!(found, expected);
             }
+            check_devices(&batch, &bytes);
             prop_assert_eq!(super::recorded_ms(&bytes).unwrap(), recorded_ms);
             prop_assert_eq!(decode(&bytes).unwrap(), batch);
         }
@@ -479,6 +531,8 @@ mod tests {
             with_format.extend(bytes);
             let _ = decode(&with_format);
             let _ = visit_task(&with_format, TaskNumber(1), &mut |_| {}, &mut |_| {});
+            let devices = BTreeSet::from([Number(1)]);
+            let _ = visit_devices(&with_format, (AppId(1), &devices), None, &mut |_| {});
         }
     }
 

@@ -10,6 +10,7 @@ mod codec;
 mod counting;
 mod days;
 mod fold;
+mod history;
 mod marks;
 mod page;
 mod query;
@@ -23,10 +24,13 @@ mod wire;
 
 pub use batch::{Batch, Control, Record, Section};
 pub use changes::{Changes, Form, StoredPage};
-pub use codec::{Recorded, TaskEntry, decode, encode, recorded_ms, visit_task};
+pub use codec::{
+    Recorded, ShardNamed, TaskEntry, decode, encode, recorded_ms, visit_devices, visit_task,
+};
 pub use counting::Counting;
 pub use days::{Counters, Days, TotalPage};
 pub use fold::{Folded, Half, HalfFolded, Pages, Waiting, fold};
+pub use history::{History, HistoryPlace};
 pub use marks::MarksPage;
 pub use page::{Page, PageKey};
 pub use query::{RowReader, Tally, sum};

@@ -7,6 +7,7 @@ mod cache;
 mod commit;
 mod counted;
 mod folder;
+mod history;
 mod intake;
 mod marks;
 mod options;

@@ -9,9 +9,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use pushtally_ledger::{History, HistoryPlace};
 use pushtally_model::{
     AppId, Cell, Channel, Event, Kind, Lane, LossId, ManualClock, Number, Origin, Route, Second,
-    Source, TaskKey, TaskNumber,
+    Source, TaskKey, TaskNumber, Window,
 };
 use pushtally_stats::{Options, Planned, Stats};
 use pushtally_store::{Report, memory};
@@ -141,6 +142,32 @@ async fn check_trace(stats: &Stats, marks: &Marks) {
     }
 }
 
+/// And so is what a history tells, page by page.
+async fn check_told(stats: &Stats, marks: &Marks) {
+    let devices: BTreeSet<Number> = marks.iter().map(|(_, number)| *number).collect();
+    let some: BTreeSet<Number> = devices.iter().step_by(3).copied().collect();
+    let expected: Marks = marks
+        .iter()
+        .filter(|(_, number)| some.contains(number))
+        .copied()
+        .collect();
+    let (mut told, mut before, mut places) = (Marks::new(), None, Vec::new());
+    loop {
+        let part = History::new(Window::all(), before, 37);
+        let part = stats.history((APP, some.clone()), 0, part).await.unwrap();
+        places.extend(part.iter().map(HistoryPlace::of));
+        for recorded in &part {
+            assert!(told.insert((recorded.event.cell, recorded.event.number)));
+        }
+        if part.len() < 37 {
+            break;
+        }
+        before = places.last().copied();
+    }
+    assert!(places.is_sorted_by(|newer, older| newer > older));
+    assert_eq!(told, expected);
+}
+
 async fn check_history(seed: u64, numbers: u32, events: usize) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let engine = memory::engine();
@@ -163,6 +190,7 @@ async fn check_history(seed: u64, numbers: u32, events: usize) {
         stats.snapshot().await.unwrap();
         check(&stats, &marks, numbers).await;
         check_trace(&stats, &marks).await;
+        check_told(&stats, &marks).await;
     }
     stats.close().await.unwrap();
 }

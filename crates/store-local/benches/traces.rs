@@ -1,4 +1,4 @@
-//! How long one task's events take to find among twenty million, written as a sender writes them.
+//! How long one task's events, and one device's, take to find among twenty million, written as a sender writes them.
 //!
 //! `cargo bench -p pushtally-store-local --bench traces`.
 
@@ -9,6 +9,7 @@
     reason = "a benchmark stops at the first surprise, prints and measures time"
 )]
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use pushtally_ledger::{Batch, Record, Section};
@@ -60,6 +61,28 @@ async fn main() {
         let mut found = 0;
         let mut visit = |_| found += 1;
         log.visit_task(task(wanted), i64::from(from_s) * 1000, &mut visit)
+            .await
+            .unwrap();
+        println!(
+            "{what}: {found} events in {} ms",
+            start.elapsed().as_millis()
+        );
+    }
+    for (what, app, device) in [
+        ("first history after a start, of one device", 1, 475_000),
+        ("the same again", 1, 475_000),
+        (
+            "a device that no segment has, of the same app",
+            1,
+            2_000_000,
+        ),
+        ("a device of another app", 2, 475_000),
+    ] {
+        let start = Instant::now();
+        let mut found = 0;
+        let mut visit = |_| found += 1;
+        let devices = BTreeSet::from([Number(device)]);
+        log.visit_devices(AppId(app), &devices, 0, &mut visit)
             .await
             .unwrap();
         println!(

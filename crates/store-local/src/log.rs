@@ -3,26 +3,35 @@
 //! Invariant: names are flushed before the batch that may use their numbers, under one lock; so whatever a
 //! durable event names is durable too.
 
+mod index;
 pub(crate) mod names;
-mod tasks;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
-use pushtally_ledger::{Batch, decode, encode};
-use pushtally_model::{AppId, TaskKey};
-use pushtally_store::{BatchVisitor, Log, LogReport, Position, StoreError, TaskVisitor};
+use pushtally_ledger::{Batch, Recorded, TaskEntry, decode, encode, visit_devices, visit_task};
+use pushtally_model::{AppId, Number, TaskKey, TaskNumber};
+use pushtally_store::{
+    BatchVisitor, EventVisitor, Log, LogReport, Position, StoreError, TaskVisitor,
+};
 
 use crate::error::LocalError;
 use crate::identities::LocalIdentities;
 use crate::segments::{Place, SegmentLog, SegmentReader};
-use tasks::TaskIndex;
+use index::{Name, Named, SegmentIndex};
 
 /// Places that are remembered for readers that come back. One with more readers than this walks a segment anew.
 const STOPS_MAX: usize = 64;
+
+/// What is known of all segments' tasks together. A segment that names a million tasks in a row takes some 130 KB, so this is
+/// enough for some hundred of those and for tens of thousands of others.
+const TASKS_KNOWN_BYTES_MAX: usize = 16 << 20;
+
+/// And of their apps' shards: a segment takes two bytes for each app and shard that has devices in it, at most 8 KiB an app.
+const DEVICES_KNOWN_BYTES_MAX: usize = 4 << 20;
 
 #[derive(Debug)]
 struct Logs {
@@ -39,7 +48,8 @@ pub(crate) struct LocalLog {
     events: SegmentReader,
     names: SegmentReader,
     torn_bytes_cut: u64,
-    tasks: TaskIndex,
+    tasks: SegmentIndex,
+    devices: SegmentIndex,
     /// Where readers stopped last, newest first.
     stops: Mutex<VecDeque<Place>>,
     /// Held for reading by whoever copies files, for writing by whoever removes some.
@@ -71,7 +81,8 @@ impl LocalLog {
             events: reader,
             names: names_reader,
             torn_bytes_cut,
-            tasks: TaskIndex::default(),
+            tasks: SegmentIndex::new(TASKS_KNOWN_BYTES_MAX),
+            devices: SegmentIndex::new(DEVICES_KNOWN_BYTES_MAX),
             stops: Mutex::default(),
             removing: RwLock::new(()),
         }
@@ -195,6 +206,11 @@ impl LocalLog {
     }
 }
 
+/// By the halves of its number, of which tasks that were made together have the upper one in common.
+const fn name_of(task: TaskNumber) -> Name {
+    (task.0 >> 16, task.0 as u16)
+}
+
 fn undecodable(position: u64, error: &pushtally_ledger::DecodeError) -> LocalError {
     LocalError::Io {
         what: format!("read batch `{position}` of the log: {error}"),
@@ -228,10 +244,52 @@ impl Log for LocalLog {
         recorded_from_ms: i64,
         visit: &mut TaskVisitor<'_>,
     ) -> Result<(), StoreError> {
-        let events = &self.events;
+        let (log, wanted) = (&self.events, task.number);
+        let mut read = |bytes: &[u8], mut named: Option<&mut Named<'_>>| {
+            let mut name = |task| {
+                if let Some(named) = &mut named {
+                    named(name_of(task));
+                }
+            };
+            let mut visit = |entry: TaskEntry| {
+                if entry.recorded_ms() >= recorded_from_ms {
+                    visit(entry);
+                }
+            };
+            visit_task(bytes, wanted, &mut name, &mut visit).map(drop)
+        };
+        let names = [name_of(wanted)];
+        Ok(self.tasks.read(log, &names, recorded_from_ms, &mut read)?)
+    }
+
+    /// Blocks the calling thread while segments are read.
+    async fn visit_devices(
+        &self,
+        app: AppId,
+        devices: &BTreeSet<Number>,
+        recorded_from_ms: i64,
+        visit: &mut EventVisitor<'_>,
+    ) -> Result<(), StoreError> {
+        let mut read = |bytes: &[u8], named: Option<&mut Named<'_>>| {
+            let mut visit = |recorded: Recorded| {
+                if recorded.recorded_ms >= recorded_from_ms {
+                    visit(recorded);
+                }
+            };
+            match named {
+                Some(named) => {
+                    let mut name = |app: AppId, shard| named((app.0, shard));
+                    visit_devices(bytes, (app, devices), Some(&mut name), &mut visit)
+                }
+                None => visit_devices(bytes, (app, devices), None, &mut visit),
+            }
+        };
+        let shards: BTreeSet<u16> = devices.iter().map(|number| number.shard()).collect();
+        let names: Vec<Name> = shards.into_iter().map(|shard| (app.0, shard)).collect();
+        let log = &self.events;
         Ok(self
-            .tasks
-            .visit(events, task.number, recorded_from_ms, visit)?)
+            .devices
+            .read(log, &names, recorded_from_ms, &mut read)?)
     }
 
     async fn read_on(

@@ -1,4 +1,4 @@
-//! One task's events out of a log of many small segments: the same as by reading everything, whatever was asked before.
+//! One task's events, and some devices', out of a log of many small segments: the same as by reading everything, whatever was asked before.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use pushtally_ledger::{Batch, Record, Recorded, Section, TaskEntry};
@@ -85,6 +86,76 @@ async fn naive(log: &dyn Log, task: TaskKey, from_ms: i64) -> Vec<TaskEntry> {
     };
     log.replay(&Position::default(), &mut visit).await.unwrap();
     found
+}
+
+async fn naive_of(
+    log: &dyn Log,
+    (app, devices): (AppId, &BTreeSet<Number>),
+    from_ms: i64,
+) -> Vec<Recorded> {
+    let mut found = Vec::new();
+    let mut visit = |_, batch: Batch| {
+        for record in &batch.records {
+            let Record::Events(section) = record else {
+                continue;
+            };
+            let recorded_ms = batch.recorded_ms;
+            let of = section.events().iter().filter(|event| {
+                event.app == app && devices.contains(&event.number) && recorded_ms >= from_ms
+            });
+            found.extend(of.map(|event| Recorded {
+                recorded_ms,
+                source: section.source,
+                event: *event,
+            }));
+        }
+        ControlFlow::Continue(())
+    };
+    log.replay(&Position::default(), &mut visit).await.unwrap();
+    found
+}
+
+/// Some devices, now and then none that the log has.
+fn devices(random: &mut ChaCha8Rng) -> BTreeSet<Number> {
+    let first = random.random_range(0..3) * 65_000;
+    let len = random.random_range(1..20_000);
+    (first..first + len).step_by(3).map(Number).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_of_devices_are_those_of_the_whole_log_at_every_moment() {
+    for seed in 0..3 {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let dir = tempfile::tempdir().unwrap();
+        let options = LocalOptions {
+            segment_len_max: 3_000,
+            ..LocalOptions::default()
+        };
+        let engine = LocalEngine::open(&dir.path().join("d"), options, &FixedEntropy(3)).unwrap();
+        let log = engine.engine().log;
+        let mut seen = 0;
+        for at in 1..400 {
+            log.append(&batch(at, &mut random)).await.unwrap();
+            if random.random_range(0..3) == 0 {
+                let (app, wanted) = (AppId(random.random_range(1..4)), devices(&mut random));
+                let since = BEGIN_S + random.random_range(0..=at);
+                let from_ms = [0, i64::from(since) * 1000][random.random_range(0..2)];
+                let mut found = Vec::new();
+                let mut visit = |recorded| found.push(recorded);
+                let visited = log.visit_devices(app, &wanted, from_ms, &mut visit);
+                visited.await.unwrap();
+                let expected = naive_of(&*log, (app, &wanted), from_ms).await;
+                assert_eq!(found, expected, "seed {seed}, at {at}, from {from_ms}");
+                seen += found.len();
+            }
+            if at == 200 {
+                let before_ms = i64::from(BEGIN_S + 60) * 1000;
+                let included = Position::single(u64::MAX >> 1);
+                assert!(log.drop_before(&included, before_ms).await.unwrap() > 2);
+            }
+        }
+        assert!(seen > 100, "{seen} events were looked at");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

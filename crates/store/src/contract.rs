@@ -14,6 +14,7 @@ mod audit;
 mod channels;
 mod devices;
 mod forgettings;
+mod histories;
 mod jobs;
 mod outboxes;
 mod relays;
@@ -40,6 +41,7 @@ const APP: AppId = AppId(1_400_000_000);
 pub async fn check_all(mut fresh: impl AsyncFnMut() -> Engine) {
     batches_come_back_in_order(fresh().await).await;
     events_of_a_task_come_back_in_order(fresh().await).await;
+    histories::events_of_devices_come_back_in_order(fresh().await).await;
     outboxes::readers_go_on_where_they_stopped(fresh().await).await;
     outboxes::own_tasks_are_named_by_number(fresh().await).await;
     outboxes::tasks_are_listed_by_app(fresh().await).await;

@@ -21,7 +21,7 @@ pub use error::StoreError;
 pub use ports::{
     AcceptLimits, Accepted, AccountDeleted, Accounts, Addressed, Apps, AttributeNaming, Audit,
     AuditEntry, BACKUPS_MAX, BackupNote, BatchVisitor, Channels, Claim, ClaimedJob, DeadLetter,
-    DeadToken, DeadTokens, DeviceChange, DeviceVisitor, Devices, Engine, Erased,
+    DeadToken, DeadTokens, DeviceChange, DeviceVisitor, Devices, Engine, Erased, EventVisitor,
     FORGETTINGS_KEPT_MAX, Forgetting, Forgettings, Forgotten, Identities, IndexKey, Installed, Job,
     LabelChange, Labelled, LabelsChanged, Log, LogReport, LossText, NamedTask, Names, NamesChanged,
     Outbox, Outboxes, OwnTask, PageVisitor, Pages, Part, Phone, Position, ReachVisitor, Recipient,

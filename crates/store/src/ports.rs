@@ -8,7 +8,7 @@ mod labels;
 mod outboxes;
 mod tasks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -64,6 +64,9 @@ pub type BatchVisitor<'a> = dyn FnMut(Position, Batch) -> ControlFlow<()> + Send
 
 /// Called for each event and each group of calls, in the order of recording.
 pub type TaskVisitor<'a> = dyn FnMut(TaskEntry) + Send + 'a;
+
+/// Called for each event, in the order of recording.
+pub type EventVisitor<'a> = dyn FnMut(Recorded) + Send + 'a;
 
 /// Called for each page, in key order. `Break` ends the scan early.
 pub type PageVisitor<'a> = dyn FnMut(PageKey, Page) -> ControlFlow<()> + Send + 'a;
@@ -124,6 +127,39 @@ pub trait Log: Send + Sync {
                         visit(TaskEntry::Calls { recorded_ms, calls });
                     }
                     Record::Calls(_) | Record::Control(_) => {}
+                }
+            }
+            ControlFlow::Continue(())
+        };
+        self.replay(&Position::default(), &mut visit_batch).await
+    }
+
+    /// Visits the kept events of some devices of an app that were recorded at this millisecond or later, in the order of
+    /// recording. May read much of the log: as [`Self::replay`], it is for a thread that may wait.
+    async fn visit_devices(
+        &self,
+        app: AppId,
+        devices: &BTreeSet<Number>,
+        recorded_from_ms: i64,
+        visit: &mut EventVisitor<'_>,
+    ) -> Result<(), StoreError> {
+        let mut visit_batch = |_, batch: Batch| {
+            let recorded_ms = batch.recorded_ms;
+            if recorded_ms < recorded_from_ms {
+                return ControlFlow::Continue(());
+            }
+            for record in &batch.records {
+                let Record::Events(section) = record else {
+                    continue;
+                };
+                for event in section.events() {
+                    if event.app == app && devices.contains(&event.number) {
+                        visit(Recorded {
+                            recorded_ms,
+                            source: section.source,
+                            event: *event,
+                        });
+                    }
                 }
             }
             ControlFlow::Continue(())

@@ -6,7 +6,7 @@ use pushtally_model::{Cell, Event, Second, Source, TaskNumber, VendorCalls};
 use super::calls::split_calls;
 use super::{
     DecodeError, Last, Reader, TAG_CALLS, TAG_EVENTS, decode_control, decode_head, decode_run,
-    decode_time, open,
+    decode_time, open, run_head,
 };
 
 /// An event as the log has it.
@@ -123,18 +123,23 @@ fn skip_run(
     last_at: &mut Second,
     len_max: usize,
 ) -> Result<usize, DecodeError> {
-    let cell = Cell::from_byte(reader.byte()?).ok_or_else(|| reader.impossible("cell"))?;
-    let head = reader.varint()?;
-    let (len, same_at) = ((head >> 1) as usize, head & 1 == 1);
-    if len == 0 || len > len_max {
-        return Err(reader.impossible("run length"));
-    }
-    reader.skip_varints(len)?;
+    let head = run_head(reader, len_max)?;
+    reader.skip_varints(head.1)?;
+    skip_after_numbers(reader, head, last_at)?;
+    Ok(head.1)
+}
+
+/// Steps over the times and the reasons of a run.
+pub(super) fn skip_after_numbers(
+    reader: &mut Reader<'_>,
+    (cell, len, same_at): (Cell, usize, bool),
+    last_at: &mut Second,
+) -> Result<(), DecodeError> {
     for _ in 0..if same_at { 1 } else { len } {
         *last_at = decode_time(reader, *last_at)?;
     }
     if cell.lane().stage().is_none() {
         reader.skip_varints(len)?;
     }
-    Ok(len)
+    Ok(())
 }

@@ -1,6 +1,6 @@
-//! Which segments of the log have events of which task, learnt while they are read.
+//! Which segments of the log name what, learnt while they are read: tasks, or shards with devices of an app.
 //!
-//! A segment is read for one task; what else it names is kept, so that the next task that it does not name costs nothing.
+//! A segment is read for one name; what else it names is kept, so that the next name that it does not have costs nothing.
 //! Nothing is stored: after a start the first reading learns again. Held only while something is looked up or noted, so
 //! neither appends nor other readers wait for one that reads.
 
@@ -9,67 +9,76 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use pushtally_ledger::{SlotSet, recorded_ms, visit_task};
-use pushtally_model::TaskNumber;
-use pushtally_store::TaskVisitor;
+use pushtally_ledger::{DecodeError, SlotSet, recorded_ms};
 
 use super::undecodable;
 use crate::error::LocalError;
 use crate::segments::{Place, SegmentReader};
 
-/// What is known of all segments together, in bytes. A segment that names a million tasks in a row takes some 130 KB, so
-/// this is enough for some hundred of those and for tens of thousands of others. What does not fit is read again.
-const KNOWN_BYTES_MAX: usize = 16 << 20;
+/// A name in two parts: of one first part the second ones make a set.
+pub(super) type Name = (u32, u16);
+
+/// Takes what a frame names; nobody asks in frames that were read before.
+pub(super) type Named<'a> = dyn FnMut(Name) + 'a;
 
 /// What was learnt, by the first position of a segment.
-#[derive(Debug, Default)]
-pub(super) struct TaskIndex(Mutex<BTreeMap<u64, Arc<Learnt>>>);
+#[derive(Debug)]
+pub(super) struct SegmentIndex {
+    learnt: Mutex<BTreeMap<u64, Arc<Learnt>>>,
+    /// Of all segments together. What does not fit is read again.
+    bytes_max: usize,
+}
 
 /// What the beginning of a segment, or all of it, holds.
 #[derive(Debug, Clone, Default)]
 struct Learnt {
-    /// By the upper half of a task's number.
-    tasks: BTreeMap<u16, SlotSet>,
+    names: BTreeMap<u32, SlotSet>,
     /// The last frame that was looked at.
     last: Option<Place>,
 }
 
-impl TaskIndex {
-    /// Visits the events of a task that were recorded at this millisecond or later, and its calls, in the order of recording.
-    pub(super) fn visit(
+impl SegmentIndex {
+    /// Knows nothing yet.
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self {
+            learnt: Mutex::default(),
+            bytes_max,
+        }
+    }
+
+    /// Reads, in the order of recording, every frame of this millisecond or later that may have one of these names; and earlier
+    /// ones.
+    pub(super) fn read(
         &self,
         log: &SegmentReader,
-        task: TaskNumber,
+        names: &[Name],
         recorded_from_ms: i64,
-        visit: &mut TaskVisitor<'_>,
+        read: &mut impl FnMut(&[u8], Option<&mut Named<'_>>) -> Result<(), DecodeError>,
     ) -> Result<(), LocalError> {
         let segments = log.segments();
         self.forget_before(segments.first().map_or(0, |range| range.start));
         for range in needed(log, &segments, recorded_from_ms)? {
-            self.visit_segment(log, range.clone(), task, &mut |entry| {
-                if entry.recorded_ms() >= recorded_from_ms {
-                    visit(entry);
-                }
-            })?;
+            self.read_segment(log, range.clone(), names, read)?;
         }
         Ok(())
     }
 
-    fn visit_segment(
+    fn read_segment(
         &self,
         log: &SegmentReader,
         range: Range<u64>,
-        task: TaskNumber,
-        visit: &mut TaskVisitor<'_>,
+        names: &[Name],
+        read: &mut impl FnMut(&[u8], Option<&mut Named<'_>>) -> Result<(), DecodeError>,
     ) -> Result<(), LocalError> {
-        let known = self.0.lock().get(&range.start).cloned().unwrap_or_default();
-        let names_it = known.names(task);
+        let known = self.learnt.lock().get(&range.start).cloned();
+        let known = known.unwrap_or_default();
+        let has_any = names.iter().any(|name| known.has(*name));
         let seen_to = known.next().unwrap_or(range.start);
-        let from = if names_it { range.start } else { seen_to };
+        let from = if has_any { range.start } else { seen_to };
         if from >= range.end {
             return Ok(());
         }
-        let near = known.last.filter(|_| !names_it);
+        let near = known.last.filter(|_| !has_any);
         let mut learnt = Learnt::clone(&known);
         log.read(from, near, &mut |place, bytes| {
             if place.position >= range.end {
@@ -77,13 +86,13 @@ impl TaskIndex {
             }
             let is_new = place.position >= seen_to;
             let mut last = None;
-            let mut named = |task| {
-                // Of one frame a task is named once for each section, usually.
-                if is_new && last.replace(task) != Some(task) {
-                    learnt.add(task);
+            let mut named = |name| {
+                // Of one frame a name comes once for each section, or run, usually.
+                if last.replace(name) != Some(name) {
+                    learnt.add(name);
                 }
             };
-            visit_task(bytes, task, &mut named, &mut |entry| visit(entry))
+            read(bytes, is_new.then_some(&mut named))
                 .map_err(|error| undecodable(place.position, &error))?;
             if is_new {
                 learnt.last = Some(place);
@@ -96,20 +105,20 @@ impl TaskIndex {
 
     /// Keeps the larger of what two readers have learnt, within the bound.
     fn note(&self, segment: u64, learnt: Learnt) {
-        let mut known = self.0.lock();
+        let mut known = self.learnt.lock();
         let before = known.get(&segment).and_then(|known| known.next());
         if learnt.next() <= before {
             return;
         }
         known.remove(&segment);
         let others: usize = known.values().map(|known| known.bytes()).sum();
-        if others + learnt.bytes() <= KNOWN_BYTES_MAX {
+        if others + learnt.bytes() <= self.bytes_max {
             known.insert(segment, Arc::new(learnt));
         }
     }
 
     fn forget_before(&self, first: u64) {
-        let mut known = self.0.lock();
+        let mut known = self.learnt.lock();
         if known
             .first_key_value()
             .is_some_and(|(segment, _)| *segment < first)
@@ -148,16 +157,13 @@ fn needed<'a>(
 }
 
 impl Learnt {
-    fn names(&self, task: TaskNumber) -> bool {
-        let (upper, lower) = halves(task);
-        self.tasks
-            .get(&upper)
-            .is_some_and(|tasks| tasks.contains(lower))
+    fn has(&self, (upper, lower): Name) -> bool {
+        let set = self.names.get(&upper);
+        set.is_some_and(|set| set.contains(lower))
     }
 
-    fn add(&mut self, task: TaskNumber) {
-        let (upper, lower) = halves(task);
-        self.tasks.entry(upper).or_default().insert(lower);
+    fn add(&mut self, (upper, lower): Name) {
+        self.names.entry(upper).or_default().insert(lower);
     }
 
     /// The position after what was looked at.
@@ -166,11 +172,7 @@ impl Learnt {
     }
 
     fn bytes(&self) -> usize {
-        let set = |set: &SlotSet| size_of::<(u16, SlotSet)>() + set.heap_bytes();
-        size_of::<Self>() + self.tasks.values().map(set).sum::<usize>()
+        let set = |set: &SlotSet| size_of::<(u32, SlotSet)>() + set.heap_bytes();
+        size_of::<Self>() + self.names.values().map(set).sum::<usize>()
     }
-}
-
-fn halves(task: TaskNumber) -> (u16, u16) {
-    ((task.0 >> 16) as u16, task.0 as u16)
 }
