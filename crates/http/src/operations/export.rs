@@ -1,16 +1,21 @@
-//! A task's counted events, one row each, as they are read from the log: CSV (RFC 4180) or NDJSON.
+//! A task's counted events, one row each, as they are read from the log: CSV (RFC 4180), NDJSON or Parquet.
 //!
 //! `docs/STATISTICS.md` tells the columns. Rows are written as they are found, so a task of any size takes little memory.
 
+mod parquet;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use ::parquet::errors::Result as ParquetResult;
 use pushtally_audience::Audience;
 use pushtally_ledger::Recorded;
 use pushtally_model::{App, AppId, Device, LossId, Number, Origin};
 use pushtally_stats::Counted;
 use pushtally_store::{Identities, LossText, StoreError};
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
+use self::parquet::{GROUP_LEN, ParquetFile};
 use super::task_report::{before, route_name};
 use super::trace::{Sources, begun, find_either, reach, step_name};
 use crate::reasons::Reasons;
@@ -22,6 +27,8 @@ pub enum Columns {
     Csv,
     /// An object a line.
     Ndjson,
+    /// A file of columns.
+    Parquet,
 }
 
 /// An event that counted.
@@ -80,11 +87,22 @@ pub enum ExportError {
 #[derive(Debug)]
 pub struct Export {
     counted: Counted,
-    columns: Columns,
+    form: Form,
     app: AppId,
     origin: Origin,
     reasons: BTreeMap<LossId, LossText>,
-    has_begun: bool,
+}
+
+/// What is written, and how far.
+#[derive(Debug)]
+enum Form {
+    /// With or without its first line.
+    Csv {
+        has_begun: bool,
+    },
+    Ndjson,
+    /// `None` after the footer.
+    Parquet(Option<Box<ParquetFile>>),
 }
 
 /// Exports a task as far back as the app's traces reach. Takes a turn of those that read single events until it is read to
@@ -103,40 +121,102 @@ pub async fn export(
         return Err(ExportError::OutOfReach { reach: since.0 });
     }
     let from_ms = i64::from(begun.unwrap_or(since).0) * 1000;
+    let form = match columns {
+        Columns::Csv => Form::Csv { has_begun: false },
+        Columns::Ndjson => Form::Ndjson,
+        Columns::Parquet => {
+            let file = unwritten(ParquetFile::begin())?;
+            Form::Parquet(Some(Box::new(file)))
+        }
+    };
     Ok(Export {
         counted: sources.stats.counted(task, from_ms)?,
-        columns,
+        form,
         app: app.id,
         origin: task.origin,
         reasons: BTreeMap::new(),
-        has_begun: false,
     })
 }
 
 impl Export {
-    /// The next part of the text; `None` after the last one. After an error what came before is not all.
+    /// The next part of what is written; `None` after the last one. After an error what came before is not all.
     pub async fn next(
         &mut self,
         identities: &dyn Identities,
         audience: &Audience,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Form::Parquet(file) = &mut self.form {
+            let Some(file) = file.take() else {
+                return Ok(None);
+            };
+            return self.next_group(file, identities, audience).await.map(Some);
+        }
+        let rows = self.rows(identities, audience).await?;
         let mut text = String::new();
-        if !std::mem::replace(&mut self.has_begun, true) && self.columns == Columns::Csv {
+        if let Form::Csv { has_begun } = &mut self.form
+            && !std::mem::replace(has_begun, true)
+        {
             text.push_str(NAMES);
         }
+        for row in rows.iter().flatten() {
+            match self.form {
+                Form::Csv { .. } => row.push_csv(&mut text),
+                Form::Ndjson | Form::Parquet(_) => row.push_json(&mut text),
+            }
+        }
+        let is_over = rows.is_none() && text.is_empty();
+        Ok((!is_over).then(|| text.into_bytes()))
+    }
+
+    /// As many rows as make a row group, or those that are left with the footer.
+    async fn next_group(
+        &mut self,
+        mut file: Box<ParquetFile>,
+        identities: &dyn Identities,
+        audience: &Audience,
+    ) -> Result<Vec<u8>, StoreError> {
+        let mut rows = Vec::new();
+        let is_last = loop {
+            match self.rows(identities, audience).await? {
+                Some(more) => rows.extend(more),
+                None => break true,
+            }
+            if rows.len() >= GROUP_LEN {
+                break false;
+            }
+        };
+        let written = spawn_blocking(move || {
+            let mut bytes = Vec::new();
+            if !rows.is_empty() {
+                bytes = file.push(&rows)?;
+            }
+            if is_last {
+                bytes.extend(file.end()?);
+                return Ok((bytes, None));
+            }
+            Ok((bytes, Some(file)))
+        });
+        let written = written.await.map_err(|error| StoreError::Failed {
+            what: format!("writing a row group stopped: {error}"),
+        })?;
+        let (bytes, file) = unwritten(written)?;
+        self.form = Form::Parquet(file);
+        Ok(bytes)
+    }
+
+    /// The next rows, some; `None` after the last ones.
+    async fn rows(
+        &mut self,
+        identities: &dyn Identities,
+        audience: &Audience,
+    ) -> Result<Option<Vec<ExportRow>>, StoreError> {
         let Some(events) = self.counted.next().await? else {
-            return Ok((!text.is_empty()).then_some(text));
+            return Ok(None);
         };
         let devices = self.devices(audience, &events).await?;
         self.learn(identities, &events).await?;
-        for event in &events {
-            let row = self.row(event, devices.get(&event.event.number));
-            match self.columns {
-                Columns::Csv => row.push_csv(&mut text),
-                Columns::Ndjson => row.push_json(&mut text),
-            }
-        }
-        Ok(Some(text))
+        let row = |event: &Recorded| self.row(event, devices.get(&event.event.number));
+        Ok(Some(events.iter().map(row).collect()))
     }
 
     /// An imported recipient's number is never a device's.
@@ -197,6 +277,13 @@ impl Export {
             source: recorded.source.name(),
         }
     }
+}
+
+/// Writing to memory fails only for a mistake of ours.
+fn unwritten<T>(written: ParquetResult<T>) -> Result<T, StoreError> {
+    written.map_err(|error| StoreError::Failed {
+        what: format!("a row group cannot be written: {error}"),
+    })
 }
 
 impl ExportRow {

@@ -1,4 +1,4 @@
-//! `GET /v1/apps/{app}/tasks/{id}/export?format=csv|ndjson`: every counted event of a task, streamed from the log.
+//! `GET /v1/apps/{app}/tasks/{id}/export?format=csv|ndjson|parquet`: every counted event of a task, streamed from the log.
 
 use std::sync::Arc;
 
@@ -21,13 +21,15 @@ use crate::problem::Problem;
 
 const CSV: &str = "text/csv";
 const NDJSON: &str = "application/x-ndjson";
+const PARQUET: &str = "application/vnd.apache.parquet";
 
 pub(super) fn endpoint() -> Endpoint {
     let path = "/v1/apps/{app}/tasks/{id}/export";
-    let what = "Every event of a task that counted, a line each, in the order of recording: device, registration_id, account, \
+    let what = "Every event of a task that counted, a row each, in the order of recording: device, registration_id, account, \
         route, channel, step, before, code, text, at, recorded_ms, source. An answer that is cut off is not all.";
-    let formats = json!({ "type": "string", "enum": ["csv", "ndjson"], "default": "csv" });
-    Endpoint::stream(path, "exportTask", what, &[CSV, NDJSON], handle)
+    let formats =
+        json!({ "type": "string", "enum": ["csv", "ndjson", "parquet"], "default": "csv" });
+    Endpoint::stream(path, "exportTask", what, &[CSV, NDJSON, PARQUET], handle)
         .with([
             Parameter::app(),
             Parameter::task(),
@@ -83,7 +85,8 @@ fn columns(parts: &Parts) -> Result<Columns, Problem> {
         columns = match (name.as_ref(), value.as_ref()) {
             ("format", "csv") => Columns::Csv,
             ("format", "ndjson") => Columns::Ndjson,
-            ("format", _) => return Err(refuse("csv or ndjson")),
+            ("format", "parquet") => Columns::Parquet,
+            ("format", _) => return Err(refuse("csv, ndjson or parquet")),
             _ => return Err(refuse("left out, it is not known")),
         };
     }
@@ -100,6 +103,7 @@ fn respond(state: Arc<State>, columns: Columns, export: Export) -> Response {
     let (media, disposition) = match columns {
         Columns::Csv => (CSV, "attachment; filename=\"task.csv\""),
         Columns::Ndjson => (NDJSON, "attachment; filename=\"task.ndjson\""),
+        Columns::Parquet => (PARQUET, "attachment; filename=\"task.parquet\""),
     };
     let mut response = Response::new(Body::from_stream(parts));
     let headers = response.headers_mut();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use pushtally_dispatch::Turn;
@@ -9,29 +11,73 @@ use pushtally_model::{Kind, Scope, Window};
 use pushtally_store::Claim;
 use serde_json::Value;
 
-use super::fixture::{APP, NOW_S, Server, Setup, code, event, events, raw};
+use super::fixture::{APP, NOW_S, Server, Setup, code, event, events, raw_bytes};
 use super::push::register;
 use super::series::{Cells, counted};
 
 /// The head and the body of an export. A chunked body is told apart from its lengths.
-async fn export(server: &Server, id: &str, query: &str) -> (String, String) {
+async fn export_bytes(server: &Server, id: &str, query: &str) -> (String, Vec<u8>) {
     let path = format!("/v1/apps/{APP}/tasks/{id}/export{query}");
     let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    let answer = raw(server.operator, head.as_bytes()).await;
-    let (head, mut rest) = answer.split_once("\r\n\r\n").unwrap();
+    let answer = raw_bytes(server.operator, head.as_bytes()).await;
+    let (head, mut rest) = split(&answer, b"\r\n\r\n");
+    let head = String::from_utf8(head.to_vec()).unwrap();
     if !head.contains("transfer-encoding: chunked") {
-        return (head.to_owned(), rest.to_owned());
+        return (head, rest.to_vec());
     }
-    let mut body = String::new();
+    let mut body = Vec::new();
     loop {
-        let (len, after) = rest.split_once("\r\n").unwrap();
-        let len = usize::from_str_radix(len, 16).unwrap();
+        let (len, after) = split(rest, b"\r\n");
+        let len = usize::from_str_radix(std::str::from_utf8(len).unwrap(), 16).unwrap();
         if len == 0 {
-            return (head.to_owned(), body);
+            return (head, body);
         }
-        body += &after[..len];
+        body.extend_from_slice(&after[..len]);
         rest = &after[len + 2..];
     }
+}
+
+fn split<'a>(bytes: &'a [u8], at: &[u8]) -> (&'a [u8], &'a [u8]) {
+    let mut windows = bytes.windows(at.len());
+    let place = windows.position(|window| window == at).unwrap();
+    (&bytes[..place], &bytes[place + at.len()..])
+}
+
+async fn export(server: &Server, id: &str, query: &str) -> (String, String) {
+    let (head, body) = export_bytes(server, id, query).await;
+    (head, String::from_utf8(body).unwrap())
+}
+
+/// The rows of a Parquet file as NDJSON tells them.
+fn rows_of(file: Vec<u8>) -> Vec<Value> {
+    let file = SerializedFileReader::new(bytes::Bytes::from(file)).unwrap();
+    let value = |(name, field): (&String, &Field)| {
+        let value = match field {
+            Field::Null => Value::Null,
+            Field::Str(text) => Value::from(text.as_str()),
+            Field::UInt(number) => Value::from(*number),
+            Field::Long(number) => Value::from(*number),
+            Field::TimestampMillis(ms) if name == "at" => Value::from(ms / 1000),
+            Field::TimestampMillis(ms) => Value::from(*ms),
+            other => panic!("{name} is {other}"),
+        };
+        (name.clone(), value)
+    };
+    let rows = file.get_row_iter(None).unwrap();
+    rows.map(|row| row.unwrap().get_column_iter().map(value).collect())
+        .collect()
+}
+
+async fn check_parquet(server: &Server, id: &str) {
+    let (_, rows) = export(server, id, "?format=ndjson").await;
+    let (head, file) = export_bytes(server, id, "?format=parquet").await;
+    let media = "content-type: application/vnd.apache.parquet\r\n";
+    assert!(head.contains(media), "{head}");
+    let expected: Vec<Value> = rows
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(rows_of(file), expected);
 }
 
 fn cells(ndjson: &str) -> Cells {
@@ -74,6 +120,7 @@ async fn check(happened: Vec<Happened>) -> u64 {
     let tally = server.state.stats.tally(APP, scope, Window::all());
     let expected = counted(&tally.await.unwrap());
     assert_eq!(cells(&rows), expected, "{rows}");
+    check_parquet(&server, "t").await;
     server.stop().await;
     expected.values().sum()
 }
@@ -123,6 +170,7 @@ async fn an_own_task_is_exported_with_its_devices_and_reasons_while_its_log_is_k
     assert!(planned.ends_with(&expected), "{planned}");
     let expected = format!("{begins},lost,sent,-2,token not uploaded,{at},{ms},us");
     assert!(lost.ends_with(&expected), "{lost}");
+    check_parquet(&server, id).await;
     for (id, query, expected) in [
         (id, "?format=xml", "400"),
         (id, "?form=csv", "400"),

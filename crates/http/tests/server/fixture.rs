@@ -360,12 +360,17 @@ pub(crate) async fn send(address: SocketAddr, request: http::Request<Full<Bytes>
 }
 
 /// Writes bytes as they are and reads until the server closes.
-pub(crate) async fn raw(address: SocketAddr, request: &[u8]) -> String {
+pub(crate) async fn raw_bytes(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
     answer
+}
+
+/// The same, of what is answered with text.
+pub(crate) async fn raw(address: SocketAddr, request: &[u8]) -> String {
+    String::from_utf8(raw_bytes(address, request).await).unwrap()
 }
 
 pub(crate) fn code(reply: &Value) -> u64 {
