@@ -164,6 +164,28 @@ impl Audience {
         self.devices.find_devices(app, numbers).await
     }
 
+    /// The registered devices of an account.
+    pub async fn of_account(
+        &self,
+        app: AppId,
+        account: &Account,
+    ) -> Result<Vec<Device>, StoreError> {
+        self.devices.devices_of_account(app, account).await
+    }
+
+    /// The device that is registered on a phone.
+    pub async fn device_on(
+        &self,
+        app: AppId,
+        phone: &RegistrationId,
+    ) -> Result<Option<Device>, StoreError> {
+        let phone = self.devices.find_phone(app, phone).await?;
+        match phone.and_then(|phone| phone.device) {
+            Some(number) => self.devices.find_device(app, number).await,
+            None => Ok(None),
+        }
+    }
+
     /// The names that no account and no phone of the app has, in their order. An imported account is known.
     pub async fn unknown(&self, app: AppId, names: &[Account]) -> Result<Vec<Account>, StoreError> {
         let mut unknown = Vec::new();
@@ -189,17 +211,12 @@ impl Audience {
     ) -> Result<BTreeMap<Number, Device>, StoreError> {
         let mut named = BTreeMap::new();
         for name in names {
-            for device in self.devices.devices_of_account(app, name).await? {
+            for device in self.of_account(app, name).await? {
                 named.insert(device.number, device);
             }
-            let phone = self
-                .devices
-                .find_phone(app, &RegistrationId::from(name))
-                .await?;
-            if let Some(number) = phone.and_then(|phone| phone.device)
-                && let Some(device) = self.devices.find_device(app, number).await?
-            {
-                named.insert(number, device);
+            let phone = RegistrationId::from(name);
+            if let Some(device) = self.device_on(app, &phone).await? {
+                named.insert(device.number, device);
             }
         }
         Ok(named)

@@ -59,6 +59,9 @@ pub(crate) const POINTS_MAX: u64 = 1_500;
 /// Tasks that one call may count, as many as `pushtally stats` takes.
 pub(crate) const COUNTED_TASKS_MAX: usize = 50;
 
+/// Devices and recipients whose history is told together: more than anybody has, and few enough to look for in every run of the log.
+pub(crate) const HISTORY_DEVICES_MAX: usize = 1_000;
+
 /// Characters of a title that a list of tasks shows.
 pub(crate) const TITLE_LEN_MAX: usize = 64;
 

@@ -6,8 +6,10 @@ mod audit_row;
 mod estimate;
 mod export;
 mod forgetting;
+mod history;
 mod lost;
 mod order;
+mod reach;
 mod receipts;
 mod series;
 mod tallies;
@@ -23,8 +25,10 @@ pub use forgetting::{
     BackupRow, ErasedRow, FORGET_MAX, ForgetReport, ForgetSources, ForgettingPage, ForgettingRow,
     ForgottenRow, forget, forgetting_page,
 };
+pub use history::{HistoryAsked, HistoryPage, HistoryRow, NoPlace, Whose, history, read_place};
 pub use lost::{Losses, LostBefore, LostScope, losses};
 pub use order::{Order, OrderError, Ordered, UnknownRule, order};
+pub use reach::{Reach, ReachCount, ReachRoute, ReachRow, ReachStages, ReachTask, reach};
 pub use receipts::{Receipts, ReceiptsRow, ReceiptsState, receipts};
 pub use series::{Point, PointRow, Series, SeriesRow, series};
 pub use tallies::{ScopeRow, Tallies, tallies};

@@ -7,11 +7,13 @@ mod endpoint;
 mod estimate;
 mod export;
 mod forget;
+mod history;
 mod live;
 mod losses;
 pub(crate) mod openapi;
 mod pause;
 mod push;
+mod reach;
 mod receipts;
 mod search;
 mod series;
@@ -57,11 +59,13 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         export::endpoint(),
         series::endpoint(),
         losses::endpoint(),
+        reach::endpoint(),
         receipts::endpoint(),
     ];
     endpoints.extend(pause::endpoints());
     endpoints.extend(tasks::endpoints());
     endpoints.extend(forget::endpoints());
+    endpoints.extend(history::endpoints());
     endpoints
 }
 

@@ -24,6 +24,8 @@ mod admission;
 mod conditions;
 #[path = "server/connections.rs"]
 mod connections;
+#[path = "server/device_histories.rs"]
+mod device_histories;
 #[path = "server/estimates.rs"]
 mod estimates;
 #[path = "server/events.rs"]
@@ -54,6 +56,8 @@ mod operations;
 mod operator;
 #[path = "server/push.rs"]
 mod push;
+#[path = "server/reach.rs"]
+mod reach;
 #[path = "server/receipt_relay.rs"]
 mod receipt_relay;
 #[path = "server/receipts.rs"]

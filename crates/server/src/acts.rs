@@ -11,6 +11,7 @@ mod channels;
 mod devices;
 mod error;
 mod forgetting;
+mod history;
 mod ledger;
 mod reconcile;
 mod sending;
@@ -38,6 +39,7 @@ pub(crate) use audience::AudienceVerified;
 pub(crate) use channels::{ChannelRow, Trial, TrialStep};
 pub(crate) use devices::{BrakeRow, Counted, DevicesState, Meant};
 pub(crate) use error::ActError;
+pub(crate) use history::HistoryWanted;
 pub(crate) use ledger::LedgerVerified;
 pub(crate) use reconcile::{OurSide, TASKS_A_PAGE};
 pub(crate) use tasks::Wanted;
@@ -185,7 +187,9 @@ impl Acts {
             | Act::TaskShow { .. }
             | Act::TaskSet { .. }
             | Act::Trace { .. }
+            | Act::History { .. }
             | Act::Stats { .. }
+            | Act::Reach { .. }
             | Act::OurSide { .. }
             | Act::DevicesCheck { .. }
             | Act::DevicesRestore { .. }
@@ -220,12 +224,14 @@ impl Acts {
                 wanted,
             } => self.set_task(AppId(sdkappid), &id, wanted).await,
             Act::Trace { sdkappid, id, user } => self.trace(AppId(sdkappid), &id, &user).await,
+            Act::History { sdkappid, wanted } => self.history(AppId(sdkappid), wanted).await,
             Act::Stats {
                 sdkappid,
                 tasks,
                 from,
                 to,
             } => self.tally(AppId(sdkappid), &tasks, (from, to)).await,
+            Act::Reach { sdkappid, tasks } => self.reach(AppId(sdkappid), &tasks).await,
             Act::OurSide {
                 sdkappid,
                 tasks,

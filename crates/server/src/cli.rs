@@ -9,10 +9,12 @@ mod config;
 mod devices;
 mod forget;
 mod funnel;
+mod history;
 mod ledger;
 mod moment;
 mod perform;
 mod push;
+mod reach;
 mod reconcile;
 mod sim;
 mod stats;
@@ -97,8 +99,12 @@ enum Command {
     Tasks(task::ListArgs),
     /// Show how many came how far, by route and channel: of tasks, or of all pushes; once, or live with `--watch`.
     Stats(stats::StatsArgs),
+    /// Show how many different devices several tasks reached together, by route and channel.
+    Reach(reach::ReachArgs),
     /// Tell step by step what happened to a user's devices in a task.
     Trace(trace::TraceArgs),
+    /// Tell what happened to a device, or to all of an account's, over all tasks, newest first.
+    History(history::HistoryArgs),
     /// Compare our counts with those of the Tencent Cloud Chat app whose callbacks come here. Exit codes: 0 equal, 1 something
     /// differs, 2 could not compare.
     Reconcile(reconcile::ReconcileArgs),
@@ -181,7 +187,9 @@ fn dispatch(Cli { config, command }: Cli) -> anyhow::Result<ExitCode> {
                 stats::run(arguments, perform)
             })?;
         }
+        Command::Reach(arguments) => reach::run(arguments, |act| perform(&load()?, act))?,
         Command::Trace(arguments) => trace::run(arguments, |act| perform(&load()?, act))?,
+        Command::History(arguments) => history::run(arguments, |act| perform(&load()?, act))?,
         Command::Reconcile(arguments) => {
             let compared = load().map_err(anyhow::Error::from);
             let compared =

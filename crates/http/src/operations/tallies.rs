@@ -1,6 +1,6 @@
 //! How many devices came how far, by route and channel: of tasks, or of an app's pushes and message pushes, in a window.
 
-use pushtally_model::{AppId, Kind, Scope, Window};
+use pushtally_model::{AppId, Kind, Scope, TaskKey, Window};
 use pushtally_stats::Stats;
 use pushtally_store::{Identities, StoreError};
 use schemars::JsonSchema;
@@ -69,11 +69,14 @@ pub(super) struct Counted {
 
 impl Counted {
     pub(super) fn family_name(&self) -> String {
-        match self.family {
-            Kind::Push => "push",
-            Kind::Message => "message",
-        }
-        .to_owned()
+        family_name(self.family).to_owned()
+    }
+}
+
+pub(super) const fn family_name(family: Kind) -> &'static str {
+    match family {
+        Kind::Push => "push",
+        Kind::Message => "message",
     }
 }
 
@@ -98,10 +101,7 @@ pub(super) async fn counted(
         );
     }
     for id in tasks {
-        let task = match family {
-            None => find_either(identities, app, id).await?,
-            Some(family) => identities.find_task(app, family, id).await?,
-        };
+        let task = find(identities, app, id, family).await?;
         all.push(Counted {
             family: task.map_or(family.unwrap_or(Kind::Push), |task| task.kind),
             task: Some(id.clone()),
@@ -109,6 +109,19 @@ pub(super) async fn counted(
         });
     }
     Ok(all)
+}
+
+/// A task by its name: of this family, or of either.
+pub(super) async fn find(
+    identities: &dyn Identities,
+    app: AppId,
+    id: &str,
+    family: Option<Kind>,
+) -> Result<Option<TaskKey>, StoreError> {
+    match family {
+        None => find_either(identities, app, id).await,
+        Some(family) => identities.find_task(app, family, id).await,
+    }
 }
 
 async fn row(

@@ -233,6 +233,25 @@ pub(super) async fn begun(
     }
 }
 
+/// The recipients that imported events name an account by.
+pub(super) async fn recipients(
+    sources: Sources<'_>,
+    app: AppId,
+    account: &str,
+) -> Result<BTreeSet<Number>, StoreError> {
+    let offline = |channel| (Route::Offline, channel);
+    let ways = Channel::ALL.map(offline).into_iter();
+    let ways = ways.chain([(Route::Online, Channel::Online)]);
+    let recipient = |(route, channel)| Recipient {
+        account,
+        route,
+        channel,
+    };
+    let recipients: Vec<Recipient<'_>> = ways.map(recipient).collect();
+    let found = sources.identities.find_recipients(app, &recipients).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
 /// The numbers that a user can have in a task.
 async fn numbers(
     sources: Sources<'_>,
@@ -241,17 +260,7 @@ async fn numbers(
     user: &str,
 ) -> Result<BTreeSet<Number>, StoreError> {
     if origin == Origin::Imported {
-        let offline = |channel| (Route::Offline, channel);
-        let ways = Channel::ALL.map(offline).into_iter();
-        let ways = ways.chain([(Route::Online, Channel::Online)]);
-        let recipient = |(route, channel)| Recipient {
-            account: user,
-            route,
-            channel,
-        };
-        let recipients: Vec<Recipient<'_>> = ways.map(recipient).collect();
-        let found = sources.identities.find_recipients(app, &recipients).await?;
-        return Ok(found.into_iter().flatten().collect());
+        return recipients(sources, app, user).await;
     }
     let mut numbers = BTreeSet::new();
     // A name that no account can have is nobody's.

@@ -76,7 +76,9 @@ async fn every_operation_of_the_document_is_routed_and_takes_its_method_only() {
     for (path, method, operation) in documented.operations() {
         let path = path
             .replace("{app}", &APP.to_string())
-            .replace("{id}", "none");
+            .replace("{id}", "none")
+            .replace("{registration_id}", "none")
+            .replace("{account}", "none");
         let head = format!("DELETE {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
         let answer = raw(server.operator, head.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 405"), "{path}: {answer}");
@@ -166,6 +168,38 @@ async fn what_every_operation_answers_is_as_documented() {
         ),
         ("showLosses", "GET", of_app("losses?step=1"), ""),
         ("showLosses", "GET", "/v1/apps/1/losses".to_owned(), ""),
+        (
+            "showReach",
+            "GET",
+            of_app(&format!("reach?task={id}&task={other}&task=none")),
+            "",
+        ),
+        ("showReach", "GET", of_app("reach"), ""),
+        ("showReach", "GET", "/v1/apps/1/reach?task=a".to_owned(), ""),
+        (
+            "showDeviceHistory",
+            "GET",
+            of_app("devices/phone%20of%20a/history"),
+            "",
+        ),
+        (
+            "showAccountHistory",
+            "GET",
+            of_app("accounts/a/history?limit=1"),
+            "",
+        ),
+        (
+            "showAccountHistory",
+            "GET",
+            of_app("accounts/a/history?before=1"),
+            "",
+        ),
+        (
+            "showAccountHistory",
+            "GET",
+            "/v1/apps/1/accounts/a/history".to_owned(),
+            "",
+        ),
         (
             "exportTask",
             "GET",

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use pushtally_http::operations::{
-    AuditPage, ForgetReport, ForgettingPage, Order, Ordered, Tallies, TaskPage, TaskReport,
-    TaskRow, TaskTrace,
+    AuditPage, ForgetReport, ForgettingPage, HistoryPage, Order, Ordered, Reach, Tallies, TaskPage,
+    TaskReport, TaskRow, TaskTrace,
 };
 use serde::{Deserialize, Serialize};
 
 use super::ledger::LedgerStat;
 use super::{
-    AudienceVerified, ChannelRow, DevicesState, LedgerVerified, Meant, OurSide, Trial, TrialStep,
-    Wanted, WebhookRow,
+    AudienceVerified, ChannelRow, DevicesState, HistoryWanted, LedgerVerified, Meant, OurSide,
+    Trial, TrialStep, Wanted, WebhookRow,
 };
 use crate::bulk::{ChunkBounds, Counts, Fault, Kind, Page, Place, Row};
 use crate::channels::ChannelId;
@@ -54,6 +54,11 @@ pub(crate) enum Act {
         from: u32,
         to: u32,
     },
+    /// The different devices of these tasks together.
+    Reach {
+        sdkappid: u32,
+        tasks: Vec<String>,
+    },
     /// What is counted of these tasks, or without any of the imported ones on from a place that have an event in the window.
     OurSide {
         sdkappid: u32,
@@ -66,6 +71,10 @@ pub(crate) enum Act {
         sdkappid: u32,
         id: String,
         user: String,
+    },
+    History {
+        sdkappid: u32,
+        wanted: HistoryWanted,
     },
     DevicesCheck {
         sdkappid: u32,
@@ -234,7 +243,9 @@ pub(crate) enum Done {
         row: TaskRow,
     },
     Traced(TaskTrace),
+    History(HistoryPage),
     Tallied(Tallies),
+    Reached(Reach),
     OurSide(OurSide),
     DevicesChecked(Box<DevicesState>),
     TokensRestored {

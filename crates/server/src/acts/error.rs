@@ -45,6 +45,8 @@ pub(crate) enum ActError {
     Entropy(#[source] std::io::Error),
     #[error("`{name}` is no account: it has 1 to 128 bytes and no control characters")]
     NoAccount { name: String },
+    #[error("`{text}` is no place in a history")]
+    NoPlace { text: String },
     #[error("app `{app}` has no task `{id}`")]
     NoTask { app: AppId, id: String },
     #[error("task `{id}` is {}", status.name())]

@@ -4,7 +4,7 @@
 
 use pushtally_audience::Audience;
 use pushtally_http::operations::{
-    Sources, TaskRow, audit_page, is_as_wanted, tallies, task_page, task_report, task_trace,
+    Sources, TaskRow, audit_page, is_as_wanted, reach, tallies, task_page, task_report, task_trace,
 };
 use pushtally_model::{AppId, Second, TaskId, TaskState, Window};
 use pushtally_stats::Stats;
@@ -73,17 +73,9 @@ impl Acts {
 
     pub(super) async fn trace(&self, app: AppId, id: &str, user: &str) -> Result<Done, ActError> {
         let found = self.directory.get(app).ok_or(ActError::Missing { app })?;
-        let engine = &self.opened.engine;
-        let audience = Audience::new(engine.devices.clone(), engine.accounts.clone());
+        let audience = self.audience();
         let trace = async |stats: &Stats| {
-            let sources = Sources {
-                identities: &*engine.identities,
-                tasks: &*engine.tasks,
-                audience: &audience,
-                stats,
-                now: self.clock.now(),
-            };
-            task_trace(sources, &found, id, user).await
+            task_trace(self.sources(&audience, stats), &found, id, user).await
         };
         let trace = self.with_ledger(trace).await?;
         Ok(Done::Traced(trace.ok_or_else(|| no_task(app, id))?))
@@ -100,6 +92,31 @@ impl Acts {
         let identities = &*self.opened.engine.identities;
         let tally = async |stats: &Stats| tallies(identities, stats, app, tasks, window).await;
         Ok(Done::Tallied(self.with_ledger(tally).await?))
+    }
+
+    pub(super) async fn reach(&self, app: AppId, tasks: &[String]) -> Result<Done, ActError> {
+        self.require(app)?;
+        let identities = &*self.opened.engine.identities;
+        let count = async |stats: &Stats| reach(identities, stats, app, (tasks, None)).await;
+        Ok(Done::Reached(self.with_ledger(count).await?))
+    }
+
+    /// Of devices, with the index over them.
+    pub(super) fn audience(&self) -> Audience {
+        let engine = &self.opened.engine;
+        Audience::new(engine.devices.clone(), engine.accounts.clone())
+    }
+
+    /// What single events are told from.
+    pub(super) fn sources<'a>(&'a self, audience: &'a Audience, stats: &'a Stats) -> Sources<'a> {
+        let engine = &self.opened.engine;
+        Sources {
+            identities: &*engine.identities,
+            tasks: &*engine.tasks,
+            audience,
+            stats,
+            now: self.clock.now(),
+        }
     }
 
     /// Asks the ledger: the running one, or with no server running one that is opened for it and closed again.

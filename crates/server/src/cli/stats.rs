@@ -19,7 +19,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// Cells of a bar.
 const BAR_LEN: u64 = 40;
 /// Tasks of one call: a screenful.
-const TASKS_MAX: usize = 50;
+pub(super) const TASKS_MAX: usize = 50;
 
 /// Whose counts, in which window.
 #[derive(Debug, Args)]
@@ -98,7 +98,8 @@ pub(super) fn run(
     }
 }
 
-fn window(from: Option<&str>, to: Option<&str>) -> anyhow::Result<Window> {
+/// The window that two moments are given for; always, where they are left out.
+pub(super) fn window(from: Option<&str>, to: Option<&str>) -> anyhow::Result<Window> {
     let now = SystemClock::default().now().0;
     let parse = |option: &str, text: Option<&str>, otherwise: Second| {
         let Some(text) = text else {

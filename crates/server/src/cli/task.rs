@@ -61,7 +61,7 @@ pub(super) struct Page {
     pub(super) json: bool,
 }
 
-fn rows(text: &str) -> Result<usize, String> {
+pub(super) fn rows(text: &str) -> Result<usize, String> {
     let rows = text
         .parse()
         .ok()

@@ -81,7 +81,8 @@ fn head(way: &WayRow) -> String {
     format!("device {device}, {phone}, {route} on {channel}")
 }
 
-fn line(step: &StepRow) -> String {
+/// A step, and who said so.
+pub(super) fn line(step: &StepRow) -> String {
     let StepRow {
         step: name,
         at,

@@ -1,0 +1,143 @@
+//! `GET /v1/apps/{app}/devices/{registration_id}/history` and `…/accounts/{account}/history`: what counted of a device, or of
+//! all of an account's, over all tasks, newest first. Never with tokens.
+
+use std::sync::Arc;
+
+use axum::extract;
+use axum::response::Response;
+use http::request::Parts;
+use pushtally_ledger::HistoryPlace;
+use pushtally_model::{Account, RegistrationId, Second, Window};
+use serde_json::json;
+
+use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::{answer, app, storage};
+use crate::State;
+use crate::limits::{ROWS, ROWS_MAX};
+use crate::operations::{HistoryAsked, HistoryPage, Whose, history, read_place};
+use crate::problem::Problem;
+
+pub(super) fn endpoints() -> [Endpoint; 2] {
+    let path = "/v1/apps/{app}/devices/{registration_id}/history";
+    let what = "What counted of the device that is registered on a phone, over all tasks, newest first by its own time. Nothing of \
+        whom the app does not know.";
+    let of_device = Endpoint::get::<HistoryPage, _>(path, "showDeviceHistory", what, of_device)
+        .with([named("registration_id", "The phone's RegistrationID.")]);
+    let path = "/v1/apps/{app}/accounts/{account}/history";
+    let what = "What counted of the devices that are signed in to an account and of its recipients in imported tasks, over all \
+        tasks, newest first by its own time. Nothing of whom the app does not know.";
+    let of_account = Endpoint::get::<HistoryPage, _>(path, "showAccountHistory", what, of_account)
+        .with([named("account", "The account.")]);
+    [of_device, of_account].map(|endpoint| {
+        endpoint
+            .with([Parameter::app()])
+            .with(parameters())
+            .refusing(&[BAD_REQUEST, NOT_FOUND])
+            .refusing(&READING)
+    })
+}
+
+/// A name in the path.
+fn named(name: &'static str, description: &'static str) -> Parameter {
+    let schema = json!({ "type": "string", "minLength": 1 });
+    Parameter {
+        in_path: true,
+        ..Parameter::query(name, description, schema).required()
+    }
+}
+
+fn parameters() -> [Parameter; 4] {
+    let second = |least| json!({ "type": "integer", "minimum": least, "maximum": u32::MAX });
+    let place = json!({ "type": "string", "minLength": 1 });
+    let before = "Only what is before this place: `next` of the page before.";
+    [
+        Parameter::query("start", "The first Unix second of an event.", second(0)),
+        Parameter::query(
+            "end",
+            "The first one that is none any more: after `start`.",
+            second(1),
+        ),
+        Parameter::query("before", before, place),
+        Parameter::limit(),
+    ]
+}
+
+async fn of_device(
+    state: extract::State<Arc<State>>,
+    Named((of, id)): Named<(String, String)>,
+    request: extract::Request,
+) -> Response {
+    let whose = RegistrationId::new(id.clone()).map(Whose::Phone);
+    let whose = whose.map_err(|_| no_name("registration_id", "a RegistrationID", &id));
+    answer(tell(&state, &of, whose, request).await)
+}
+
+async fn of_account(
+    state: extract::State<Arc<State>>,
+    Named((of, account)): Named<(String, String)>,
+    request: extract::Request,
+) -> Response {
+    let whose = Account::new(account.as_str()).map(Whose::Account);
+    let whose = whose.map_err(|_| no_name("account", "an account", &account));
+    answer(tell(&state, &of, whose, request).await)
+}
+
+fn no_name(field: &'static str, what: &str, value: &str) -> Problem {
+    Problem::bad_request(format!("`{field}` must be {what}")).at(field, value)
+}
+
+async fn tell(
+    state: &State,
+    of: &str,
+    whose: Result<Whose, Problem>,
+    request: extract::Request,
+) -> Result<HistoryPage, Problem> {
+    let (parts, _) = request.into_parts();
+    let (whose, asked) = (whose?, parse(&parts)?);
+    let app = app(state, of)?;
+    history(state.trace_sources(), &app, &whose, asked)
+        .await
+        .map_err(storage)
+}
+
+fn parse(parts: &Parts) -> Result<HistoryAsked, Problem> {
+    let all = Window::all();
+    let (mut start, mut end) = (all.start(), all.end());
+    let (mut before, mut limit): (Option<HistoryPlace>, _) = (None, ROWS);
+    let query = parts.uri.query().unwrap_or_default();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let refuse = |wanted: &str| {
+            let detail = format!("`{name}` must be {wanted}");
+            Problem::bad_request(detail).at(name.clone().into_owned(), &value)
+        };
+        let second = || {
+            value
+                .parse()
+                .map(Second)
+                .map_err(|_| refuse("a Unix second"))
+        };
+        match name.as_ref() {
+            "start" => start = second()?,
+            "end" => end = second()?,
+            "before" => {
+                let place = read_place(&value);
+                before = Some(place.map_err(|_| refuse("`next` of the page before"))?);
+            }
+            "limit" => {
+                let given = value.parse().ok();
+                let given = given.filter(|limit| (1..=ROWS_MAX).contains(limit));
+                limit = given.ok_or_else(|| refuse("1 to 500"))?;
+            }
+            _ => return Err(refuse("left out, it is not known")),
+        }
+    }
+    let window = Window::new(start, end).map_err(|_| {
+        let detail = "`end` must be after `start`";
+        Problem::bad_request(detail).at("end", &end.0.to_string())
+    })?;
+    Ok(HistoryAsked {
+        window,
+        before,
+        limit,
+    })
+}
