@@ -3,6 +3,7 @@
 //! Values that are written as JSON, and the acts that make them. Who may act, and the audit, are the callers'.
 
 mod audit_row;
+mod condition;
 mod estimate;
 mod export;
 mod forgetting;
@@ -19,6 +20,7 @@ mod task_search;
 pub(crate) mod trace;
 
 pub use audit_row::{AuditPage, AuditRow, audit_page};
+pub use condition::{AskedCondition, ConditionError};
 pub use estimate::{Asked, EstimateError, Estimated, EstimatedRow, estimate};
 pub use export::{Columns, Export, ExportError, ExportRow, export};
 pub use forgetting::{

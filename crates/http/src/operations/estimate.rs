@@ -3,11 +3,12 @@
 use pushtally_audience::Audience;
 use pushtally_dispatch::{Dispatch, Reached};
 use pushtally_model::{AppId, Audience as Addressed, Channel, Route, Urgency};
-use pushtally_store::StoreError;
+use pushtally_store::{Accounts, StoreError};
 use pushtally_wire::ACCOUNTS_MAX;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::condition::{AskedCondition, ConditionError};
 use super::order::distinct;
 use super::task_report::route_name;
 use crate::batch::{Sorted, sort};
@@ -24,6 +25,9 @@ pub struct Asked {
         length(min = 1, max = ACCOUNTS_MAX)
     )]
     pub to: Option<Vec<String>>,
+    /// Those who fit it; not beside `to`.
+    #[serde(default)]
+    pub condition: Option<AskedCondition>,
     /// Only connected devices.
     #[serde(default)]
     pub online_only: bool,
@@ -73,6 +77,12 @@ pub enum EstimateError {
         /// How many there are.
         len: usize,
     },
+    /// Accounts are named, and a condition is given, too.
+    #[error("`condition` must be absent where `to` is given")]
+    Both,
+    /// The condition is none.
+    #[error(transparent)]
+    Condition(#[from] ConditionError),
     /// Storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -82,16 +92,27 @@ pub enum EstimateError {
 pub async fn estimate(
     dispatch: &Dispatch,
     audience: &Audience,
+    accounts: &dyn Accounts,
     app: AppId,
     asked: Asked,
 ) -> Result<Estimated, EstimateError> {
-    let Asked { to, online_only } = asked;
-    let (addressed, urgency, unknown) = match to {
-        None => (Addressed::Everyone, Urgency::Bulk, Vec::new()),
-        Some(to) if !(1..=ACCOUNTS_MAX).contains(&to.len()) => {
+    let Asked {
+        to,
+        condition,
+        online_only,
+    } = asked;
+    let (addressed, urgency, unknown) = match (to, condition) {
+        (None, None) => (Addressed::Everyone, Urgency::Bulk, Vec::new()),
+        (None, Some(condition)) => {
+            let condition = condition.resolve(accounts, app).await?;
+            let addressed = Addressed::Fitting(Box::new(condition));
+            (addressed, Urgency::Bulk, Vec::new())
+        }
+        (Some(_), Some(_)) => return Err(EstimateError::Both),
+        (Some(to), None) if !(1..=ACCOUNTS_MAX).contains(&to.len()) => {
             return Err(EstimateError::To { len: to.len() });
         }
-        Some(to) => {
+        (Some(to), None) => {
             let Sorted { known, unknown } = sort(audience, app, distinct(to)).await?;
             (Addressed::Accounts(known), Urgency::Urgent, unknown)
         }

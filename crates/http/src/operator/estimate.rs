@@ -9,12 +9,12 @@ use axum::response::Response;
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::{answer, app, read_json, storage};
 use crate::State;
-use crate::operations::{Asked, EstimateError, Estimated, estimate};
+use crate::operations::{Asked, ConditionError, EstimateError, Estimated, estimate};
 use crate::operators::Role;
 use crate::problem::Problem;
 
 pub(super) fn endpoint() -> Endpoint {
-    let what = "What a push to everyone or to accounts would come to at this moment, by route and channel. Sends nothing.";
+    let what = "What a push to everyone, to accounts or to whom a condition fits would come to at this moment, by route and channel. Sends nothing.";
     Endpoint::post::<Estimated, _>("/v1/apps/{app}/estimate", "estimate", what, handle)
         .for_role(Role::Read)
         .carrying::<Asked>()
@@ -35,12 +35,21 @@ async fn estimated(state: &State, of: &str, body: Body) -> Result<Estimated, Pro
     let app = app(state, of)?;
     let asked: Asked = read_json(state, body, "audience").await?;
     let _turn = state.turns.estimate()?;
-    estimate(&state.dispatch, &state.audience, app.id, asked)
+    let (dispatch, audience, accounts) = (&state.dispatch, &state.audience, &*state.accounts);
+    estimate(dispatch, audience, accounts, app.id, asked)
         .await
-        .map_err(|error| match error {
-            EstimateError::To { len } => {
-                Problem::bad_request(error.to_string()).at("to", &len.to_string())
+        .map_err(|error| {
+            let refused = Problem::bad_request(error.to_string());
+            match error {
+                EstimateError::To { len } => refused.at("to", &len.to_string()),
+                EstimateError::Condition(ConditionError::Part { field, value, .. }) => {
+                    refused.at(format!("condition.{field}"), &value)
+                }
+                EstimateError::Both | EstimateError::Condition(ConditionError::Kinds) => {
+                    refused.of("condition")
+                }
+                EstimateError::Condition(ConditionError::Store(error))
+                | EstimateError::Store(error) => storage(error),
             }
-            EstimateError::Store(error) => storage(error),
         })
 }

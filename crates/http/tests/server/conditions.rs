@@ -1,11 +1,13 @@
 //! Conditional pushes: exactly whom they reach, and what is refused.
 
+use bytes::Bytes;
+use http_body_util::Full;
 use pushtally_dispatch::Turn;
 use pushtally_store::Claim;
 use serde_json::{Value, json};
 
 use super::asking::{LEGACY, TIMPUSH, ask, done, fitting, phone, push, reached, tags};
-use super::fixture::{APP, Server, Setup, around, code};
+use super::fixture::{APP, Server, Setup, around, code, send};
 
 /// Users a, b, c and d with a phone each (d has two), and a phone without an account.
 async fn started() -> Server {
@@ -66,6 +68,85 @@ async fn a_conditional_push_reaches_exactly_whom_it_should() {
         ("{}", &["a1", "b1", "c1", "d1", "d2", "p1"]),
     ] {
         assert_eq!(fitting(&server, condition).await, expected, "{condition}");
+    }
+    server.stop().await;
+}
+
+async fn estimated(server: &Server, body: &Value) -> (u16, Value) {
+    let request = http::Request::post(format!("/v1/apps/{APP}/estimate"))
+        .header("host", "x")
+        .header("content-type", "application/json");
+    let body = Full::new(Bytes::from(body.to_string()));
+    send(server.operator, request.body(body).unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_estimate_of_a_condition_is_what_a_push_with_it_reaches() {
+    let server = started().await;
+    for (condition, same) in [
+        (json!({"tags_any": ["x"]}), json!({"TagsOr": ["x"]})),
+        (
+            json!({"tags_any": ["x", "z", "x"], "tags_all": ["y"]}),
+            json!({"TagsOr": ["x", "z"], "TagsAnd": ["y"]}),
+        ),
+        (
+            json!({"tags_any": ["x", "y"], "tags_none": ["z"]}),
+            json!({"TagsOr": ["x", "y"], "TagsNot": ["z"]}),
+        ),
+        (
+            json!({"tags_none": ["x", "z"]}),
+            json!({"TagsNot": ["x", "z"]}),
+        ),
+        (
+            json!({"tags_any": ["nobody's"]}),
+            json!({"TagsOr": ["nobody's"]}),
+        ),
+        (
+            json!({"attributes_any": {"sex": "female", "city": "深圳"}}),
+            json!({"AttrsOr": {"sex": "female", "city": "深圳"}}),
+        ),
+        (
+            json!({"attributes_any": {"city": "深圳"}, "attributes_all": {"sex": "female"}}),
+            json!({"AttrsOr": {"city": "深圳"}, "AttrsAnd": {"sex": "female"}}),
+        ),
+    ] {
+        let (status, reply) = estimated(&server, &json!({"condition": condition})).await;
+        assert_eq!(status, 200, "{reply}");
+        let reached = fitting(&server, &same.to_string()).await;
+        assert_eq!(reply["devices"], reached.len(), "{condition}");
+    }
+    let eleven: Vec<String> = (0..11).map(|tag| tag.to_string()).collect();
+    for (body, field) in [
+        (json!({"condition": {}}), json!("condition")),
+        (json!({"condition": {"tags_any": []}}), json!("condition")),
+        (
+            json!({"condition": {"tags_any": ["x"], "attributes_any": {"sex": "male"}}}),
+            json!("condition"),
+        ),
+        (
+            json!({"to": ["a"], "condition": {"tags_any": ["x"]}}),
+            json!("condition"),
+        ),
+        (
+            json!({"condition": {"tags_all": eleven}}),
+            json!("condition.tags_all"),
+        ),
+        (
+            json!({"condition": {"tags_none": [""]}}),
+            json!("condition.tags_none"),
+        ),
+        (
+            json!({"condition": {"attributes_all": {"age": "7"}}}),
+            json!("condition.attributes_all"),
+        ),
+        (
+            json!({"condition": {"attributes_any": {"sex": "x".repeat(51)}}}),
+            json!("condition.attributes_any"),
+        ),
+        (json!({"condition": {"TagsOr": ["x"]}}), Value::Null),
+    ] {
+        let (status, problem) = estimated(&server, &body).await;
+        assert_eq!((status, &problem["field"]), (400, &field), "{problem}");
     }
     server.stop().await;
 }

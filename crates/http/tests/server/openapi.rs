@@ -221,6 +221,18 @@ async fn what_every_operation_answers_is_as_documented() {
             r#"{"to":["a","x"]}"#,
         ),
         ("estimate", "POST", of_app("estimate"), r#"{"to":[]}"#),
+        (
+            "estimate",
+            "POST",
+            of_app("estimate"),
+            r#"{"condition":{"tags_none":["x"]}}"#,
+        ),
+        (
+            "estimate",
+            "POST",
+            of_app("estimate"),
+            r#"{"condition":{}}"#,
+        ),
         ("estimate", "POST", of_app("estimate"), &far),
         ("showReceipts", "GET", of_app("receipts"), ""),
         ("showReceipts", "GET", "/v1/apps/1/receipts".to_owned(), ""),
