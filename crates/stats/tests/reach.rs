@@ -26,12 +26,14 @@ const WAYS: [(Route, Channel); 3] = [
     (Route::Online, Channel::Online),
 ];
 
+/// `None` is all of them.
+type Way = Option<(Route, Channel)>;
 type Marks = BTreeSet<(TaskNumber, Cell, Number)>;
 
 fn key(task: u32) -> TaskKey {
     TaskKey {
         number: TaskNumber(task),
-        kind: if task % 2 == 0 {
+        kind: if task.is_multiple_of(2) {
             Kind::Push
         } else {
             Kind::Message
@@ -75,13 +77,10 @@ async fn open(dir: &Path) -> (LocalEngine, Arc<Stats>) {
 }
 
 /// By way, and by `None` over all of them.
-fn naive(
-    marks: &Marks,
-    tasks: &BTreeSet<TaskKey>,
-) -> BTreeMap<Option<(Route, Channel)>, ReachedStages> {
+fn naive(marks: &Marks, tasks: &BTreeSet<TaskKey>) -> BTreeMap<Way, ReachedStages> {
     let mut reach = BTreeMap::from([(None, ReachedStages::default())]);
     for stage in Stage::ALL {
-        let mut sets: BTreeMap<Option<(Route, Channel)>, (BTreeSet<Number>, u64)> = BTreeMap::new();
+        let mut sets: BTreeMap<Way, (BTreeSet<Number>, u64)> = BTreeMap::new();
         for (task, cell, number) in marks {
             if cell.lane() == Lane::reached(stage) && tasks.iter().any(|key| key.number == *task) {
                 for way in [None, Some((cell.route(), cell.channel()))] {

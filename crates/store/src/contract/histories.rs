@@ -12,7 +12,7 @@ use super::APP;
 use crate::ports::Engine;
 
 /// `visit_devices` gives the events of some devices of one app that were recorded since, and where they came from.
-pub async fn events_of_devices_come_back_in_order(engine: Engine) {
+pub(super) async fn events_of_devices_come_back_in_order(engine: Engine) {
     let wanted = BTreeSet::from([Number(3), Number(70_003)]);
     let mut expected = Vec::new();
     for n in 0..30 {

@@ -151,11 +151,11 @@ mod tests {
     use super::*;
 
     fn row(n: u32) -> ExportRow {
-        let lost = n % 3 == 0;
+        let lost = n.is_multiple_of(3);
         ExportRow {
             device: u32::MAX - n,
-            registration_id: (n % 2 == 0).then(|| format!("phone {n}")),
-            account: (n % 4 == 0).then(|| format!("账号 {n}")),
+            registration_id: n.is_multiple_of(2).then(|| format!("phone {n}")),
+            account: n.is_multiple_of(4).then(|| format!("账号 {n}")),
             route: "offline",
             channel: "fcm",
             step: if lost { "lost" } else { "sent" },
