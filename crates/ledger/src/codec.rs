@@ -502,9 +502,11 @@ mod tests {
             for wanted in 0..40 {
                 let (wanted, mut found) = (TaskNumber(wanted), Vec::new());
                 let mut named = |task| { tasks.insert(task); };
+                let mut forgotten = Vec::new();
                 visit_task(&bytes, wanted, &mut named, &mut |entry| match entry {
                     TaskEntry::Event(recorded) => found.push(recorded),
                     TaskEntry::Calls { .. } => panic!("there are none"),
+                    TaskEntry::Forgotten { .. } => forgotten.push(found.len()),
                 }).unwrap();
                 let sections = batch.records.iter().filter_map(|record| match record {
                     Record::Events(section) => Some(section),
@@ -516,7 +518,9 @@ mod tests {
                 });
                 let expected: Vec<Recorded> =
                     recorded.filter(|recorded| recorded.event.task.number == wanted).collect();
-                prop_assert_eq!(!expected.is_empty(), tasks.contains(&wanted));
+                let before = expected.iter().filter(|recorded| recorded.source == Source::Import).count();
+                prop_assert_eq!(forgotten, Vec::from_iter((wanted == task.number).then_some(before)));
+                prop_assert_eq!(!expected.is_empty() || wanted == task.number, tasks.contains(&wanted));
                 prop_assert_eq!(found, expected);
             }
             check_devices(&batch, &bytes);

@@ -4,6 +4,7 @@
 //! batches in the same order always gives the same pages. `stats` feeds it and caches its pages, engines
 //! store its batches and pages, nothing else may change a count.
 
+mod as_of;
 mod batch;
 mod changes;
 mod codec;
@@ -11,17 +12,21 @@ mod counting;
 mod days;
 mod fold;
 mod history;
+mod latency;
 mod marks;
 mod page;
 mod query;
 mod reach;
 mod rows;
+mod sketch;
 mod slots;
 mod task;
+mod times;
 mod trace;
 mod verify;
 mod wire;
 
+pub use as_of::AsOf;
 pub use batch::{Batch, Control, Record, Section};
 pub use changes::{Changes, Form, StoredPage};
 pub use codec::{
@@ -31,11 +36,13 @@ pub use counting::Counting;
 pub use days::{Counters, Days, TotalPage};
 pub use fold::{Folded, Half, HalfFolded, Pages, Waiting, fold};
 pub use history::{History, HistoryPlace};
+pub use latency::{Latencies, Latency, Span};
 pub use marks::MarksPage;
 pub use page::{Page, PageKey};
 pub use query::{RowReader, Tally, sum};
 pub use reach::{Reach, Reached, ReachedStages, ShardReach};
 pub use rows::{DayPage, Delta};
+pub use sketch::Sketch;
 pub use slots::SlotSet;
 pub use task::{Entry, SMALL_TASK_ENTRIES_MAX, TaskPage, TaskState};
 pub use trace::{Step, Trace, Way};

@@ -77,6 +77,16 @@ impl Tally {
             *self.losses.entry((cell, loss)).or_default() += count;
         }
     }
+
+    /// Adds another's counts.
+    pub fn absorb(&mut self, other: &Self) {
+        for (count, more) in self.cells.iter_mut().zip(other.cells.iter()) {
+            *count += more;
+        }
+        for (reason, more) in &other.losses {
+            *self.losses.entry(*reason).or_default() += more;
+        }
+    }
 }
 
 /// Sums a scope's counts whose event time lies in the window.

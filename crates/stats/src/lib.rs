@@ -9,6 +9,7 @@ mod counted;
 mod folder;
 mod history;
 mod intake;
+mod log_read;
 mod marks;
 mod options;
 mod priority;

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use pushtally_ledger::{Batch, Record, Recorded, Section, TaskEntry};
+use pushtally_ledger::{Batch, Control, Record, Recorded, Section, TaskEntry};
 use pushtally_model::{
     AppId, Cell, Channel, Event, FixedEntropy, Kind, Lane, LossId, Number, Origin, Route, Second,
     Source, TaskKey, TaskNumber,
@@ -58,6 +58,11 @@ fn batch(at: u32, random: &mut ChaCha8Rng) -> Batch {
             .map(|_| event(random))
             .collect();
         records.push(Record::Events(Section::new(source, events)));
+        if random.random_range(0..4) == 0 {
+            let number = at.saturating_sub(random.random_range(0..60)) * 9_000;
+            let (app, task) = (AppId(1 + number % 2), task(number));
+            records.push(Record::Control(Control::ForgetTask { app, task }));
+        }
     }
     Batch {
         recorded_ms: i64::from(BEGIN_S + at) * 1000,
@@ -69,8 +74,17 @@ async fn naive(log: &dyn Log, task: TaskKey, from_ms: i64) -> Vec<TaskEntry> {
     let mut found = Vec::new();
     let mut visit = |_, batch: Batch| {
         for record in &batch.records {
-            let Record::Events(section) = record else {
-                continue;
+            let section = match record {
+                Record::Events(section) => section,
+                Record::Control(Control::ForgetTask { task: of, .. }) => {
+                    if *of == task && batch.recorded_ms >= from_ms {
+                        found.push(TaskEntry::Forgotten {
+                            recorded_ms: batch.recorded_ms,
+                        });
+                    }
+                    continue;
+                }
+                other => panic!("{other:?}"),
             };
             for event in section.events().iter().filter(|event| event.task == task) {
                 if batch.recorded_ms >= from_ms {

@@ -25,8 +25,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pushtally_ledger::{
-    Batch, Counters, Form, MarksPage, Page, PageKey, Record, Recorded, Section, StoredPage,
-    TaskEntry, TotalPage,
+    Batch, Control, Counters, Form, MarksPage, Page, PageKey, Record, Recorded, Section,
+    StoredPage, TaskEntry, TotalPage,
 };
 use pushtally_model::{
     AppId, Cell, Channel, Event, Kind, Lane, LossId, Number, Origin, Route, Second, Source,
@@ -119,7 +119,7 @@ pub async fn batches_come_back_in_order(engine: Engine) {
     engine.log.verify().await.unwrap();
 }
 
-/// `visit_task` gives the events and calls of one task that were recorded since, and where they came from.
+/// `visit_task` gives the events, calls and forgetting of one task that were recorded since, and where they came from.
 pub async fn events_of_a_task_come_back_in_order(engine: Engine) {
     let event = |n: u32| match batch(n).records.as_slice() {
         [Record::Events(section)] => section.events()[0],
@@ -155,11 +155,18 @@ pub async fn events_of_a_task_come_back_in_order(engine: Engine) {
             expected.push(TaskEntry::Calls { recorded_ms, calls });
         }
         let others = Section::new(Source::Import, vec![event(n), event(n + 40)]);
-        let records = vec![
+        let mut records = vec![
             Record::Events(others),
             Record::Events(Section::new(Source::Vendor, vec![one])),
             Record::Calls(calls),
         ];
+        if n % 4 == 0 {
+            let (app, task) = (one.app, one.task);
+            records.push(Record::Control(Control::ForgetTask { app, task }));
+            if task == wanted {
+                expected.push(TaskEntry::Forgotten { recorded_ms });
+            }
+        }
         let batch = Batch {
             recorded_ms,
             records,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use pushtally_ledger::{Batch, Page, PageKey, Record, Recorded, StoredPage, TaskEntry};
+use pushtally_ledger::{Batch, Control, Page, PageKey, Record, Recorded, StoredPage, TaskEntry};
 use pushtally_model::{
     App, AppId, Channel, Event, Kind, LossId, Number, Origin, Route, Source, TaskKey, TaskNumber,
 };
@@ -99,8 +99,8 @@ pub trait Log: Send + Sync {
         visit: &mut BatchVisitor<'_>,
     ) -> Result<(), StoreError>;
 
-    /// Visits the kept events and calls of one task that were recorded at this millisecond or later, in the order of recording, and
-    /// possibly earlier ones. May read much of the log: as [`Self::replay`], it is for a thread that may wait.
+    /// Visits the kept events and calls of one task that were recorded at this millisecond or later, and its forgetting, in the
+    /// order of recording, and possibly earlier ones. May read much of the log: as [`Self::replay`], it is for a thread that may wait.
     async fn visit_task(
         &self,
         task: TaskKey,
@@ -125,6 +125,9 @@ pub trait Log: Send + Sync {
                     }
                     Record::Calls(calls) if calls.task == task => {
                         visit(TaskEntry::Calls { recorded_ms, calls });
+                    }
+                    Record::Control(Control::ForgetTask { task: of, .. }) if of == task => {
+                        visit(TaskEntry::Forgotten { recorded_ms });
                     }
                     Record::Calls(_) | Record::Control(_) => {}
                 }

@@ -8,6 +8,7 @@ use super::{
     DecodeError, Last, Reader, TAG_CALLS, TAG_EVENTS, decode_control, decode_head, decode_run,
     decode_time, open, run_head,
 };
+use crate::batch::Control;
 
 /// An event as the log has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,11 @@ pub enum TaskEntry {
         /// The calls.
         calls: VendorCalls,
     },
+    /// That it was forgotten: what was counted before is nothing, and nothing counts after it.
+    Forgotten {
+        /// When that was recorded, in Unix milliseconds.
+        recorded_ms: i64,
+    },
 }
 
 impl TaskEntry {
@@ -39,9 +45,9 @@ impl TaskEntry {
     #[must_use]
     pub const fn recorded_ms(&self) -> i64 {
         match self {
-            Self::Event(Recorded { recorded_ms, .. }) | Self::Calls { recorded_ms, .. } => {
-                *recorded_ms
-            }
+            Self::Event(Recorded { recorded_ms, .. })
+            | Self::Calls { recorded_ms, .. }
+            | Self::Forgotten { recorded_ms } => *recorded_ms,
         }
     }
 }
@@ -51,8 +57,8 @@ pub fn recorded_ms(bytes: &[u8]) -> Result<i64, DecodeError> {
     open(bytes).map(|(_, recorded_ms)| recorded_ms)
 }
 
-/// Visits the events and calls of one task in the order of recording, and names every task that the batch has any of, each at
-/// least once. Answers when the batch was recorded, in Unix milliseconds.
+/// Visits the events and calls of one task, and its forgetting, in the order of recording, and names every task that the batch
+/// has any of, each at least once. Answers when the batch was recorded, in Unix milliseconds.
 pub fn visit_task(
     bytes: &[u8],
     task: TaskNumber,
@@ -72,7 +78,12 @@ pub fn visit_task(
                 }
             }
             tag => {
-                decode_control(tag, &mut reader)?;
+                if let Control::ForgetTask { task: of, .. } = decode_control(tag, &mut reader)? {
+                    named(of.number);
+                    if of.number == task {
+                        visit(TaskEntry::Forgotten { recorded_ms });
+                    }
+                }
             }
         }
     }
