@@ -8,7 +8,10 @@ mod estimate;
 mod export;
 mod forgetting;
 mod history;
+mod kept;
+mod latency;
 mod lost;
+mod numbers;
 mod order;
 mod reach;
 mod receipts;
@@ -28,7 +31,12 @@ pub use forgetting::{
     ForgottenRow, forget, forgetting_page,
 };
 pub use history::{HistoryAsked, HistoryPage, HistoryRow, NoPlace, Whose, history, read_place};
+pub use kept::KeptError;
+pub use latency::{
+    LatencyReport, LatencyRow, LatencyRows, Percentiles, Steps, TaskLatencies, latencies,
+};
 pub use lost::{Losses, LostBefore, LostScope, losses};
+pub use numbers::Numbers;
 pub use order::{Order, OrderError, Ordered, UnknownRule, order};
 pub use reach::{Reach, ReachCount, ReachRoute, ReachRow, ReachStages, ReachTask, reach};
 pub use receipts::{Receipts, ReceiptsRow, ReceiptsState, receipts};

@@ -2,12 +2,14 @@
 //!
 //! Answers are JSON with real statuses, refusals `application/problem+json`.
 
+mod as_of;
 mod audit;
 mod endpoint;
 mod estimate;
 mod export;
 mod forget;
 mod history;
+mod latencies;
 mod live;
 mod losses;
 pub(crate) mod openapi;
@@ -60,6 +62,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         series::endpoint(),
         losses::endpoint(),
         reach::endpoint(),
+        latencies::endpoint(),
         receipts::endpoint(),
     ];
     endpoints.extend(pause::endpoints());

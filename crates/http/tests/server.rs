@@ -13,6 +13,8 @@ mod exports;
 #[path = "server/fixture.rs"]
 mod fixture;
 
+#[path = "server/as_of.rs"]
+mod as_of;
 #[path = "server/asking.rs"]
 mod asking;
 
@@ -36,6 +38,8 @@ mod forgetting;
 mod histories;
 #[path = "server/labels.rs"]
 mod labels;
+#[path = "server/latencies.rs"]
+mod latencies;
 #[path = "server/live.rs"]
 mod live;
 #[path = "server/losses.rs"]

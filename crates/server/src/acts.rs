@@ -190,6 +190,7 @@ impl Acts {
             | Act::History { .. }
             | Act::Stats { .. }
             | Act::Reach { .. }
+            | Act::Latencies { .. }
             | Act::OurSide { .. }
             | Act::DevicesCheck { .. }
             | Act::DevicesRestore { .. }
@@ -230,7 +231,17 @@ impl Acts {
                 tasks,
                 from,
                 to,
-            } => self.tally(AppId(sdkappid), &tasks, (from, to)).await,
+                as_of_ms,
+            } => {
+                let app = AppId(sdkappid);
+                self.tally(app, &tasks, (from, to), as_of_ms).await
+            }
+            Act::Latencies {
+                sdkappid,
+                tasks,
+                from,
+                to,
+            } => self.latencies(AppId(sdkappid), &tasks, (from, to)).await,
             Act::Reach { sdkappid, tasks } => self.reach(AppId(sdkappid), &tasks).await,
             Act::OurSide {
                 sdkappid,

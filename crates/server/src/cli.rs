@@ -10,6 +10,7 @@ mod devices;
 mod forget;
 mod funnel;
 mod history;
+mod latency;
 mod ledger;
 mod moment;
 mod perform;

@@ -1,11 +1,12 @@
 //! How many devices were lost, by stage, route, channel and code: of tasks, or of an app's families.
 
 use pushtally_model::{AppId, Kind, Window};
-use pushtally_stats::Stats;
-use pushtally_store::{Identities, LossText, StoreError};
+use pushtally_store::{Identities, LossText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::kept::KeptError;
+use super::numbers::Numbers;
 use super::tallies::counted;
 use super::task_report::{before, route_name};
 use crate::reasons::Reasons;
@@ -19,6 +20,9 @@ pub struct Losses {
     pub start: u32,
     /// The first one that no longer does.
     pub end: u32,
+    /// The Unix millisecond in which it was known; left out when it is known now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of_ms: Option<i64>,
     /// In the order in which they were asked for.
     pub scopes: Vec<LostScope>,
 }
@@ -57,29 +61,28 @@ pub struct LostBefore {
 /// Counts the losses of tasks, or without any of the families. A task that the app does not know has none.
 pub async fn losses(
     identities: &dyn Identities,
-    stats: &Stats,
+    numbers: Numbers<'_>,
     app: AppId,
     (tasks, family): (&[String], Option<Kind>),
     window: Window,
-) -> Result<Losses, StoreError> {
+) -> Result<Losses, KeptError> {
+    numbers.check().await?;
     let mut scopes = Vec::new();
     for counted in counted(identities, app, tasks, family).await? {
-        let mut losses = Vec::new();
-        if let Some(scope) = counted.scope {
-            let tally = stats.tally(app, scope, window).await?;
-            let reasons = Reasons::of_tally(identities, app, &tally).await?;
-            losses.extend(tally.losses().filter_map(|(cell, loss, count)| {
-                let LossText { code, text } = reasons.of(loss);
-                Some(LostBefore {
-                    before: before(cell.lane())?.to_owned(),
-                    route: route_name(cell.route()).to_owned(),
-                    channel: cell.channel().name().to_owned(),
-                    code,
-                    text,
-                    count,
-                })
-            }));
-        }
+        let tally = numbers.one_of(app, &counted, window).await?;
+        let reasons = Reasons::of_tally(identities, app, &tally).await?;
+        let lost = tally.losses().filter_map(|(cell, loss, count)| {
+            let LossText { code, text } = reasons.of(loss);
+            Some(LostBefore {
+                before: before(cell.lane())?.to_owned(),
+                route: route_name(cell.route()).to_owned(),
+                channel: cell.channel().name().to_owned(),
+                code,
+                text,
+                count,
+            })
+        });
+        let mut losses: Vec<_> = lost.collect();
         losses.sort_by_key(|loss| std::cmp::Reverse(loss.count));
         scopes.push(LostScope {
             family: counted.family_name(),
@@ -91,6 +94,7 @@ pub async fn losses(
         app: app.0,
         start: window.start().0,
         end: window.end().0,
+        as_of_ms: numbers.as_of_ms(),
         scopes,
     })
 }

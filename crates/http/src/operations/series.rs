@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 
 use pushtally_ledger::Tally;
 use pushtally_model::{AppId, Channel, Kind, Route, Second, Window};
-use pushtally_stats::Stats;
-use pushtally_store::{Identities, StoreError};
+use pushtally_store::Identities;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::kept::KeptError;
+use super::numbers::Numbers;
 use super::tallies::counted;
 use super::task_report::{Counts, route_name};
 
@@ -25,6 +26,9 @@ pub struct Series {
     pub end: u32,
     /// Seconds between two points.
     pub step: u32,
+    /// The Unix millisecond in which it was known; left out when it is known now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of_ms: Option<i64>,
     /// In the order in which they were asked for.
     pub series: Vec<SeriesRow>,
 }
@@ -73,18 +77,16 @@ pub struct PointRow {
 /// Counts tasks, or without any the families, in each step of a window. A task that the app does not know has no points.
 pub async fn series(
     identities: &dyn Identities,
-    stats: &Stats,
+    numbers: Numbers<'_>,
     app: AppId,
     (tasks, family): (&[String], Option<Kind>),
     (window, step): (Window, u32),
-) -> Result<Series, StoreError> {
+) -> Result<Series, KeptError> {
+    numbers.check().await?;
     let windows = divide(window, step);
     let mut rows = Vec::new();
     for counted in counted(identities, app, tasks, family).await? {
-        let tallies = match counted.scope {
-            Some(scope) => stats.tallies(app, scope, &windows).await?,
-            None => Vec::new(),
-        };
+        let tallies = numbers.of(app, &counted, &windows).await?;
         let points = windows.iter().zip(&tallies).map(|(window, tally)| Point {
             at: window.start().0,
             routes: routes(tally),
@@ -100,6 +102,7 @@ pub async fn series(
         start: window.start().0,
         end: window.end().0,
         step,
+        as_of_ms: numbers.as_of_ms(),
         series: rows,
     })
 }

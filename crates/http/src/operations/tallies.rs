@@ -1,11 +1,12 @@
 //! How many devices came how far, by route and channel: of tasks, or of an app's pushes and message pushes, in a window.
 
-use pushtally_model::{AppId, Kind, Scope, TaskKey, Window};
-use pushtally_stats::Stats;
+use pushtally_model::{AppId, Kind, TaskKey, Window};
 use pushtally_store::{Identities, StoreError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::kept::KeptError;
+use super::numbers::Numbers;
 use super::task_report::{Counts, RouteRow, routes};
 use super::trace::find_either;
 use crate::reasons::Reasons;
@@ -19,6 +20,9 @@ pub struct Tallies {
     pub from: u32,
     /// The first one that no longer does.
     pub to: u32,
+    /// The Unix millisecond in which it was known; left out when it is known now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of_ms: Option<i64>,
     /// The scopes, in the order in which they were asked for.
     pub scopes: Vec<ScopeRow>,
 }
@@ -38,22 +42,24 @@ pub struct ScopeRow {
 }
 
 /// Counts tasks, or without any both families. A task that the app does not know has no counts, as one that nothing
-/// happened in.
+/// happened in. Earlier numbers are told of tasks only.
 pub async fn tallies(
     identities: &dyn Identities,
-    stats: &Stats,
+    numbers: Numbers<'_>,
     app: AppId,
     tasks: &[String],
     window: Window,
-) -> Result<Tallies, StoreError> {
+) -> Result<Tallies, KeptError> {
+    numbers.check().await?;
     let mut scopes = Vec::with_capacity(tasks.len().max(2));
     for counted in counted(identities, app, tasks, None).await? {
-        scopes.push(row(identities, stats, app, counted, window).await?);
+        scopes.push(row(identities, numbers, app, counted, window).await?);
     }
     Ok(Tallies {
         app: app.0,
         from: window.start().0,
         to: window.end().0,
+        as_of_ms: numbers.as_of_ms(),
         scopes,
     })
 }
@@ -63,8 +69,8 @@ pub(super) struct Counted {
     pub(super) family: Kind,
     /// The TaskId or PushID; `None` is the whole family.
     pub(super) task: Option<String>,
-    /// `None` when the app knows no such task, which then has no counts.
-    pub(super) scope: Option<Scope>,
+    /// `None` is the whole family, or a task that the app does not know, which then has no counts.
+    pub(super) key: Option<TaskKey>,
 }
 
 impl Counted {
@@ -96,7 +102,7 @@ pub(super) async fn counted(
                 .map(|family| Counted {
                     family,
                     task: None,
-                    scope: Some(Scope::Overall(app, family)),
+                    key: None,
                 }),
         );
     }
@@ -105,7 +111,7 @@ pub(super) async fn counted(
         all.push(Counted {
             family: task.map_or(family.unwrap_or(Kind::Push), |task| task.kind),
             task: Some(id.clone()),
-            scope: task.map(|task| Scope::Task(task.number)),
+            key: task,
         });
     }
     Ok(all)
@@ -126,21 +132,15 @@ pub(super) async fn find(
 
 async fn row(
     identities: &dyn Identities,
-    stats: &Stats,
+    numbers: Numbers<'_>,
     app: AppId,
     counted: Counted,
     window: Window,
-) -> Result<ScopeRow, StoreError> {
-    let family = counted.family_name();
-    let routes = match counted.scope {
-        Some(scope) => {
-            let tally = stats.tally(app, scope, window).await?;
-            routes(&tally, &Reasons::of_tally(identities, app, &tally).await?)
-        }
-        None => Vec::new(),
-    };
+) -> Result<ScopeRow, KeptError> {
+    let tally = numbers.one_of(app, &counted, window).await?;
+    let routes = routes(&tally, &Reasons::of_tally(identities, app, &tally).await?);
     Ok(ScopeRow {
-        family,
+        family: counted.family_name(),
         task: counted.task,
         total: Counts::sum(&routes),
         routes,

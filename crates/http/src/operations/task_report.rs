@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 
 use pushtally_ledger::Tally;
-use pushtally_model::{AppId, Cell, Channel, Lane, Route, Scope, Stage, TaskId, Window};
-use pushtally_stats::Stats;
-use pushtally_store::{Identities, LossText, StoreError, StoredTask, Tasks};
+use pushtally_model::{AppId, Cell, Channel, Lane, Route, Stage, TaskId, Window};
+use pushtally_store::{Identities, LossText, StoredTask, Tasks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TaskRow;
+use super::kept::KeptError;
+use super::numbers::Numbers;
 use crate::reasons::Reasons;
 
 /// A task and how it stands.
@@ -24,6 +25,9 @@ pub struct TaskReport {
     pub app_paused: bool,
     /// Jobs that are left.
     pub jobs_left: usize,
+    /// The Unix millisecond in which the counts were known; left out when they are known now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of_ms: Option<i64>,
     /// The sums of the routes.
     pub total: Counts,
     /// By route and channel; only those with a count.
@@ -81,20 +85,22 @@ pub struct LossRow {
 pub async fn task_report(
     tasks: &dyn Tasks,
     identities: &dyn Identities,
-    stats: &Stats,
+    numbers: Numbers<'_>,
     app: AppId,
     id: &TaskId,
-) -> Result<Option<TaskReport>, StoreError> {
+) -> Result<Option<TaskReport>, KeptError> {
+    numbers.check().await?;
     let Some(task) = tasks.find_stored_task(app, id).await? else {
         return Ok(None);
     };
-    let tally = tally(identities, stats, &task).await?;
+    let tally = tally(identities, numbers, &task).await?;
     let reasons = Reasons::of_tally(identities, app, &tally).await?;
     let routes = routes(&tally, &reasons);
     Ok(Some(TaskReport {
         task: TaskRow::from(&task),
         app_paused: tasks.app_paused(app).await?,
         jobs_left: tasks.jobs_left(task.seq).await?,
+        as_of_ms: numbers.as_of_ms(),
         total: Counts::sum(&routes),
         routes,
     }))
@@ -103,19 +109,16 @@ pub async fn task_report(
 /// A task that has no number yet has no counts.
 async fn tally(
     identities: &dyn Identities,
-    stats: &Stats,
+    numbers: Numbers<'_>,
     task: &StoredTask,
-) -> Result<Tally, StoreError> {
+) -> Result<Tally, KeptError> {
     let (app, id) = (task.draft.app, task.draft.id.as_str());
     let family = task.draft.kind.family();
-    match identities.find_task(app, family, id).await? {
-        Some(key) => {
-            stats
-                .tally(app, Scope::Task(key.number), Window::all())
-                .await
-        }
-        None => Ok(Tally::default()),
-    }
+    let Some(key) = identities.find_task(app, family, id).await? else {
+        return Ok(Tally::default());
+    };
+    let tallies = numbers.of_task(app, (key, id), &[Window::all()]).await?;
+    Ok(tallies.into_iter().next().unwrap_or_default())
 }
 
 pub(super) fn routes(tally: &Tally, reasons: &Reasons) -> Vec<RouteRow> {

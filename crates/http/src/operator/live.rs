@@ -20,13 +20,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::as_of::refused;
 use super::endpoint::{EVENT_STREAM, Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::tasks::{no_task, task_id};
 use super::{app, storage};
 use crate::State;
 use crate::limits::{LIVE_BEAT_TICKS, LIVE_QUIET_TICKS, LIVE_TICK};
 use crate::listen::Stopping;
-use crate::operations::{TaskReport, TaskStatus, task_report};
+use crate::operations::{Numbers, TaskReport, TaskStatus, task_report};
 use crate::problem::Problem;
 
 pub(super) fn endpoint() -> Endpoint {
@@ -157,9 +158,10 @@ impl Watch {
             stats,
             ..
         } = &*self.state;
-        task_report(&**tasks, &**identities, stats, self.app, &self.task)
+        let numbers = Numbers::Now(stats);
+        task_report(&**tasks, &**identities, numbers, self.app, &self.task)
             .await
-            .map_err(storage)
+            .map_err(refused)
     }
 
     fn end(&mut self, because: &str) -> Bytes {
@@ -244,6 +246,7 @@ mod tests {
             task,
             app_paused: false,
             jobs_left: 0,
+            as_of_ms: None,
             total: Counts {
                 clicked,
                 ..Counts::default()

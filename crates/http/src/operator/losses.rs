@@ -1,4 +1,4 @@
-//! `GET /v1/apps/{app}/losses?start=&end=&task=&family=`: how many were lost, by stage, route, channel and code.
+//! `GET /v1/apps/{app}/losses?start=&end=&task=&family=&as_of=`: how many were lost, by stage, route, channel and code.
 
 use std::sync::Arc;
 
@@ -6,9 +6,10 @@ use axum::extract;
 use axum::response::Response;
 use http::request::Parts;
 
+use super::as_of::{self, OUT_OF_REACH, numbers, refused};
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::windowed::Windowed;
-use super::{answer, app, storage};
+use super::{answer, app};
 use crate::State;
 use crate::operations::{Losses, losses};
 use crate::problem::Problem;
@@ -18,7 +19,8 @@ pub(super) fn endpoint() -> Endpoint {
     Endpoint::get::<Losses, _>("/v1/apps/{app}/losses", "showLosses", what, handle)
         .with([Parameter::app()])
         .with(Windowed::parameters())
-        .refusing(&[BAD_REQUEST, NOT_FOUND])
+        .with([as_of::parameter()])
+        .refusing(&[BAD_REQUEST, NOT_FOUND, OUT_OF_REACH])
         .refusing(&READING)
 }
 
@@ -34,9 +36,10 @@ async fn handle(
 async fn lost(state: &State, of: &str, parts: &Parts) -> Result<Losses, Problem> {
     let asked = Windowed::parse(parts, false)?;
     let window = asked.window()?;
-    let app = app(state, of)?.id;
+    let app = app(state, of)?;
+    let numbers = numbers(state, &app, asked.as_of_ms)?;
     let scopes = (asked.tasks.as_slice(), asked.family);
-    losses(&*state.identities, &state.stats, app, scopes, window)
+    losses(&*state.identities, numbers, app.id, scopes, window)
         .await
-        .map_err(storage)
+        .map_err(refused)
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/apps/{app}/series?start=&end=&step=&task=&family=`: what happened from step to step, by route and channel.
+//! `GET /v1/apps/{app}/series?start=&end=&step=&task=&family=&as_of=`: what happened from step to step, by route and channel.
 
 use std::sync::Arc;
 
@@ -6,9 +6,10 @@ use axum::extract;
 use axum::response::Response;
 use http::request::Parts;
 
+use super::as_of::{self, OUT_OF_REACH, numbers, refused};
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::windowed::Windowed;
-use super::{answer, app, storage};
+use super::{answer, app};
 use crate::State;
 use crate::limits::POINTS_MAX;
 use crate::operations::{Series, series};
@@ -20,7 +21,8 @@ pub(super) fn endpoint() -> Endpoint {
     Endpoint::get::<Series, _>("/v1/apps/{app}/series", "showSeries", what, handle)
         .with([Parameter::app(), Windowed::step_parameter()])
         .with(Windowed::parameters())
-        .refusing(&[BAD_REQUEST, NOT_FOUND])
+        .with([as_of::parameter()])
+        .refusing(&[BAD_REQUEST, NOT_FOUND, OUT_OF_REACH])
         .refusing(&READING)
 }
 
@@ -45,15 +47,10 @@ async fn counts(state: &State, of: &str, parts: &Parts) -> Result<Series, Proble
         let detail = format!("that is {points} points, more than {POINTS_MAX}");
         return Err(Problem::bad_request(detail).at("step", &step.to_string()));
     }
-    let app = app(state, of)?.id;
+    let app = app(state, of)?;
+    let numbers = numbers(state, &app, asked.as_of_ms)?;
     let scopes = (asked.tasks.as_slice(), asked.family);
-    series(
-        &*state.identities,
-        &state.stats,
-        app,
-        scopes,
-        (window, step),
-    )
-    .await
-    .map_err(storage)
+    series(&*state.identities, numbers, app.id, scopes, (window, step))
+        .await
+        .map_err(refused)
 }

@@ -8,6 +8,7 @@ use http::StatusCode;
 use http::request::Parts;
 use pushtally_model::{TaskId, TaskState};
 
+use super::as_of::{self, AS_OF, OUT_OF_REACH, numbers, refused};
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING, WRITING};
 use super::search::Search;
 use super::tagged::tagged;
@@ -25,11 +26,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .with(Search::parameters())
             .refusing(&[BAD_REQUEST, NOT_FOUND])
             .refusing(&READING);
-    let shown = "A task, its jobs, and its counts by route and channel.";
+    let shown = "A task, its jobs, and its counts by route and channel. With `as_of` these are as they were known then, the task and \
+        its jobs as they are.";
     let path = "/v1/apps/{app}/tasks/{id}";
     let show = Endpoint::get_tagged::<TaskReport, _>(path, "showTask", shown, show)
-        .with([Parameter::app(), Parameter::task()])
-        .refusing(&[NOT_FOUND])
+        .with([Parameter::app(), Parameter::task(), as_of::parameter()])
+        .refusing(&[BAD_REQUEST, NOT_FOUND, OUT_OF_REACH])
         .refusing(&READING);
     let mut endpoints = vec![list, show];
     endpoints.extend(steering());
@@ -80,16 +82,32 @@ async fn show(
     request: extract::Request,
 ) -> Response {
     let (parts, _) = request.into_parts();
-    tagged(&parts.headers, report(&state, &of, &id).await)
+    tagged(&parts.headers, report(&state, &of, &id, &parts).await)
 }
 
-async fn report(state: &State, of: &str, id: &str) -> Result<TaskReport, Problem> {
-    let app = app(state, of)?.id;
+async fn report(state: &State, of: &str, id: &str, parts: &Parts) -> Result<TaskReport, Problem> {
+    let as_of_ms = as_of_ms(parts)?;
+    let app = app(state, of)?;
     let task = task_id(id)?;
-    task_report(&*state.tasks, &*state.identities, &state.stats, app, &task)
+    let numbers = numbers(state, &app, as_of_ms)?;
+    task_report(&*state.tasks, &*state.identities, numbers, app.id, &task)
         .await
-        .map_err(storage)?
+        .map_err(refused)?
         .ok_or_else(|| no_task(id))
+}
+
+/// The one parameter of a task that is shown.
+fn as_of_ms(parts: &Parts) -> Result<Option<i64>, Problem> {
+    let query = parts.uri.query().unwrap_or_default();
+    let mut as_of_ms = None;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name != AS_OF {
+            let detail = format!("`{name}` must be left out, it is not known");
+            return Err(Problem::bad_request(detail).at(name.into_owned(), &value));
+        }
+        as_of_ms = Some(as_of::parse(&value)?);
+    }
+    Ok(as_of_ms)
 }
 
 async fn pause(

@@ -6,11 +6,12 @@ use http::request::Parts;
 use pushtally_model::{Kind, Second, Window};
 use serde_json::json;
 
+use super::as_of::{self, AS_OF};
 use super::endpoint::Parameter;
 use crate::limits::COUNTED_TASKS_MAX;
 use crate::problem::Problem;
 
-/// The names of what may be asked, of series; losses have no step.
+/// The names of what may be asked; not every call knows all of them.
 const START: &str = "start";
 const END: &str = "end";
 const STEP: &str = "step";
@@ -26,6 +27,16 @@ pub(super) struct Windowed {
     pub(super) step: Option<u32>,
     pub(super) tasks: Vec<String>,
     pub(super) family: Option<Kind>,
+    /// Of when, in Unix milliseconds; always with tasks.
+    pub(super) as_of_ms: Option<i64>,
+}
+
+/// What a call knows beside a window and tasks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Knows {
+    step: bool,
+    family: bool,
+    as_of: bool,
 }
 
 impl Windowed {
@@ -65,17 +76,49 @@ impl Windowed {
         Parameter::query(STEP, "Seconds from point to point.", schema).required()
     }
 
-    /// Reads a query; `step` is known to those calls only that have one.
+    /// The parameters of a call that takes a window and tasks only, at least one.
+    pub(super) fn of_tasks() -> [Parameter; 3] {
+        let [start, end, mut tasks, _] = Self::parameters();
+        tasks.description = "A TaskId or PushID, repeated for several.";
+        tasks.schema["minItems"] = json!(1);
+        [start, end, tasks.required()]
+    }
+
+    /// Reads a query; `step` is known to those calls only that have one, what was known earlier is told of tasks only.
     pub(super) fn parse(parts: &Parts, has_step: bool) -> Result<Self, Problem> {
-        let mut asked = Self::default();
-        let query = parts.uri.query().unwrap_or_default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            asked.take(&name, &value, has_step)?;
+        let knows = Knows {
+            step: has_step,
+            family: true,
+            as_of: true,
+        };
+        let asked = Self::read(parts, knows)?;
+        if asked.as_of_ms.is_some() && asked.tasks.is_empty() {
+            let detail = "with `as_of` name tasks: as known earlier whole families cannot be told";
+            return Err(Problem::bad_request(detail).of(TASK));
         }
         Ok(asked)
     }
 
-    fn take(&mut self, name: &str, value: &str, has_step: bool) -> Result<(), Problem> {
+    /// The same of a call that takes a window and tasks only, at least one.
+    pub(super) fn parse_tasks(parts: &Parts) -> Result<Self, Problem> {
+        let asked = Self::read(parts, Knows::default())?;
+        if asked.tasks.is_empty() {
+            let detail = "`task` must be given, a TaskId or a PushID";
+            return Err(Problem::bad_request(detail).of(TASK));
+        }
+        Ok(asked)
+    }
+
+    fn read(parts: &Parts, knows: Knows) -> Result<Self, Problem> {
+        let mut asked = Self::default();
+        let query = parts.uri.query().unwrap_or_default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            asked.take(&name, &value, knows)?;
+        }
+        Ok(asked)
+    }
+
+    fn take(&mut self, name: &str, value: &str, knows: Knows) -> Result<(), Problem> {
         let refuse = |wanted: &str| {
             let detail = format!("`{name}` must be {wanted}");
             Problem::bad_request(detail).at(name.to_owned(), value)
@@ -84,7 +127,8 @@ impl Windowed {
         match name {
             START => self.start = Some(second()?),
             END => self.end = Some(second()?),
-            STEP if has_step => {
+            AS_OF if knows.as_of => self.as_of_ms = Some(as_of::parse(value)?),
+            STEP if knows.step => {
                 let step = value.parse().ok().filter(|step| *step > 0);
                 self.step = Some(step.ok_or_else(|| refuse("1 to 4294967295 seconds"))?);
             }
@@ -93,7 +137,7 @@ impl Windowed {
                 return Err(refuse("given at most 50 times"));
             }
             TASK => self.tasks.push(value.to_owned()),
-            FAMILY => {
+            FAMILY if knows.family => {
                 self.family = Some(match value {
                     "push" => Kind::Push,
                     "message" => Kind::Message,
@@ -150,6 +194,9 @@ mod tests {
             ("task=", "task"),
             ("family=Push", "family"),
             ("tasks=a", "tasks"),
+            ("as_of=1700000000000", "task"),
+            ("task=a&as_of=1700000000", "as_of"),
+            ("task=a&as_of=now", "as_of"),
         ] {
             let problem = parse(query).unwrap_err();
             assert_eq!(problem.field.as_deref(), Some(field), "{problem:?}");

@@ -116,6 +116,19 @@ async fn what_every_operation_answers_is_as_documented() {
         ("openapi", "GET", "/v1/openapi.json".to_owned(), ""),
         ("showTask", "GET", of_app(&format!("tasks/{id}")), ""),
         ("showTask", "GET", of_app("tasks/none"), ""),
+        (
+            "showTask",
+            "GET",
+            of_app(&format!("tasks/{id}?as_of=1741200000000")),
+            "",
+        ),
+        ("showTask", "GET", of_app("tasks/none?as_of=1"), ""),
+        (
+            "showTask",
+            "GET",
+            of_app(&format!("tasks/{id}?as_of=1641200000000")),
+            "",
+        ),
         ("listTasks", "GET", of_app("tasks?limit=1"), ""),
         ("listTasks", "GET", of_app("tasks?limit=0"), ""),
         (
@@ -167,6 +180,39 @@ async fn what_every_operation_answers_is_as_documented() {
             "",
         ),
         ("showLosses", "GET", of_app("losses?step=1"), ""),
+        (
+            "showLosses",
+            "GET",
+            of_app(&format!("losses?task={id}&as_of=1741200000000")),
+            "",
+        ),
+        (
+            "showLosses",
+            "GET",
+            of_app(&format!("losses?task={id}&as_of=1641200000000")),
+            "",
+        ),
+        (
+            "showSeries",
+            "GET",
+            of_app(&format!(
+                "series?task={id}&start=0&end=9&step=9&as_of=1641200000000"
+            )),
+            "",
+        ),
+        (
+            "showLatencies",
+            "GET",
+            of_app(&format!("latencies?task={id}&task=none")),
+            "",
+        ),
+        ("showLatencies", "GET", of_app("latencies"), ""),
+        (
+            "showLatencies",
+            "GET",
+            "/v1/apps/1/latencies?task=a".to_owned(),
+            "",
+        ),
         ("showLosses", "GET", "/v1/apps/1/losses".to_owned(), ""),
         (
             "showReach",

@@ -17,14 +17,14 @@ const SPAN_S: i64 = 200_000;
 
 pub(crate) type Cells = BTreeMap<(String, String, String), u64>;
 
-async fn get(server: &Server, path: &str) -> (u16, Value) {
+pub(crate) async fn get(server: &Server, path: &str) -> (u16, Value) {
     let request = http::Request::get(format!("/v1/apps/{APP}/{path}")).header("host", "x");
     let request = request.body(Full::<Bytes>::default()).unwrap();
     send(server.operator, request).await
 }
 
 /// A webhook event that happened so many seconds ago.
-fn ago(event: &str, seconds: i64) -> String {
+pub(crate) fn ago(event: &str, seconds: i64) -> String {
     let (task_time, event_time) = (NOW_S - SPAN_S, NOW_S - seconds);
     event
         .replace(

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use pushtally_http::operations::{
-    AuditPage, ForgetReport, ForgettingPage, HistoryPage, Order, Ordered, Reach, Tallies, TaskPage,
-    TaskReport, TaskRow, TaskTrace,
+    AuditPage, ForgetReport, ForgettingPage, HistoryPage, LatencyReport, Order, Ordered, Reach,
+    Tallies, TaskPage, TaskReport, TaskRow, TaskTrace,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,16 @@ pub(crate) enum Act {
     },
     /// The counts of these tasks, or of both families, in a window of Unix seconds.
     Stats {
+        sdkappid: u32,
+        tasks: Vec<String>,
+        from: u32,
+        to: u32,
+        /// As known in this Unix millisecond; `None` is now.
+        #[serde(default)]
+        as_of_ms: Option<i64>,
+    },
+    /// How long the devices of these tasks took, of what was completed in a window of Unix seconds.
+    Latencies {
         sdkappid: u32,
         tasks: Vec<String>,
         from: u32,
@@ -246,6 +256,7 @@ pub(crate) enum Done {
     History(HistoryPage),
     Tallied(Tallies),
     Reached(Reach),
+    Latencies(LatencyReport),
     OurSide(OurSide),
     DevicesChecked(Box<DevicesState>),
     TokensRestored {

@@ -1,6 +1,6 @@
 //! Why an act was not done, in words for the operator.
 
-use pushtally_http::operations::{OrderError, TaskStatus};
+use pushtally_http::operations::{KeptError, OrderError, TaskStatus};
 use pushtally_model::{AppId, AttributeIndex, AttributeName};
 use pushtally_store::StoreError;
 
@@ -61,6 +61,10 @@ pub(crate) enum ActError {
     Starting,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    #[error("`{as_of_ms}` is in the future: now it is Unix millisecond `{now_ms}`")]
+    Future { as_of_ms: i64, now_ms: i64 },
     #[error(
         "app `{app}` has `{devices_max}` devices, as many as it may: raise `devices_max` and import again, which goes on"
     )]

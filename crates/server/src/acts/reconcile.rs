@@ -54,7 +54,7 @@ impl Acts {
                 [] => look.imported(TaskNumber(place)).await?,
                 names => (look.named(names).await?, None),
             };
-            Ok(OurSide {
+            Ok::<_, StoreError>(OurSide {
                 tasks,
                 next,
                 first: match place {

@@ -2,13 +2,15 @@
 //!
 //! With no server running they work on the opened directory: what is paused or cancelled there is so when one starts.
 
+use std::sync::Arc;
+
 use pushtally_audience::Audience;
 use pushtally_http::operations::{
-    Sources, TaskRow, audit_page, is_as_wanted, reach, tallies, task_page, task_report, task_trace,
+    Numbers, Sources, TaskRow, audit_page, is_as_wanted, latencies, reach, tallies, task_page,
+    task_report, task_trace,
 };
-use pushtally_model::{AppId, Second, TaskId, TaskState, Window};
+use pushtally_model::{App, AppId, Second, TaskId, TaskState, Window};
 use pushtally_stats::Stats;
-use pushtally_store::StoreError;
 use serde::{Deserialize, Serialize};
 
 use super::{ActError, Acts, Done, Ledger, Listing};
@@ -62,7 +64,8 @@ impl Acts {
         let task = task_id(app, id)?;
         let engine = &self.opened.engine;
         let report = async |stats: &Stats| {
-            task_report(&*engine.tasks, &*engine.identities, stats, app, &task).await
+            let numbers = Numbers::Now(stats);
+            task_report(&*engine.tasks, &*engine.identities, numbers, app, &task).await
         };
         let report = self.with_ledger(report).await?;
         let report = report.ok_or_else(|| no_task(app, id))?;
@@ -72,7 +75,7 @@ impl Acts {
     }
 
     pub(super) async fn trace(&self, app: AppId, id: &str, user: &str) -> Result<Done, ActError> {
-        let found = self.directory.get(app).ok_or(ActError::Missing { app })?;
+        let found = self.app(app)?;
         let audience = self.audience();
         let trace = async |stats: &Stats| {
             task_trace(self.sources(&audience, stats), &found, id, user).await
@@ -86,11 +89,26 @@ impl Acts {
         app: AppId,
         tasks: &[String],
         (from, to): (u32, u32),
+        as_of_ms: Option<i64>,
     ) -> Result<Done, ActError> {
-        self.require(app)?;
+        let found = self.app(app)?;
         let window = Window::new(Second(from), Second(to)).unwrap_or(Window::all());
-        let identities = &*self.opened.engine.identities;
-        let tally = async |stats: &Stats| tallies(identities, stats, app, tasks, window).await;
+        let (identities, audience) = (&*self.opened.engine.identities, self.audience());
+        let now_ms = self.clock.now_ms();
+        if let Some(as_of_ms) = as_of_ms.filter(|as_of_ms| *as_of_ms > now_ms) {
+            return Err(ActError::Future { as_of_ms, now_ms });
+        }
+        let tally = async |stats: &Stats| {
+            let numbers = match as_of_ms {
+                None => Numbers::Now(stats),
+                Some(as_of_ms) => Numbers::Then {
+                    sources: self.sources(&audience, stats),
+                    app: &found,
+                    as_of_ms,
+                },
+            };
+            tallies(identities, numbers, app, tasks, window).await
+        };
         Ok(Done::Tallied(self.with_ledger(tally).await?))
     }
 
@@ -99,6 +117,25 @@ impl Acts {
         let identities = &*self.opened.engine.identities;
         let count = async |stats: &Stats| reach(identities, stats, app, (tasks, None)).await;
         Ok(Done::Reached(self.with_ledger(count).await?))
+    }
+
+    pub(super) async fn latencies(
+        &self,
+        app: AppId,
+        tasks: &[String],
+        (from, to): (u32, u32),
+    ) -> Result<Done, ActError> {
+        let found = self.app(app)?;
+        let window = Window::new(Second(from), Second(to)).unwrap_or(Window::all());
+        let audience = self.audience();
+        let tell = async |stats: &Stats| {
+            latencies(self.sources(&audience, stats), &found, tasks, window).await
+        };
+        Ok(Done::Latencies(self.with_ledger(tell).await?))
+    }
+
+    fn app(&self, app: AppId) -> Result<Arc<App>, ActError> {
+        self.directory.get(app).ok_or(ActError::Missing { app })
     }
 
     /// Of devices, with the index over them.
@@ -120,18 +157,18 @@ impl Acts {
     }
 
     /// Asks the ledger: the running one, or with no server running one that is opened for it and closed again.
-    pub(super) async fn with_ledger<T>(
+    pub(super) async fn with_ledger<T, E: Into<ActError>>(
         &self,
-        ask: impl AsyncFnOnce(&Stats) -> Result<T, StoreError>,
+        ask: impl AsyncFnOnce(&Stats) -> Result<T, E>,
     ) -> Result<T, ActError> {
         match &self.ledger {
-            Ledger::Open(stats) => Ok(ask(stats).await?),
+            Ledger::Open(stats) => ask(stats).await.map_err(Into::into),
             Ledger::Closed(options) => {
                 let engine = self.opened.engine.clone();
                 let stats = Stats::open(engine, self.clock.clone(), options.clone()).await?;
                 let answer = ask(&stats).await;
                 stats.close().await?;
-                Ok(answer?)
+                answer.map_err(Into::into)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `pushtally stats`: the funnel of tasks or of an app, once or live.
+//! `pushtally stats`: the funnel of tasks or of an app, once or live, now or as it was known; and how long deliveries took.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -10,7 +10,7 @@ use pushtally_http::operations::{Counts, ScopeRow, Tallies};
 use pushtally_model::{Clock as _, Second, SystemClock, Window};
 
 use super::moment::{moment, parse_moment};
-use super::{UsageError, funnel};
+use super::{UsageError, funnel, latency};
 use crate::acts::{Act, Done};
 use crate::terminal::{say, sayln};
 
@@ -35,11 +35,17 @@ pub(super) struct StatsArgs {
     /// Count what was before this moment.
     #[arg(long, value_name = "MOMENT")]
     to: Option<String>,
+    /// As it was known at this moment, of tasks.
+    #[arg(long, value_name = "MOMENT", requires = "tasks")]
+    as_of: Option<String>,
+    /// How long deliveries and clicks took, in place of counts: of tasks, of what was delivered or clicked in the window.
+    #[arg(long, requires = "tasks", conflicts_with_all = ["as_of", "watch"])]
+    latencies: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
     /// Go on: draw it each second on a terminal, print it each second elsewhere.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "as_of")]
     watch: bool,
 }
 
@@ -52,6 +58,8 @@ pub(super) fn run(
         tasks,
         from,
         to,
+        as_of,
+        latencies,
         json,
         watch,
     } = arguments;
@@ -62,6 +70,11 @@ pub(super) fn run(
         )));
     }
     let window = window(from.as_deref(), to.as_deref())?;
+    if latencies {
+        return latency::run(sdkappid, tasks, window, json, perform);
+    }
+    let as_of = as_of.as_deref().map(|text| second("--as-of", text));
+    let as_of_ms = as_of.transpose()?.map(|as_of| i64::from(as_of.0) * 1000);
     let draws = watch && !json && std::io::stdout().is_terminal();
     let mut drawn = 0;
     loop {
@@ -70,6 +83,7 @@ pub(super) fn run(
             tasks: tasks.clone(),
             from: window.start().0,
             to: window.end().0,
+            as_of_ms,
         };
         let Done::Tallied(tallies) = perform(act)? else {
             return Ok(());
@@ -100,25 +114,21 @@ pub(super) fn run(
 
 /// The window that two moments are given for; always, where they are left out.
 pub(super) fn window(from: Option<&str>, to: Option<&str>) -> anyhow::Result<Window> {
-    let now = SystemClock::default().now().0;
-    let parse = |option: &str, text: Option<&str>, otherwise: Second| {
-        let Some(text) = text else {
-            return Ok(otherwise);
-        };
-        parse_moment(text, now).map(Second).ok_or_else(|| {
-            UsageError(format!(
-                "`{option}` must be a Unix second, `2026-01-31 23:59:59`, or `90m`, `2h`, `3d` ago, not `{text}`"
-            ))
-        })
-    };
     let all = Window::all();
-    let (from, to) = (
-        parse("--from", from, all.start())?,
-        parse("--to", to, all.end())?,
-    );
+    let from = from.map_or(Ok(all.start()), |text| second("--from", text))?;
+    let to = to.map_or(Ok(all.end()), |text| second("--to", text))?;
     Window::new(from, to).map_err(|_| {
         let (from, to) = (moment(from.0), moment(to.0));
         UsageError(format!("`--from` {from} must be before `--to` {to}")).into()
+    })
+}
+
+fn second(option: &str, text: &str) -> Result<Second, UsageError> {
+    let now = SystemClock::default().now().0;
+    parse_moment(text, now).map(Second).ok_or_else(|| {
+        UsageError(format!(
+            "`{option}` must be a Unix second, `2026-01-31 23:59:59`, or `90m`, `2h`, `3d` ago, not `{text}`"
+        ))
     })
 }
 
@@ -133,6 +143,9 @@ fn name(scope: &ScopeRow) -> String {
 
 fn table(tallies: &Tallies) -> String {
     let mut out = String::new();
+    if let Some(as_of) = tallies.as_of_ms.and_then(Second::from_millis) {
+        let _ = writeln!(out, "as known at {} UTC", moment(as_of.0));
+    }
     for scope in &tallies.scopes {
         let _ = writeln!(out, "{}", name(scope));
         rows(scope, &mut out);
@@ -221,6 +234,7 @@ mod tests {
             app: 7,
             from: 0,
             to: 9,
+            as_of_ms: None,
             scopes: vec![scope],
         }
     }
@@ -244,6 +258,12 @@ mod tests {
             said,
             "1970-01-01 00:00:00  task a\\nb  planned 200 sent 100 delivered 50 clicked 0 lost 60 in flight 40"
         );
+        let earlier = Tallies {
+            as_of_ms: Some(60_000),
+            ..tallies.clone()
+        };
+        let told = format!("as known at 1970-01-01 00:01:00 UTC\n{}", table(&tallies));
+        assert_eq!(table(&earlier), told);
         assert!(table(&tallies).contains(
             "  offline  fcm             200        100         50          0         60         40\n"
         ));
