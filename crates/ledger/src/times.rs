@@ -63,9 +63,9 @@ impl Times {
     pub(crate) fn heap_bytes(&self) -> usize {
         let pieces = self.shards.values().flatten().flatten();
         let bytes =
-            |piece: &Box<Piece>| size_of::<Piece>() + piece.times.capacity() * size_of::<Second>();
+            |piece: &Piece| size_of::<Piece>() + piece.times.capacity() * size_of::<Second>();
         let tables = self.shards.len() * PIECES * size_of::<Option<Box<Piece>>>();
-        tables + pieces.map(bytes).sum::<usize>()
+        tables + pieces.map(|piece| bytes(piece)).sum::<usize>()
     }
 }
 

@@ -31,7 +31,7 @@ fn task(number: u32) -> TaskKey {
     TaskKey {
         number: TaskNumber(number),
         kind: Kind::Push,
-        origin: if number % 2 == 0 {
+        origin: if number.is_multiple_of(2) {
             Origin::Own
         } else {
             Origin::Imported
