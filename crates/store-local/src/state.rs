@@ -2,7 +2,8 @@
 //! and the queue of open jobs in memory.
 //!
 //! Acts that change something wait for the writer, which puts whatever waits into one frame of the log and answers when it
-//! is durable. Reads look at the tables, which have what the log has. Claims are in memory only.
+//! is durable. Reads look at the tables, which have what the log has, the longer ones on threads of their own. Claims are in
+//! memory only.
 
 mod audit;
 mod changes;

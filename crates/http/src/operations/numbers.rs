@@ -5,6 +5,7 @@ use pushtally_model::{App, AppId, Scope, TaskKey, Window};
 use pushtally_stats::Stats;
 
 use super::kept::{Kept, KeptError, earliest_ms, kept};
+use super::tallies::Counted;
 use super::trace::Sources;
 
 /// As of when counts are told.
@@ -85,7 +86,7 @@ impl Numbers<'_> {
     pub(super) async fn of(
         &self,
         app: AppId,
-        counted: &super::tallies::Counted,
+        counted: &Counted,
         windows: &[Window],
     ) -> Result<Vec<Tally>, KeptError> {
         match (&counted.task, counted.key, self) {
@@ -103,7 +104,7 @@ impl Numbers<'_> {
     pub(super) async fn one_of(
         &self,
         app: AppId,
-        counted: &super::tallies::Counted,
+        counted: &Counted,
         window: Window,
     ) -> Result<Tally, KeptError> {
         let tallies = self.of(app, counted, &[window]).await?;
