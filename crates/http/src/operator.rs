@@ -165,6 +165,11 @@ async fn read_json<T: DeserializeOwned>(
         Refusal::BodyTooLong { len_max } => Problem::too_large(len_max),
         other => Problem::bad_request(other.to_string()),
     })?;
+    // Fields would be read from an array, too, by their place.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        let detail = format!("the body is no {what}: it must be an object, not an array");
+        return Err(Problem::bad_request(detail));
+    }
     serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("the body is no {what}: {error}")))
 }
