@@ -33,9 +33,8 @@ pub(super) fn endpoint() -> Endpoint {
 async fn handle(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
-    request: extract::Request,
+    parts: Parts,
 ) -> Response {
-    let (parts, _) = request.into_parts();
     answer(told(&state, &of, &parts).await)
 }
 

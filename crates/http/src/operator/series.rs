@@ -29,9 +29,8 @@ pub(super) fn endpoint() -> Endpoint {
 async fn handle(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
-    request: extract::Request,
+    parts: Parts,
 ) -> Response {
-    let (parts, _) = request.into_parts();
     answer(counts(&state, &of, &parts).await)
 }
 
