@@ -6,7 +6,8 @@ use pushtally_model::{AppId, AttributeName, AttributeNames, AttributeValue, Cond
 use pushtally_store::{Accounts, StoreError};
 use pushtally_wire::push::Selection;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A condition. Fitting is what fits every part that is not empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +50,16 @@ pub enum ConditionError {
     /// Storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Reads a condition that may be left out. Its parts would be read from an array, too, by their place.
+pub(super) fn object<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<AskedCondition>, D::Error> {
+    let Some(parts) = Option::<serde_json::Map<_, _>>::deserialize(from)? else {
+        return Ok(None);
+    };
+    AskedCondition::deserialize(parts).map(Some).map_err(D::Error::custom)
 }
 
 impl AskedCondition {

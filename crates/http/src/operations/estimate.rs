@@ -8,7 +8,7 @@ use pushtally_wire::ACCOUNTS_MAX;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::condition::{AskedCondition, ConditionError};
+use super::condition::{self, AskedCondition, ConditionError};
 use super::order::distinct;
 use super::task_report::route_name;
 use crate::batch::{Sorted, sort};
@@ -26,7 +26,7 @@ pub struct Asked {
     )]
     pub to: Option<Vec<String>>,
     /// Those who fit it; not beside `to`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "condition::object")]
     pub condition: Option<AskedCondition>,
     /// Only connected devices.
     #[serde(default)]
