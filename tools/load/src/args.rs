@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Events(EventsArgs),
     /// The same over 29 days, day by day, to fill a ledger for `query`.
     Fill(EventsArgs),
+    /// Kill the server after events (with --spawn), start it again, and compare the counts.
+    Start(StartArgs),
     /// Ask for the statistics of 5 tasks over 30 days.
     Query(QueryArgs),
     /// Send many tasks of a fixed number of devices, watch memory, then send a late event twice.
@@ -126,6 +128,7 @@ impl Command {
         match self {
             Self::Events(_)
             | Self::Fill(_)
+            | Self::Start(_)
             | Self::Query(_)
             | Self::Tasks(_)
             | Self::Mixed(_)
@@ -188,6 +191,18 @@ pub(crate) struct EventsArgs {
     pub(crate) known: bool,
     #[command(flatten)]
     pub(crate) verify: VerifyArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    #[command(flatten)]
+    pub(crate) shape: ShapeArgs,
+    /// Events to send before each kill.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) events: u64,
+    /// How often it is killed.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) kills: u32,
 }
 
 #[derive(Debug, Clone, Copy, Args)]

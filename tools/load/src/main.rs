@@ -26,6 +26,7 @@ mod report;
 mod scrape;
 mod sequence;
 mod server;
+mod start;
 mod statistics;
 mod target;
 mod tasks;
@@ -83,6 +84,7 @@ fn run(cli: &Cli, report: &mut Report) -> anyhow::Result<()> {
     let done = match &cli.command {
         Command::Events(args) => events::run(&target, args, report),
         Command::Fill(args) => events::fill(&target, args, report),
+        Command::Start(args) => start::run(&mut target, args, report),
         Command::Query(args) => query::run(&target, args, report),
         Command::Tasks(args) => tasks::run(&target, args, report),
         Command::Mixed(args) => mixed::run(&target, args, report),
