@@ -1,4 +1,5 @@
-//! The real process, killed while it sends events out: a receiver that drops every second call gets every one.
+//! The real process, killed while it sends events out: a receiver that drops every second call gets every one, and what a
+//! dead one missed is sent after all while the log has it.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,21 +12,27 @@
 #[allow(dead_code, reason = "each of the tests that share it uses a part")]
 mod server;
 
-use std::collections::{BTreeMap, BTreeSet};
+#[path = "webhooks/letters.rs"]
+mod letters;
+#[path = "webhooks/past.rs"]
+mod past;
+#[path = "webhooks/receiver.rs"]
+mod receiver;
+
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
-use std::thread::{self, sleep};
+use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use receiver::Receiver;
 use serde_json::{Value, json};
 use server::Server;
-use sha2::{Digest as _, Sha256};
 
 const APP: u32 = 1_400_000_000;
 const KEY: &str = "5bd2850fff3ecb11d7c805251c51ee463a25727bddc2385f3fa8bfee1bb93b5e";
@@ -38,6 +45,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn now_s() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.unwrap().as_secs()
+}
+
+/// Looks until it holds.
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < until, "{what}: never");
+        sleep(Duration::from_millis(1));
+    }
 }
 
 fn batch(server: &Server, random: usize, accounts: &[String]) -> String {
@@ -68,111 +84,20 @@ fn batch(server: &Server, random: usize, accounts: &[String]) -> String {
     reply["TaskId"].as_str().unwrap().to_owned()
 }
 
-/// By task and account: the numbers of the events in calls that were answered with 200.
-type Heard = BTreeMap<(String, String), BTreeSet<u64>>;
-
-/// A receiver that answers every second call with nothing at all.
-struct Receiver {
-    address: SocketAddr,
-    heard: Arc<Mutex<(usize, Heard)>>,
-}
-
-impl Receiver {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let heard: Arc<Mutex<(usize, Heard)>> = Arc::default();
-        let shared = Arc::clone(&heard);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || while hear(stream.as_ref().unwrap(), &shared).is_some() {});
-            }
-        });
-        Self { address, heard }
-    }
-
-    fn calls(&self) -> usize {
-        self.heard.lock().unwrap().0
-    }
-
-    fn heard(&self) -> Heard {
-        self.heard.lock().unwrap().1.clone()
-    }
-}
-
-/// Hears one call; `None` when the connection is over.
-fn hear(mut stream: &TcpStream, heard: &Mutex<(usize, Heard)>) -> Option<()> {
-    let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).ok()?;
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let lower = head.to_lowercase();
-    let len = lower.split_once("content-length: ").unwrap().1;
-    let len = len.split_once("\r\n").unwrap().0.parse().unwrap();
-    let mut body = vec![0; len];
-    stream.read_exact(&mut body).ok()?;
-    check_signature(&head);
-    let body: Value = serde_json::from_slice(&body).unwrap();
-    let mut heard = heard.lock().unwrap();
-    heard.0 += 1;
-    if heard.0.is_multiple_of(2) {
-        return None;
-    }
-    let events = body["Events"].as_array().unwrap();
-    assert!((1..=100).contains(&events.len()));
-    for event in events {
-        assert_eq!(event["CallbackCommand"], "Push.AllMemberPush", "{event}");
-        assert_eq!(
-            (&event["PushStage"], &event["ErrCode"]),
-            (&json!(1), &json!(-2)),
-            "{event}"
-        );
-        assert_eq!(event["ErrInfo"], "token not uploaded");
-        assert!(event["DataId"].as_str().unwrap().starts_with("run "));
-        let text = |name: &str| event[name].as_str().unwrap().to_owned();
-        let key = (text("TaskId"), text("To_Account"));
-        let seq = event["EventSeq"].as_u64().unwrap();
-        heard.1.entry(key).or_default().insert(seq);
-    }
-    drop(heard);
-    let answer = r#"{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}"#;
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
-        answer.len()
-    );
-    stream.write_all((head + answer).as_bytes()).ok()
-}
-
-fn check_signature(head: &str) {
-    let target = head.split(' ').nth(1).unwrap();
-    let expected =
-        format!("/events?SdkAppid={APP}&CallbackCommand=Push.AllMemberPush&contenttype=json&Sign=");
-    let (sign, time) = target
-        .strip_prefix(&expected)
-        .unwrap()
-        .split_once("&RequestTime=")
-        .unwrap();
-    let digest = Sha256::digest(format!("{TOKEN}{time}"));
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(sign, digest);
-}
-
 fn secret(dir: &Path, name: &str, text: &str) {
     fs::write(dir.join(name), text).unwrap();
     fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn install(dir: &Path, receiver: SocketAddr) -> Vec<String> {
+/// Its configuration, whose end are more settings of the app, and the phones of its accounts.
+fn install(dir: &Path, receiver: SocketAddr, more: &str) -> Vec<String> {
     secret(dir, "token", TOKEN);
     secret(dir, "key", KEY);
     let config = format!(
         "[storage]\nurl = \"local:data\"\n[outgoing]\nallow_networks = [\"127.0.0.1\"]\n[listen]\npublic = \"127.0.0.1:0\"\noperator = \"127.0.0.1:0\"\n\
          [log]\nformat = \"json\"\n\
          [[app]]\nsdkappid = {APP}\nkey_file = \"key\"\ncallback_token_file = \"token\"\n\
-         webhook_url = \"http://{receiver}/events\"\nquotas = {{ batch = 0 }}\n"
+         webhook_url = \"http://{receiver}/events\"\nquotas = {{ batch = 0 }}\n{more}"
     );
     fs::write(dir.join("pushtally.toml"), config).unwrap();
     let (mut rows, mut accounts) = (String::new(), Vec::new());
@@ -195,8 +120,16 @@ fn install(dir: &Path, receiver: SocketAddr) -> Vec<String> {
 #[test]
 fn every_event_of_every_accepted_push_arrives_through_kills() {
     let dir = tempfile::tempdir().unwrap();
-    let receiver = Receiver::start();
-    let accounts = install(dir.path(), receiver.address);
+    let receiver = Receiver::start(|event| {
+        assert_eq!(
+            (&event["PushStage"], &event["ErrCode"]),
+            (&json!(1), &json!(-2)),
+            "{event}"
+        );
+        assert_eq!(event["ErrInfo"], "token not uploaded");
+        assert!(event["DataId"].as_str().unwrap().starts_with("run "));
+    });
+    let accounts = install(dir.path(), receiver.address, "");
     let mut tasks = Vec::new();
     for kill in 0..KILLS {
         let server = Server::start(dir.path());
@@ -205,18 +138,12 @@ fn every_event_of_every_accepted_push_arrives_through_kills() {
             tasks.push(batch(&server, 1 + kill * PUSHES_EACH + n, &accounts));
         }
         // Killed after so many calls, which is in the midst of them.
-        let until = Instant::now() + PATIENCE;
-        while receiver.calls() < before + 1 + kill && Instant::now() < until {
-            sleep(Duration::from_millis(1));
-        }
+        until("it calls", || receiver.calls() > before + kill);
         drop(server);
     }
     let _server = Server::start(dir.path());
-    let until = Instant::now() + PATIENCE;
     let expected = tasks.len() * accounts.len();
-    while receiver.heard().len() < expected && Instant::now() < until {
-        sleep(Duration::from_millis(20));
-    }
+    until("all arrive", || receiver.heard().len() >= expected);
     let heard = receiver.heard();
     for task in &tasks {
         for account in &accounts {

@@ -31,7 +31,9 @@ impl Server {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         // The first line that says `ready` names the free ports; reading ends when the process does.
         let ready = lines.find_map(|line| {
-            let entry: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+            let line = line.unwrap();
+            let entry: serde_json::Value =
+                serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
             (entry["message"] == "ready").then_some(entry)
         });
         let ready = ready.expect("it ended before it was ready");
