@@ -11,8 +11,9 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Http;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use pushtally_dial::{Dial, DialError, Targets, dial};
+use pushtally_dial::{Dial, DialError, Targets, dial, trusting};
 use pushtally_model::Window;
+use rustls::pki_types::CertificateDer;
 
 use crate::reply::{self, Reply};
 use crate::request::{Signed, body};
@@ -26,6 +27,8 @@ const OVERALL: &str = "";
 pub struct ClientSettings {
     /// Where they may be.
     pub targets: Targets,
+    /// Further authorities that are trusted, beside the usual ones.
+    pub authorities: Vec<CertificateDer<'static>>,
     /// A call takes no longer, from the first byte to the last of the reply. Their own bound is 3 s.
     pub timeout: Duration,
     /// How fast is called.
@@ -47,12 +50,12 @@ impl Client {
     pub fn new(signed: Signed, settings: ClientSettings) -> Result<Self, AskError> {
         let ClientSettings {
             targets,
+            authorities,
             timeout,
             pace,
         } = settings;
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
         let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(provider)?
+            .with_tls_config(trusting(&authorities)?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(dial(targets, timeout));
@@ -168,7 +171,8 @@ impl Client {
         }
     }
 
-    /// The innermost cause: the layers above it only say that something failed. What may not be dialled stays so.
+    /// The innermost cause: the layers above it only say that something failed. What may not be dialled, or is not trusted,
+    /// stays so.
     fn failed(&self, error: &hyper_util::client::legacy::Error) -> AskError {
         let host = self.signed.host.name().to_owned();
         let mut inner: &dyn std::error::Error = error;
@@ -179,9 +183,23 @@ impl Client {
             Some(_) => format!("{error}: {inner}"),
             None => error.to_string(),
         };
+        if is_untrusted(inner) {
+            return AskError::Untrusted { host, why };
+        }
         match inner.downcast_ref::<DialError>() {
             Some(DialError::Refused { .. }) => AskError::NotDialled { host, why },
             Some(DialError::Late(_)) | None => AskError::Unreachable { host, why },
         }
     }
+}
+
+/// Whether a certificate was refused. The connector wraps what TLS says in errors of input and output, which do not name it
+/// as their source.
+fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut inner = error;
+    while let Some(wrapped) = inner.downcast_ref().and_then(std::io::Error::get_ref) {
+        inner = wrapped;
+    }
+    let tls = inner.downcast_ref::<rustls::Error>();
+    matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
 }

@@ -37,6 +37,16 @@ pub enum AskError {
         /// Which, and what it is.
         why: String,
     },
+    /// It does not prove that it is who was called.
+    #[error(
+        "`{host}` is not trusted: {why}; a private authority's certificate is named with `--ca-file`"
+    )]
+    Untrusted {
+        /// The host.
+        host: String,
+        /// What is wrong with its certificate.
+        why: String,
+    },
     /// No answer in time.
     #[error("`{host}` did not answer within {after:?}")]
     Late {
@@ -78,7 +88,7 @@ impl AskError {
     #[must_use]
     pub const fn may_pass(&self) -> bool {
         match self {
-            Self::Tls(_) | Self::NotDialled { .. } => false,
+            Self::Tls(_) | Self::NotDialled { .. } | Self::Untrusted { .. } => false,
             Self::Unreachable { .. } | Self::Late { .. } | Self::Unreadable { .. } => true,
             Self::Status { status, .. } => *status >= 500 || *status == 429,
             Self::Refused { code, .. } => matches!(

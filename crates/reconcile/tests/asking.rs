@@ -39,6 +39,7 @@ fn client_of(chat: &Chat, identifier: &str, key: &str, timeout: Duration) -> Cli
     let signed = Signed::new(host, APP, identifier, &Secret::new(key), now);
     let settings = ClientSettings {
         targets: pushtally_dial::Targets::anywhere(),
+        authorities: Vec::new(),
         timeout,
         pace: Pace {
             gap: Duration::ZERO,
@@ -96,6 +97,7 @@ async fn the_documented_rate_is_kept_without_a_refusal() {
     let host = Host::parse(&chat.url()).unwrap();
     let settings = ClientSettings {
         targets: pushtally_dial::Targets::anywhere(),
+        authorities: Vec::new(),
         timeout: PATIENCE,
         pace: Pace {
             gap: Duration::from_millis(50),
@@ -196,6 +198,7 @@ async fn what_may_not_be_dialled_is_not() {
     let signed = Signed::new(host, APP, "administrator", &Secret::new(KEY), Second(9));
     let settings = ClientSettings {
         targets: pushtally_dial::Targets::default(),
+        authorities: Vec::new(),
         timeout: PATIENCE,
         pace: Pace::default(),
     };

@@ -22,8 +22,8 @@ use std::time::Duration;
 
 pub(crate) use apps::{Declared, WEBHOOK_CALLS_PER_SECOND_MAX};
 pub(crate) use channels::{
-    CERT_ID_DEFAULT, ChannelSettings, DeclaredChannel, read_given as read_given_channel,
-    written as written_channel,
+    CERT_ID_DEFAULT, ChannelSettings, DeclaredChannel, read_authorities,
+    read_given as read_given_channel, written as written_channel,
 };
 pub(crate) use secret::read_file as read_secret_file;
 pub(crate) use tree::Origin;

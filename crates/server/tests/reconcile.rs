@@ -134,9 +134,9 @@ fn tasks() -> (Vec<Value>, Vec<ChatRow>) {
     (events, rows)
 }
 
-fn chat(runtime: &tokio::runtime::Runtime, rows: Vec<ChatRow>) -> Chat {
+fn chat(runtime: &tokio::runtime::Runtime, rows: Vec<ChatRow>, tls: bool) -> Chat {
     let mut settings = ChatSettings::new(THEIR_APP, THEIR_KEY);
-    settings.rows = rows;
+    (settings.rows, settings.tls) = (rows, tls);
     runtime.block_on(Chat::start(settings)).unwrap()
 }
 
@@ -146,7 +146,7 @@ fn both_sides_are_compared_by_the_real_binary() {
     let folder = folder();
     let dir = folder.path();
     let (events, rows) = tasks();
-    let chat = chat(&runtime, rows);
+    let chat = chat(&runtime, rows, false);
     let server = Server::start(dir);
     import(&server, &events);
 
@@ -225,11 +225,56 @@ fn both_sides_are_compared_by_the_real_binary() {
 }
 
 #[test]
+fn a_private_authority_is_trusted_when_it_is_named_and_no_other() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = folder();
+    let dir = folder.path();
+    let (events, rows) = tasks();
+    let (chat, other) = (chat(&runtime, rows, true), chat(&runtime, Vec::new(), true));
+    fs::write(dir.join("ca.pem"), chat.authority().unwrap()).unwrap();
+    fs::write(dir.join("other.pem"), other.authority().unwrap()).unwrap();
+    fs::write(dir.join("empty.pem"), "").unwrap();
+    let server = Server::start(dir);
+    import(&server, &events);
+
+    // Every simulated authority has the same name, so another one is found and has not signed.
+    for (more, why) in [
+        (&[][..], "UnknownIssuer"),
+        (&["--ca-file", "other.pem"], "BadSignature"),
+    ] {
+        let refused = reconcile(dir, &chat, THEIR_KEY, more);
+        assert_eq!(refused.code, 2, "{}{}", refused.out, refused.err);
+        let said = ["is not trusted: ", why, "`--ca-file`"];
+        assert!(
+            said.iter().all(|said| refused.err.contains(said)),
+            "{}",
+            refused.err
+        );
+        assert!(!refused.err.contains("again in"), "{}", refused.err);
+    }
+    assert!(chat.calls().is_empty(), "nothing was signed for a stranger");
+    for wrong in ["none.pem", "empty.pem"] {
+        let refused = reconcile(dir, &chat, THEIR_KEY, &["--ca-file", wrong]);
+        assert_eq!(refused.code, 2, "{}{}", refused.out, refused.err);
+        assert!(
+            refused.err.contains("`--ca-file` must be") && refused.err.contains(wrong),
+            "{}",
+            refused.err
+        );
+    }
+
+    let named = ["--ca-file", "ca.pem", "--task", "task-0"];
+    let equal = reconcile(dir, &chat, THEIR_KEY, &named);
+    assert_eq!(equal.code, 0, "{}{}", equal.out, equal.err);
+    assert_eq!(chat.calls().len(), 1);
+}
+
+#[test]
 fn what_cannot_be_compared_is_an_error_of_its_own() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = folder();
     let dir = folder.path();
-    let chat = chat(&runtime, Vec::new());
+    let chat = chat(&runtime, Vec::new(), false);
     for (key, more, expected) in [
         ("", &[][..], "the key of their app is empty"),
         ("another", &["--task", "t"][..], "70009"),

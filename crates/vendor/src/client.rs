@@ -10,9 +10,8 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use pushtally_dial::Targets;
+use pushtally_dial::{Targets, trusting};
 use rustls::pki_types::CertificateDer;
-use rustls::{ClientConfig, RootCertStore};
 
 use bytes::Bytes;
 
@@ -81,20 +80,9 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(settings: &ClientSettings) -> Result<Self, rustls::Error> {
-        let mut roots = RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        for authority in &settings.authorities {
-            roots.add(authority.clone())?;
-        }
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let tls = ClientConfig::builder_with_provider(provider.into())
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let way = way(settings.proxy.as_ref(), &settings.targets);
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
+            .with_tls_config(trusting(&settings.authorities)?)
             .https_or_http();
         let connector = if settings.http2_only {
             connector.enable_http2().wrap_connector(way)

@@ -18,9 +18,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
+use crate::tls;
 use judge::Asked;
 
 /// Counts of a task at a second, on a route and platform.
@@ -60,6 +63,8 @@ pub struct ChatSettings {
     pub sdkappid: u32,
     /// Its key.
     pub key: String,
+    /// Whether it speaks TLS: see [`Chat::authority`].
+    pub tls: bool,
     /// Who may call.
     pub administrators: Vec<String>,
     /// Calls that come closer together are answered 60007: documented as 1 s.
@@ -77,6 +82,7 @@ impl ChatSettings {
         Self {
             sdkappid,
             key: key.to_owned(),
+            tls: false,
             administrators: vec!["administrator".to_owned()],
             gap: Duration::from_secs(1),
             rows: Vec::new(),
@@ -107,6 +113,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct Chat {
     address: SocketAddr,
+    authority: Option<String>,
     shared: Arc<Shared>,
     _tasks: JoinSet<()>,
 }
@@ -116,15 +123,20 @@ impl Chat {
     pub async fn start(settings: ChatSettings) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
+        let (tls, authority) = match settings.tls {
+            true => tls::acceptor().map(|(acceptor, pem)| (Some(acceptor), Some(pem)))?,
+            false => (None, None),
+        };
         let shared = Arc::new(Shared {
             settings: Mutex::new(settings),
             last: Mutex::default(),
             calls: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
-        tasks.spawn(listen(listener, Arc::clone(&shared)));
+        tasks.spawn(listen(listener, tls, Arc::clone(&shared)));
         Ok(Self {
             address,
+            authority,
             shared,
             _tasks: tasks,
         })
@@ -133,7 +145,16 @@ impl Chat {
     /// Its base URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        match self.authority {
+            Some(_) => format!("https://{}:{}", tls::NAME, self.address.port()),
+            None => format!("http://{}", self.address),
+        }
+    }
+
+    /// The certificate of the authority that its own is of, in PEM, if it speaks TLS.
+    #[must_use]
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
     }
 
     /// Every call so far.
@@ -148,22 +169,33 @@ impl Chat {
     }
 }
 
-async fn listen(listener: TcpListener, shared: Arc<Shared>) {
+async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
-        let shared = Arc::clone(&shared);
+        let (tls, shared) = (tls.clone(), Arc::clone(&shared));
         connections.spawn(async move {
-            let service = service_fn(move |request| answer(Arc::clone(&shared), request));
-            // A caller that goes away is none of ours.
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            match tls {
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream, shared).await;
+                    }
+                }
+                None => serve(stream, shared).await,
+            }
         });
     }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
+    let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+    // A caller that goes away is none of ours.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 /// That nothing is answered.

@@ -18,6 +18,7 @@ mod place;
 mod registration;
 mod seen;
 mod socket;
+mod tls;
 pub mod vendor;
 
 pub use behaviour::{Behaviour, Habits};

@@ -3,7 +3,7 @@
 mod table;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,13 +15,14 @@ use pushtally_reconcile::{
     OurRow, OurTask, Pace, Signed, TheirTask, compare,
 };
 use pushtally_usersig::validate_identifier;
+use rustls::pki_types::CertificateDer;
 use serde_json::json;
 
 use super::app::secret;
 use super::moment::parse_moment;
 use super::{COMMAND_THREADS, UsageError, runtime};
 use crate::acts::{Act, Done, OurSide, TASKS_A_PAGE};
-use crate::config::Config;
+use crate::config::{Config, read_authorities};
 use crate::engine::Purpose;
 use crate::terminal::{say, sayln};
 
@@ -54,6 +55,9 @@ pub(super) struct ReconcileArgs {
     /// Where their app is called: the host of its region, or the URL of a simulator on this machine.
     #[arg(long, default_value = DEFAULT_HOST)]
     host: String,
+    /// File of further authorities that are trusted, in PEM, beside the usual ones.
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
     /// Of this task; several times for several. Without any: all imported tasks with an event in the window, and their sum.
     #[arg(long = "task", value_name = "ID")]
     tasks: Vec<String>,
@@ -80,6 +84,10 @@ pub(super) fn run(
     let host = Host::parse(&arguments.host).map_err(|error| UsageError(error.to_string()))?;
     let identifier = &arguments.identifier;
     validate_identifier(identifier).map_err(|error| UsageError(error.to_string()))?;
+    let authorities = match &arguments.ca_file {
+        Some(path) => authorities(path)?,
+        None => Vec::new(),
+    };
     let key = key(arguments.key_file.as_ref(), variables)?;
     let their_app = arguments.sdkappid.unwrap_or(arguments.app);
     if their_app == 0 {
@@ -92,6 +100,7 @@ pub(super) fn run(
     let signed = Signed::new(host.clone(), their_app, identifier, &key, now);
     let settings = ClientSettings {
         targets: config.targets.clone(),
+        authorities,
         timeout: ANSWER_MAX,
         pace: Pace::default(),
     };
@@ -245,6 +254,14 @@ fn check_tasks(tasks: &[String]) -> Result<(), UsageError> {
         )));
     }
     Ok(())
+}
+
+fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, UsageError> {
+    read_authorities(path).map_err(|reason| {
+        UsageError(format!(
+            "`--ca-file` must be a file of certificates in PEM: {reason}"
+        ))
+    })
 }
 
 /// The key: from a file, from standard input, or from the variable; never from the command line, where others see it.

@@ -283,7 +283,8 @@ fn read_credentials(path: &Path) -> Result<Secret, String> {
     Ok(Secret::new(fs::read_to_string(path).map_err(told)?))
 }
 
-fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+/// Certificates in a file of PEM, at least one.
+pub(crate) fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let told = |error: rustls::pki_types::pem::Error| format!("{}: {error}", path.display());
     let read = CertificateDer::pem_file_iter(path).map_err(told)?;
     let found: Vec<_> = read.collect::<Result<_, _>>().map_err(told)?;

@@ -17,8 +17,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use parking_lot::Mutex;
-use rcgen::{CertificateParams, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -28,6 +26,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::streams::{self, Script, relay};
 use super::{Answered, Counter, Received, Taken};
+use crate::tls;
 use tally::Tally;
 
 pub use tally::MessageCounts;
@@ -161,11 +160,9 @@ impl Service {
     ) -> std::io::Result<Self> {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, settings.port)).await?;
         let address = listener.local_addr()?;
-        let (tls, certificate) = if settings.tls {
-            let (acceptor, certificate) = acceptor().map_err(std::io::Error::other)?;
-            (Some(acceptor), Some(certificate))
-        } else {
-            (None, None)
+        let (tls, certificate) = match settings.tls {
+            true => tls::acceptor().map(|(acceptor, pem)| (Some(acceptor), Some(pem)))?,
+            false => (None, None),
         };
         let counter = counter(&url(address, settings.tls))?;
         let (to_report, reported) = mpsc::unbounded_channel();
@@ -240,20 +237,7 @@ impl Service {
 fn url(address: SocketAddr, tls: bool) -> String {
     let scheme = if tls { "https" } else { "http" };
     // The certificate names the host, which an address would not be.
-    format!("{scheme}://localhost:{}", address.port())
-}
-
-fn acceptor() -> Result<(TlsAcceptor, String), Box<dyn std::error::Error + Send + Sync>> {
-    let key = KeyPair::generate()?;
-    let certificate = CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?;
-    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let mut config = rustls::ServerConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], private)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok((TlsAcceptor::from(Arc::new(config)), certificate.pem()))
+    format!("{scheme}://{}:{}", tls::NAME, address.port())
 }
 
 async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
