@@ -19,6 +19,7 @@ mod reach;
 mod receipts;
 mod search;
 mod series;
+mod span;
 mod tagged;
 mod tasks;
 mod trace;

@@ -17,6 +17,8 @@ mod fixture;
 mod as_of;
 #[path = "server/asking.rs"]
 mod asking;
+#[path = "server/recorded.rs"]
+mod recorded;
 
 #[path = "server/accounts.rs"]
 mod accounts;

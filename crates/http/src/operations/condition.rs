@@ -59,7 +59,9 @@ pub(super) fn object<'de, D: Deserializer<'de>>(
     let Some(parts) = Option::<serde_json::Map<_, _>>::deserialize(from)? else {
         return Ok(None);
     };
-    AskedCondition::deserialize(parts).map(Some).map_err(D::Error::custom)
+    AskedCondition::deserialize(parts)
+        .map(Some)
+        .map_err(D::Error::custom)
 }
 
 impl AskedCondition {

@@ -7,13 +7,14 @@ use axum::extract;
 use axum::response::Response;
 use http::request::Parts;
 use pushtally_ledger::HistoryPlace;
-use pushtally_model::{Account, RegistrationId, Second, Window};
+use pushtally_model::{Account, RegistrationId};
 use serde_json::json;
 
 use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::span::{self, Span};
 use super::{answer, app, storage};
 use crate::State;
-use crate::limits::{ROWS, ROWS_MAX};
+use crate::limits::ROWS;
 use crate::operations::{HistoryAsked, HistoryPage, Whose, history, read_place};
 use crate::problem::Problem;
 
@@ -47,16 +48,15 @@ fn named(name: &'static str, description: &'static str) -> Parameter {
 }
 
 fn parameters() -> [Parameter; 4] {
-    let second = |least| json!({ "type": "integer", "minimum": least, "maximum": u32::MAX });
     let place = json!({ "type": "string", "minLength": 1 });
     let before = "Only what is before this place: `next` of the page before.";
+    let [start, end] = Span::parameters(
+        "The first Unix second of an event.",
+        "The first one that is none any more: after `start`.",
+    );
     [
-        Parameter::query("start", "The first Unix second of an event.", second(0)),
-        Parameter::query(
-            "end",
-            "The first one that is none any more: after `start`.",
-            second(1),
-        ),
+        start,
+        end,
         Parameter::query("before", before, place),
         Parameter::limit(),
     ]
@@ -101,42 +101,26 @@ async fn tell(
 }
 
 fn parse(parts: &Parts) -> Result<HistoryAsked, Problem> {
-    let all = Window::all();
-    let (mut start, mut end) = (all.start(), all.end());
+    let mut span = Span::default();
     let (mut before, mut limit): (Option<HistoryPlace>, _) = (None, ROWS);
     let query = parts.uri.query().unwrap_or_default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let refuse = |wanted: &str| {
-            let detail = format!("`{name}` must be {wanted}");
-            Problem::bad_request(detail).at(name.clone().into_owned(), &value)
-        };
-        let second = || {
-            value
-                .parse()
-                .map(Second)
-                .map_err(|_| refuse("a Unix second"))
-        };
+        if span.take(&name, &value)? {
+            continue;
+        }
         match name.as_ref() {
-            "start" => start = second()?,
-            "end" => end = second()?,
             "before" => {
                 let place = read_place(&value);
-                before = Some(place.map_err(|_| refuse("`next` of the page before"))?);
+                let place =
+                    place.map_err(|_| span::wrong(&name, &value, "`next` of the page before"));
+                before = Some(place?);
             }
-            "limit" => {
-                let given = value.parse().ok();
-                let given = given.filter(|limit| (1..=ROWS_MAX).contains(limit));
-                limit = given.ok_or_else(|| refuse("1 to 500"))?;
-            }
-            _ => return Err(refuse("left out, it is not known")),
+            span::LIMIT => limit = span::limit(&value)?,
+            _ => return Err(span::unknown(&name, &value)),
         }
     }
-    let window = Window::new(start, end).map_err(|_| {
-        let detail = "`end` must be after `start`";
-        Problem::bad_request(detail).at("end", &end.0.to_string())
-    })?;
     Ok(HistoryAsked {
-        window,
+        window: span.window()?,
         before,
         limit,
     })

@@ -1,11 +1,12 @@
 //! What a list of tasks is asked with: when they were accepted, their kind, their sender's id, how they stand.
 
 use http::request::Parts;
-use pushtally_model::{Second, TaskKind, Window};
+use pushtally_model::TaskKind;
 use serde_json::json;
 
 use super::endpoint::Parameter;
-use crate::limits::{ROWS, ROWS_MAX};
+use super::span::{self, Span};
+use crate::limits::ROWS;
 use crate::operations::{TaskFilter, TaskStatus};
 use crate::problem::Problem;
 
@@ -20,18 +21,16 @@ pub(super) struct Search {
 impl Search {
     /// The parameters, as the document tells them.
     pub(super) fn parameters() -> [Parameter; 7] {
-        let second = || json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
-        let end = || json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX });
         let kinds = json!({ "type": "string", "enum": ["push", "batch", "message"] });
         let states = json!({ "type": "string", "enum": ["running", "paused", "cancelled", "revoked", "done"] });
         let text = json!({ "type": "string" });
+        let [start, end] = Span::parameters(
+            "Accepted in this Unix second or later.",
+            "Accepted before this Unix second: after `start`.",
+        );
         [
-            Parameter::query("start", "Accepted in this Unix second or later.", second()),
-            Parameter::query(
-                "end",
-                "Accepted before this Unix second: after `start`.",
-                end(),
-            ),
+            start,
+            end,
             Parameter::query("kind", "Of this kind.", kinds),
             Parameter::query(
                 "data_id",
@@ -46,8 +45,7 @@ impl Search {
 
     /// Reads a query. Unknown parameters are errors, so that a misspelt one does not list everything.
     pub(super) fn parse(parts: &Parts) -> Result<Self, Problem> {
-        let all = Window::all();
-        let (mut start, mut end) = (all.start(), all.end());
+        let mut span = Span::default();
         let mut search = Self {
             filter: TaskFilter::default(),
             before: None,
@@ -55,19 +53,11 @@ impl Search {
         };
         let query = parts.uri.query().unwrap_or_default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let refuse = |wanted: &str| {
-                Problem::bad_request(format!("`{name}` must be {wanted}"))
-                    .at(name.clone().into_owned(), &value)
-            };
-            let second = || {
-                value
-                    .parse()
-                    .map(Second)
-                    .map_err(|_| refuse("a Unix second"))
-            };
+            if span.take(&name, &value)? {
+                continue;
+            }
+            let refuse = |wanted: &str| span::wrong(&name, &value, wanted);
             match name.as_ref() {
-                "start" => start = second()?,
-                "end" => end = second()?,
                 "kind" => {
                     let kind = kind(&value).ok_or_else(|| refuse("push, batch or message"))?;
                     search.filter.kind = Some(kind);
@@ -82,20 +72,11 @@ impl Search {
                     let place = value.parse().map_err(|_| refuse("a place in the list"))?;
                     search.before = Some(place);
                 }
-                "limit" => {
-                    let limit = value
-                        .parse()
-                        .ok()
-                        .filter(|limit| (1..=ROWS_MAX).contains(limit));
-                    search.limit = limit.ok_or_else(|| refuse("1 to 500"))?;
-                }
-                _ => return Err(refuse("left out, it is not known")),
+                span::LIMIT => search.limit = span::limit(&value)?,
+                _ => return Err(span::unknown(&name, &value)),
             }
         }
-        search.filter.accepted = Window::new(start, end).map_err(|_| {
-            let detail = "`end` must be after `start`";
-            Problem::bad_request(detail).at("end", &end.0.to_string())
-        })?;
+        search.filter.accepted = span.window()?;
         Ok(search)
     }
 }

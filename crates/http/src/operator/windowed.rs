@@ -3,17 +3,16 @@
 //! Windows may be of any length. Unknown parameters are errors, as in lists.
 
 use http::request::Parts;
-use pushtally_model::{Kind, Second, Window};
+use pushtally_model::{Kind, Window};
 use serde_json::json;
 
 use super::as_of::{self, AS_OF};
 use super::endpoint::Parameter;
+use super::span::{self, Span};
 use crate::limits::COUNTED_TASKS_MAX;
 use crate::problem::Problem;
 
 /// The names of what may be asked; not every call knows all of them.
-const START: &str = "start";
-const END: &str = "end";
 const STEP: &str = "step";
 const TASK: &str = "task";
 const FAMILY: &str = "family";
@@ -21,8 +20,7 @@ const FAMILY: &str = "family";
 /// What is to be counted, and when.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Windowed {
-    start: Option<u32>,
-    end: Option<u32>,
+    span: Span,
     /// Seconds, at least 1.
     pub(super) step: Option<u32>,
     pub(super) tasks: Vec<String>,
@@ -42,21 +40,19 @@ struct Knows {
 impl Windowed {
     /// The parameters of a call without a step, as its document tells them.
     pub(super) fn parameters() -> [Parameter; 4] {
-        let second = || json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
-        let end = || json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX });
         let tasks = json!({
             "type": "array",
             "items": { "type": "string", "minLength": 1 },
             "maxItems": COUNTED_TASKS_MAX,
         });
         let families = json!({ "type": "string", "enum": ["push", "message"] });
+        let [start, end] = Span::parameters(
+            "The first Unix second that counts.",
+            "The first one that no longer does: after `start`.",
+        );
         [
-            Parameter::query(START, "The first Unix second that counts.", second()),
-            Parameter::query(
-                END,
-                "The first one that no longer does: after `start`.",
-                end(),
-            ),
+            start,
+            end,
             Parameter::query(
                 TASK,
                 "A TaskId or PushID, repeated for several; without any, whole families are counted.",
@@ -119,14 +115,11 @@ impl Windowed {
     }
 
     fn take(&mut self, name: &str, value: &str, knows: Knows) -> Result<(), Problem> {
-        let refuse = |wanted: &str| {
-            let detail = format!("`{name}` must be {wanted}");
-            Problem::bad_request(detail).at(name.to_owned(), value)
-        };
-        let second = || value.parse().map_err(|_| refuse("a Unix second"));
+        if self.span.take(name, value)? {
+            return Ok(());
+        }
+        let refuse = |wanted: &str| span::wrong(name, value, wanted);
         match name {
-            START => self.start = Some(second()?),
-            END => self.end = Some(second()?),
             AS_OF if knows.as_of => self.as_of_ms = Some(as_of::parse(value)?),
             STEP if knows.step => {
                 let step = value.parse().ok().filter(|step| *step > 0);
@@ -144,7 +137,7 @@ impl Windowed {
                     _ => return Err(refuse("push or message")),
                 });
             }
-            _ => return Err(refuse("left out, it is not known")),
+            _ => return Err(span::unknown(name, value)),
         }
         Ok(())
     }
@@ -160,18 +153,14 @@ impl Windowed {
 
     /// The window; always, when it is not said.
     pub(super) fn window(&self) -> Result<Window, Problem> {
-        let all = Window::all();
-        let start = self.start.map_or(all.start(), Second);
-        let end = self.end.map_or(all.end(), Second);
-        Window::new(start, end).map_err(|_| {
-            let detail = "`end` must be after `start`";
-            Problem::bad_request(detail).at(END, &end.0.to_string())
-        })
+        self.span.window()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use pushtally_model::Second;
+
     use super::*;
 
     fn parse(query: &str) -> Result<Windowed, Problem> {

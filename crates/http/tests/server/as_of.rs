@@ -2,13 +2,13 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use pushtally_dispatch::Turn;
-use pushtally_model::Clock as _;
-use pushtally_store::{Claim, Report as _};
+use pushtally_model::{Channel, Clock as _, Lane, Source};
+use pushtally_store::Report as _;
 use serde_json::{Value, json};
 
-use super::fixture::{APP, NOW_S, Server, Setup, code, event, events};
-use super::series::{ago, get};
+use super::fixture::{NOW_S, Server, Setup, code, events};
+use super::recorded::{imported, key_of, own_task, reached, work};
+use super::series::get;
 
 /// A task, an account, a stage, a platform, whether it was lost, and how many seconds ago.
 type Happened = (u8, u8, u8, u8, bool, i64);
@@ -17,10 +17,8 @@ type Step = (i64, Vec<Happened>);
 
 fn told(happened: &Happened) -> String {
     let (task, account, stage, platform, lost, seconds) = *happened;
-    let (task, account) = (format!("t{task}"), format!("a{account}"));
-    let event = event(&task, &account, stage, if lost { 410 } else { 0 });
-    let platform = format!(r#""PushPlatform":{platform}"#);
-    ago(&event.replace(r#""PushPlatform":1"#, &platform), seconds)
+    let err_code = if lost { 410 } else { 0 };
+    imported((task, account, platform), (stage, err_code), seconds)
 }
 
 /// Every question, without and with what makes it one of an earlier moment.
@@ -101,17 +99,11 @@ async fn report(server: &Server, id: &str, as_of: &str) -> (u16, Value) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_own_tasks_funnel_is_told_as_it_was_known_and_out_of_reach_says_from_when() {
     let server = Server::start(Setup::default()).await;
-    super::push::register(&server.engine, "a").await;
-    let path = format!("/v4/timpush/batch?{}", super::fixture::credentials());
-    let body = r#"{"From_Account":"administrator","MsgRandom":1,"To_Account":["a"],"OfflinePushInfo":{"Title":"t"}}"#;
-    let id = server.post(&path, body).await["TaskId"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let id = own_task(&server).await;
     let accepted_ms = server.clock.now_ms();
     let before = report(&server, &id, "").await;
     server.clock.advance_ms(7);
-    while server.state.dispatch.turn(Claim::Any).await == Turn::Worked {}
+    work(&server).await;
     let after = report(&server, &id, "").await;
     assert_eq!((before.0, after.0), (200, 200));
     assert_ne!(before.1, after.1);
@@ -181,24 +173,14 @@ async fn outlived(server: &Server, id: &str, known: Value) {
     let at = |now_ms: i64| format!("?as_of={}", now_ms - 86_400_000);
     let told = report(server, id, &at(server.clock.now_ms())).await;
     assert_eq!(told, (200, known));
-    let found = server
+    let (task, clicked) = (key_of(server, id).await, (Channel::Unknown, Lane::Clicked));
+    let late = vec![reached(task, clicked, 1, server.clock.now())];
+    server
         .state
-        .identities
-        .find_task(APP, pushtally_model::Kind::Push, id);
-    let late = pushtally_model::Event {
-        app: APP,
-        task: found.await.unwrap().unwrap(),
-        cell: pushtally_model::Cell::new(
-            pushtally_model::Route::Offline,
-            pushtally_model::Channel::Unknown,
-            pushtally_model::Lane::Clicked,
-        ),
-        number: pushtally_model::Number(1),
-        at: server.clock.now(),
-        loss: pushtally_model::LossId::NONE,
-    };
-    let source = pushtally_model::Source::Client;
-    server.state.stats.report(source, vec![late]).await.unwrap();
+        .stats
+        .report(Source::Client, late)
+        .await
+        .unwrap();
     let now_ms = server.clock.now_ms();
     let (status, problem) = report(server, id, &at(now_ms)).await;
     assert_eq!(status, 410, "{problem}");

@@ -144,6 +144,7 @@ async fn an_estimate_of_a_condition_is_what_a_push_with_it_reaches() {
             json!("condition.attributes_any"),
         ),
         (json!({"condition": {"TagsOr": ["x"]}}), Value::Null),
+        (json!({"condition": [["x"]]}), Value::Null),
         (json!([["a"], false]), Value::Null),
     ] {
         let (status, problem) = estimated(&server, &body).await;

@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use pushtally_dispatch::Turn;
-use pushtally_model::{
-    Cell, Channel, Event, Kind, Lane, LossId, Number, Origin, Route, Second, Source, TaskKey,
-};
-use pushtally_store::{Claim, Report as _};
+use pushtally_model::{Channel, Lane, Second, Source};
+use pushtally_store::Report as _;
 use serde_json::{Value, json};
 
-use super::fixture::{APP, NOW_S, Server, Setup, code, event, events};
-use super::series::{ago, get};
+use super::fixture::{NOW_S, Server, Setup, code, events};
+use super::recorded::{imported, key_of, own_task, reached, work};
+use super::series::get;
 
 /// A task, an account, a stage, a platform and how many seconds ago.
 type Happened = (u8, u8, u8, u8, i64);
@@ -70,9 +68,7 @@ async fn check(happened: Vec<Happened>) -> u64 {
     let all: Vec<_> = happened
         .iter()
         .map(|(task, account, stage, platform, seconds)| {
-            let event = event(&format!("t{task}"), &format!("a{account}"), *stage, 0);
-            let platform = format!(r#""PushPlatform":{platform}"#);
-            ago(&event.replace(r#""PushPlatform":1"#, &platform), *seconds)
+            imported((*task, *account, *platform), (*stage, 0), *seconds)
         })
         .collect();
     for some in all.chunks(100) {
@@ -129,39 +125,14 @@ fn percentiles_of_any_imported_history_are_those_of_a_naive_pairing() {
     assert!(seen.get() > 100, "{} pairs", seen.get());
 }
 
-/// A push of our own to an account without a token, which is planned for an unknown vendor.
-async fn own(server: &Server) -> (String, TaskKey, Number) {
-    super::push::register(&server.engine, "a").await;
-    let path = format!("/v4/timpush/batch?{}", super::fixture::credentials());
-    let body = r#"{"From_Account":"administrator","MsgRandom":1,"To_Account":["a"],"OfflinePushInfo":{"Title":"t"}}"#;
-    let id = server.post(&path, body).await["TaskId"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    while server.state.dispatch.turn(Claim::Any).await == Turn::Worked {}
-    let key = server
-        .state
-        .identities
-        .find_task(APP, Kind::Push, &id)
-        .await;
-    let key = key.unwrap().unwrap();
-    assert_eq!(key.origin, Origin::Own);
-    (id, key, Number(1_000))
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_own_tasks_window_is_of_the_later_time_and_ends_with_the_log() {
     let server = Server::start(Setup::default()).await;
-    let (id, task, number) = own(&server).await;
+    let id = own_task(&server).await;
+    work(&server).await;
+    let task = key_of(&server, &id).await;
     let now_s = u32::try_from(NOW_S).unwrap();
-    let lane = |lane, at| Event {
-        app: APP,
-        task,
-        cell: Cell::new(Route::Offline, Channel::Fcm, lane),
-        number,
-        at: Second(at),
-        loss: LossId::NONE,
-    };
+    let lane = |lane, at| reached(task, (Channel::Fcm, lane), 1_000, Second(at));
     let history = [
         lane(Lane::Planned, now_s),
         lane(Lane::Clicked, now_s + 9),
