@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Credentials;
 use super::auth::sign;
-use crate::contract::{Call, Failure, Post, To};
+use crate::contract::{Call, Failure, Post, Said, To};
 use crate::credentials::{address, receipts_url};
 use crate::custom::Custom;
 use crate::digest::notify_id;
@@ -44,6 +44,10 @@ pub(super) fn call(
 }
 
 fn message(post: &Post<'_>) -> Result<Value, Failure> {
+    if post.title.is_empty() || post.text.is_empty() {
+        let text = "Meizu takes no notification without a title and a text";
+        return Err(Failure::Rejected(Said::new(0, text)));
+    }
     let receipts_url = receipts_url(post.receipts_url, CALLBACK_LEN_MAX)?;
     let mut notice = json!({
         "noticeBarType": 0,
@@ -89,6 +93,14 @@ mod tests {
 
     use super::*;
     use crate::given::{addressed, post};
+
+    fn of(title: &str, text: &str) -> Notification {
+        Notification {
+            title: title.to_owned(),
+            desc: text.to_owned(),
+            ..Notification::default()
+        }
+    }
 
     fn call_of(post: &Post<'_>, tokens: &[&str]) -> Result<Call, Failure> {
         let credentials = Credentials {
@@ -165,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_not_sent() {
-        let (task, notification) = (TaskId::new("t").unwrap(), Notification::default());
+        let (task, notification) = (TaskId::new("t").unwrap(), of("Parcel", "Arrives"));
         let message = message_of(&call_of(&post(&task, &notification), &["P1"]).unwrap());
         assert_eq!(message.get("extra"), None);
         assert_eq!(message["noticeBarInfo"].get("noticeMsgType"), None);
@@ -176,11 +188,7 @@ mod tests {
     #[test]
     fn texts_and_life_stay_within_the_limits() {
         let task = TaskId::new("t").unwrap();
-        let notification = Notification {
-            title: "包".repeat(33),
-            desc: "裹".repeat(101),
-            ..Notification::default()
-        };
+        let notification = of(&"包".repeat(33), &"裹".repeat(101));
         for (left_s, expected) in [
             (1, 1),
             (3600, 1),
@@ -205,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_sent_is_not() {
-        let (task, notification) = (TaskId::new("t").unwrap(), Notification::default());
+        let (task, notification) = (TaskId::new("t").unwrap(), of("Parcel", "Arrives"));
         for tokens in [&["P1,P2"][..], &["P1", ""]] {
             let failure = call_of(&post(&task, &notification), tokens);
             assert!(matches!(failure, Err(Failure::Targets(_))), "{tokens:?}");
@@ -217,5 +225,12 @@ mod tests {
         };
         let failure = call_of(&post, &["P1"]);
         assert!(matches!(failure, Err(Failure::Misconfigured(_))));
+        for notification in [of("", "Arrives"), of("Parcel", "")] {
+            let failure = call_of(&self::post(&task, &notification), &["P1"]);
+            assert!(
+                matches!(failure, Err(Failure::Rejected(_))),
+                "{notification:?}"
+            );
+        }
     }
 }
