@@ -3,6 +3,7 @@
 //! Values that are written as JSON, and the acts that make them. Who may act, and the audit, are the callers'.
 
 mod audit_row;
+mod brakes;
 mod condition;
 mod estimate;
 mod export;
@@ -23,6 +24,7 @@ mod task_search;
 pub(crate) mod trace;
 
 pub use audit_row::{AuditPage, AuditRow, audit_page};
+pub use brakes::{BrakeRow, Brakes, brakes};
 pub use condition::{AskedCondition, ConditionError};
 pub use estimate::{Asked, EstimateError, Estimated, EstimatedRow, estimate};
 pub use export::{Columns, Export, ExportError, ExportRow, export};

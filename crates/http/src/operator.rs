@@ -4,6 +4,7 @@
 
 mod as_of;
 mod audit;
+mod brakes;
 mod endpoint;
 mod estimate;
 mod export;
@@ -66,6 +67,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         latencies::endpoint(),
         receipts::endpoint(),
     ];
+    endpoints.extend(brakes::endpoints());
     endpoints.extend(pause::endpoints());
     endpoints.extend(tasks::endpoints());
     endpoints.extend(forget::endpoints());

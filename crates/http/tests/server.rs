@@ -24,6 +24,8 @@ mod recorded;
 mod accounts;
 #[path = "server/admission.rs"]
 mod admission;
+#[path = "server/brakes.rs"]
+mod brakes;
 #[path = "server/conditions.rs"]
 mod conditions;
 #[path = "server/connections.rs"]

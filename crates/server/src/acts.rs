@@ -37,7 +37,7 @@ use crate::engine::Opened;
 pub(crate) use act::{Act, AppRow, Done, Listing, NewApp, NewToken, NewWebhook};
 pub(crate) use audience::AudienceVerified;
 pub(crate) use channels::{ChannelRow, Trial, TrialStep};
-pub(crate) use devices::{BrakeRow, Counted, DevicesState, Meant};
+pub(crate) use devices::{Counted, DevicesState, Meant};
 pub(crate) use error::ActError;
 pub(crate) use history::HistoryWanted;
 pub(crate) use ledger::LedgerVerified;

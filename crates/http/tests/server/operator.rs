@@ -108,6 +108,8 @@ async fn where_operators_have_tokens_a_call_needs_one_of_its_role() {
         ("POST", of_app("push"), 403, 200, 429),
         ("POST", of_app("tasks/none/cancel"), 403, 404, 404),
         ("POST", of_app("pause"), 403, 403, 200),
+        ("GET", of_app("brakes"), 200, 200, 200),
+        ("POST", of_app("brakes/release"), 403, 403, 400),
         ("GET", "/v1/audit".to_owned(), 403, 403, 200),
         ("GET", "/v1/openapi.json".to_owned(), 200, 200, 200),
     ] {

@@ -1,6 +1,7 @@
 //! Acts on the tokens of devices: how they are, giving back what was dropped, releasing brakes.
 
 use pushtally_audience::tokens::{self, Line, LineState};
+use pushtally_http::operations::{BrakeRow, brakes};
 use pushtally_model::{AppId, Channel, Second, TokenKind};
 use pushtally_store::Restoring;
 use serde::{Deserialize, Serialize};
@@ -57,17 +58,6 @@ pub(crate) struct Counted {
     pub(crate) dropped_last: u32,
 }
 
-/// A brake that is on.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct BrakeRow {
-    pub(crate) channel: String,
-    pub(crate) cert_id: u32,
-    pub(crate) since_ms: i64,
-    /// What the vendor said since then, of the last ten minutes.
-    pub(crate) live: u32,
-    pub(crate) gone: u32,
-}
-
 impl From<&LineState> for Counted {
     fn from(state: &LineState) -> Self {
         let [silent_30_days, silent_90_days] = state.silent;
@@ -110,16 +100,9 @@ impl Acts {
             }),
         };
         let brakes = self.running()?.map(|dispatch| {
-            let braked = dispatch.braked(app).into_iter();
-            let braked = braked.filter(|braked| of.is_none_or(|of| of == braked.channel));
-            let row = |braked: pushtally_dispatch::Braked| BrakeRow {
-                channel: braked.channel.name().to_owned(),
-                cert_id: braked.cert_id,
-                since_ms: braked.since_ms,
-                live: braked.told.live,
-                gone: braked.told.gone,
-            };
-            braked.map(row).collect()
+            let mut rows = brakes(dispatch, app).brakes;
+            rows.retain(|row| of.is_none_or(|of| of.name() == row.channel));
+            rows
         });
         Ok(Done::DevicesChecked(Box::new(DevicesState {
             sdkappid: app.0,

@@ -2,10 +2,11 @@
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use pushtally_http::operations::BrakeRow;
 use pushtally_model::{Channel, Clock as _, SystemClock};
 
 use super::moment::{moment, parse_moment};
-use crate::acts::{Act, BrakeRow, Counted, DevicesState, Done, Meant};
+use crate::acts::{Act, Counted, DevicesState, Done, Meant};
 use crate::terminal::sayln;
 
 #[derive(Debug, Subcommand)]
