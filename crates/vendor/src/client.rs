@@ -95,7 +95,9 @@ impl Client {
             .timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_MAX)
             .http2_only(settings.http2_only)
-            .http2_adaptive_window(true);
+            .http2_adaptive_window(true)
+            // Until the vendor has said its limit: Apple's is one stream until a JWT was good.
+            .http2_initial_max_send_streams(1);
         Ok(Self {
             pools: std::array::from_fn(|_| pools.build(connector.clone())),
             turn: Arc::default(),

@@ -216,4 +216,9 @@ pub trait Counter: Send + Sync + std::fmt::Debug {
 
     /// Makes every access that it gave expire now.
     fn expire(&self);
+
+    /// Whether a connection of HTTP/2 may carry more than one request at once, after this request or from its beginning.
+    fn trusts(&self, _: Option<&Received>) -> bool {
+        true
+    }
 }

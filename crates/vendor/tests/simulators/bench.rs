@@ -51,15 +51,19 @@ impl Recorder {
     fn counter(&self) -> &dyn Counter {
         &**self.counter.get().unwrap()
     }
+
+    /// The vendor's day is ours.
+    fn at_our_time(&self, received: &Received) -> Received {
+        Received {
+            now_ms: self.clock.now_ms(),
+            ..received.clone()
+        }
+    }
 }
 
 impl Counter for Recorder {
     fn answer(&self, received: &Received) -> (Answered, Vec<Taken>) {
-        // The vendor's day is ours.
-        let received = &Received {
-            now_ms: self.clock.now_ms(),
-            ..received.clone()
-        };
+        let received = &self.at_our_time(received);
         let (answered, taken) = self.counter().answer(received);
         self.calls.lock().push(received.path.clone());
         self.taken.lock().extend(taken.iter().cloned());
@@ -72,6 +76,11 @@ impl Counter for Recorder {
 
     fn expire(&self) {
         self.counter().expire();
+    }
+
+    fn trusts(&self, after: Option<&Received>) -> bool {
+        let after = after.map(|received| self.at_our_time(received));
+        self.counter().trusts(after.as_ref())
     }
 }
 

@@ -52,19 +52,30 @@ async fn no_more_are_under_way_on_a_connection_than_the_vendor_allows() {
     assert_eq!(counts.connections, CONNECTIONS, "{counts:?}");
 }
 
+/// Apple's limit is one until then, and a new connection begins with many calls.
+#[tokio::test]
+async fn a_connection_has_one_call_until_a_jwt_was_good() {
+    let bench = Bench::served(Channel::Apns, |settings| {
+        settings.answer_after = Duration::from_millis(2);
+    });
+    let bench = bench.await;
+    assert_eq!(send(&bench, "t1", 100).await, accepted(100));
+    let counts = bench.service.counts();
+    assert_eq!((counts.refused, counts.requests), (0, 100), "{counts:?}");
+    assert!(counts.at_once > 1, "{counts:?}");
+    assert_eq!(counts.connections, CONNECTIONS, "{counts:?}");
+}
+
 #[tokio::test]
 async fn streams_that_are_refused_go_by_another_connection() {
     let bench = Bench::served(Channel::Apns, |settings| {
-        settings.streams_max = Some(4);
-        // The client cannot know before.
-        settings.limits_late = 16;
+        settings.refused_first = 16;
     });
     let bench = bench.await;
     assert_eq!(send(&bench, "t1", 32).await, accepted(32));
     let counts = bench.service.counts();
-    assert!(counts.refused >= 13, "{counts:?}");
+    assert_eq!(counts.refused, 16, "{counts:?}");
     assert_eq!(counts.connections, CONNECTIONS, "{counts:?}");
-    assert!(counts.at_once <= 4, "{counts:?}");
     assert_eq!(ids(&bench).len(), 32);
 }
 

@@ -1,7 +1,7 @@
 //! Apple's push service, one app on one of its two servers.
 //!
-//! What is left to the server around it: TLS, the limit of streams, GOAWAY. That Apple allows one stream until a JWT is good
-//! is not played.
+//! What is left to the server around it: TLS, the limit of streams, GOAWAY. That a connection has one stream until a JWT was
+//! good is asked of it here.
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use parking_lot::Mutex;
@@ -302,6 +302,21 @@ impl Counter for ApnsCounter {
         for known in &mut state.known {
             known.is_expired = true;
         }
+    }
+
+    /// Not before a JWT was good.
+    fn trusts(&self, after: Option<&Received>) -> bool {
+        after.is_some_and(|received| {
+            let jwt = received.header("authorization").split_once(' ');
+            let is_good = |known: &Known| {
+                let Known {
+                    jwt: seen, iat_ms, ..
+                } = known;
+                let is_same = jwt.is_some_and(|(_, jwt)| jwt == seen);
+                is_same && !known.is_expired && !is_old(*iat_ms, received.now_ms)
+            };
+            self.state.lock().known.iter().any(is_good)
+        })
     }
 }
 

@@ -4,7 +4,6 @@ mod report;
 mod tally;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,7 +18,7 @@ use hyper_util::server::conn::auto::Builder;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -63,8 +62,8 @@ pub struct ServiceSettings {
     pub receipts_url: String,
     /// Requests at once on a connection of HTTP/2; more are refused. `None` is the library's bound.
     pub streams_max: Option<u32>,
-    /// Requests that the first connection of HTTP/2 over TLS has sent before it is told the limits; 0 is at once.
-    pub limits_late: u32,
+    /// Requests over HTTP/2 that are refused before they are looked at: the first ones of all.
+    pub refused_first: u64,
     /// Requests after which a connection of HTTP/2 over TLS is told to go away: what it sends beyond is not looked at. 0 is
     /// never.
     pub goaway_after: u32,
@@ -86,7 +85,7 @@ impl Default for ServiceSettings {
             busy_one_in: 0,
             receipts_url: String::new(),
             streams_max: None,
-            limits_late: 0,
+            refused_first: 0,
             goaway_after: 0,
         }
     }
@@ -113,7 +112,7 @@ pub struct ServiceCounts {
     pub connections: u64,
     /// The most requests at once on one connection.
     pub at_once: u64,
-    /// Requests that were refused for being too many at once.
+    /// Requests that were refused before they were looked at.
     pub refused: u64,
     /// Requests that came after the last one that was looked at.
     pub unseen: u64,
@@ -128,6 +127,8 @@ struct Shared {
     refused_receipts: AtomicU64,
     connections: AtomicU64,
     at_once: AtomicU64,
+    /// Requests that were to be looked at, while the first ones are refused.
+    refusals: AtomicU64,
     streams: streams::Tally,
     tally: Mutex<Tally>,
     /// When the next push may be taken at the rate that is set.
@@ -174,6 +175,7 @@ impl Service {
             refused_receipts: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             at_once: AtomicU64::new(0),
+            refusals: AtomicU64::new(0),
             streams: streams::Tally::default(),
             tally: Mutex::default(),
             next_at: Mutex::new(Instant::now()),
@@ -256,7 +258,10 @@ async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Sha
                         serve_tls(stream, shared).await;
                     }
                 }
-                None => serve(stream, shared).await,
+                None => {
+                    let trusted = watch::Sender::new(shared.counter.trusts(None));
+                    serve(stream, shared, trusted).await;
+                }
             }
         });
     }
@@ -264,46 +269,82 @@ async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Sha
 
 /// The same, with what is done to connections of HTTP/2.
 async fn serve_tls(stream: TlsStream<TcpStream>, shared: Arc<Shared>) {
-    let settings = &shared.settings;
-    let is_first = shared.connections.load(Ordering::Acquire) == 0;
+    let trusted = watch::Sender::new(shared.counter.trusts(None));
     let script = Script {
-        silent_until: if is_first { settings.limits_late } else { 0 },
-        goaway_after: settings.goaway_after,
+        one_first: !*trusted.borrow(),
+        goaway_after: shared.settings.goaway_after,
     };
-    let is_scripted = script.silent_until > 0 || script.goaway_after > 0;
+    let is_scripted = script.one_first || script.goaway_after > 0;
     if !is_scripted || stream.get_ref().1.alpn_protocol() != Some(b"h2") {
-        return serve(stream, shared).await;
+        return serve(stream, shared, trusted).await;
     }
     let (ours, theirs) = tokio::io::duplex(RELAYED_LEN_MAX);
-    let relayed = Arc::clone(&shared);
+    let (relayed, raised) = (Arc::clone(&shared), trusted.subscribe());
     tokio::join!(
-        serve(theirs, shared),
-        relay(stream, ours, script, &relayed.streams)
+        serve(theirs, shared, trusted),
+        relay(stream, ours, script, &relayed.streams, raised)
     );
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: Arc<Shared>) {
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    shared: Arc<Shared>,
+    trusted: watch::Sender<bool>,
+) {
     shared.connections.fetch_add(1, Ordering::AcqRel);
     let mut server = Builder::new(TokioExecutor::new());
     if let Some(streams_max) = shared.settings.streams_max {
         server.http2().max_concurrent_streams(streams_max);
     }
-    let under_way = Arc::new(AtomicU64::new(0));
-    let service = service_fn(move |request| {
-        let (shared, under_way) = (Arc::clone(&shared), Arc::clone(&under_way));
+    let (under_way, trusted) = (Arc::new(AtomicU64::new(0)), Arc::new(trusted));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (shared, trusted) = (Arc::clone(&shared), Arc::clone(&trusted));
+        let under_way = UnderWay::enter(&under_way);
         async move {
-            let at_once = under_way.fetch_add(1, Ordering::AcqRel) + 1;
-            shared.at_once.fetch_max(at_once, Ordering::AcqRel);
-            let answer = answer(&shared, request).await;
-            under_way.fetch_sub(1, Ordering::AcqRel);
-            Ok::<_, Infallible>(answer)
+            let is_beyond = under_way.at_once > 1 && !*trusted.borrow();
+            if request.version() == Version::HTTP_2 && (is_beyond || shared.refuses()) {
+                // What the library finds in an error is what it resets the stream with.
+                return Err(h2::Error::from(h2::Reason::REFUSED_STREAM));
+            }
+            shared
+                .at_once
+                .fetch_max(under_way.at_once, Ordering::AcqRel);
+            let answer = answer(&shared, request, &trusted).await;
+            drop(under_way);
+            Ok(answer)
         }
     });
     // A caller that goes away is none of ours.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+/// A request of a connection, until it is answered or cut off.
+struct UnderWay {
+    all: Arc<AtomicU64>,
+    /// How many there were with it.
+    at_once: u64,
+}
+
+impl UnderWay {
+    fn enter(all: &Arc<AtomicU64>) -> Self {
+        Self {
+            all: Arc::clone(all),
+            at_once: all.fetch_add(1, Ordering::AcqRel) + 1,
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.all.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+async fn answer(
+    shared: &Shared,
+    request: Request<Incoming>,
+    trusted: &watch::Sender<bool>,
+) -> Response<Full<Bytes>> {
     let number = shared.requests.fetch_add(1, Ordering::AcqRel) + 1;
     let (parts, body) = request.into_parts();
     let body = body
@@ -336,6 +377,9 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
         if let Some(until) = until {
             tokio::time::sleep_until(until.into()).await;
         }
+        if !*trusted.borrow() && shared.counter.trusts(Some(&received)) {
+            trusted.send_replace(true);
+        }
         answered
     };
     let mut response = Response::builder().status(answered.status);
@@ -349,6 +393,12 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
 }
 
 impl Shared {
+    /// Whether this is one of the requests that are refused whatever they are.
+    fn refuses(&self) -> bool {
+        let first = self.settings.refused_first;
+        first > 0 && self.refusals.fetch_add(1, Ordering::AcqRel) < first
+    }
+
     /// Counts what was taken. A phone that has it shows it once and is reported once.
     fn take(&self, taken: Vec<Taken>) {
         if taken.is_empty() {

@@ -1,8 +1,8 @@
-//! What a vendor does to a connection of HTTP/2 beside answering: it says its limits late, and tells the other side to go
-//! away.
+//! What a vendor does to a connection of HTTP/2 beside answering: it raises its limit of streams, and tells the other side to
+//! go away.
 //!
 //! It stands between the socket and the server and looks at frames (RFC 9113), because the server's library is too polite:
-//! it never drops what it has read. The limit itself is the library's.
+//! it never drops what it has read, and says its limit once. Who keeps to the limit is seen by the server.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,15 +20,18 @@ const HEADER_LEN: usize = 9;
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const ACK: u8 = 1;
+const MAX_CONCURRENT_STREAMS: [u8; 2] = [0, 3];
 const END_STREAM: u8 = 1;
 const REFUSED_STREAM: [u8; 4] = [0, 0, 0, 7];
 
 /// What is done to a connection.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Script {
-    /// Nothing is said before more requests than these have come.
-    pub(super) silent_until: u32,
+    /// Whether its limit is one stream until it is raised.
+    pub(super) one_first: bool,
     /// After so many requests it is told to go away, and what it has sent beyond is not looked at; 0 is never.
     pub(super) goaway_after: u32,
 }
@@ -36,7 +39,7 @@ pub(super) struct Script {
 /// What was done.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Requests that were refused for being too many at once.
+    /// Requests that were refused before they were looked at.
     pub(super) refused: AtomicU64,
     /// Requests that came after the last one that was looked at.
     pub(super) unseen: AtomicU64,
@@ -55,6 +58,7 @@ pub(super) async fn relay(
     server: DuplexStream,
     script: Script,
     tally: &Tally,
+    raised: watch::Receiver<bool>,
 ) {
     let (client_in, client_out) = split(client);
     let (server_in, server_out) = split(server);
@@ -62,7 +66,7 @@ pub(super) async fn relay(
     // Either end is the end: a client that goes away is none of ours.
     tokio::select! {
         _ = requests(client_in, server_out, script, tally, &state) => {}
-        _ = answers(server_in, client_out, script, tally, seen) => {}
+        _ = answers(server_in, client_out, script, tally, (seen, raised)) => {}
     }
 }
 
@@ -75,9 +79,15 @@ async fn requests(
 ) -> io::Result<()> {
     let mut client = Frames::new(client);
     server.write_all(&client.take(PREFACE_LEN).await?).await?;
-    let mut newest = 0;
+    let (mut newest, mut acked) = (0, false);
     loop {
         let frame = client.next().await?;
+        if frame.kind() == SETTINGS && frame.flags() & ACK != 0 {
+            // The server knows of its own only.
+            if std::mem::replace(&mut acked, true) {
+                continue;
+            }
+        }
         let is_new = frame.kind() == HEADERS && frame.stream() > newest;
         if is_new {
             state.send_modify(|state| {
@@ -105,14 +115,19 @@ async fn answers(
     mut client: WriteHalf<impl AsyncWrite>,
     script: Script,
     tally: &Tally,
-    mut seen: watch::Receiver<State>,
+    (mut seen, mut raised): (watch::Receiver<State>, watch::Receiver<bool>),
 ) -> io::Result<()> {
     let mut server = Frames::new(server);
-    if script.silent_until > 0 {
-        let enough = seen.wait_for(|state| state.requests > script.silent_until);
-        drop(enough.await.map_err(io::Error::other)?);
-    }
     let (mut ended, mut is_told) = (0, false);
+    // What the limit is raised to, as long as it is not.
+    let mut usual = None;
+    if script.one_first {
+        // A server's first frame are its settings.
+        let settings = server.next().await?;
+        usual = settings.streams_max();
+        client.write_all(&settings.with(1)).await?;
+        client.flush().await?;
+    }
     loop {
         tokio::select! {
             frame = server.next() => {
@@ -125,6 +140,10 @@ async fn answers(
             last = last_seen(&mut seen), if !is_told => {
                 is_told = true;
                 client.write_all(&goaway(last?)).await?;
+            }
+            () = once_raised(&mut raised), if usual.is_some() => {
+                let settings = Frame::settings().with(usual.take().unwrap_or_default());
+                client.write_all(&settings).await?;
             }
         }
         client.flush().await?;
@@ -141,6 +160,13 @@ async fn last_seen(seen: &mut watch::Receiver<State>) -> io::Result<u32> {
     Ok(state.last.unwrap_or_default())
 }
 
+/// Waits for the limit to be raised: for ever, when the server is gone before.
+async fn once_raised(raised: &mut watch::Receiver<bool>) {
+    if raised.wait_for(|is_raised| *is_raised).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// With `NO_ERROR`, as APNs says it when it is maintained.
 fn goaway(last: u32) -> Vec<u8> {
     let mut frame = vec![0, 0, 8, GOAWAY, 0, 0, 0, 0, 0];
@@ -153,6 +179,34 @@ fn goaway(last: u32) -> Vec<u8> {
 struct Frame(Bytes);
 
 impl Frame {
+    /// Settings that say nothing.
+    const fn settings() -> Self {
+        Self(Bytes::from_static(&[0, 0, 0, SETTINGS, 0, 0, 0, 0, 0]))
+    }
+
+    /// The limit of streams that settings say.
+    fn streams_max(&self) -> Option<u32> {
+        let mut said = self.payload().chunks_exact(6);
+        let value = said.find_map(|said| said.strip_prefix(&MAX_CONCURRENT_STREAMS))?;
+        value.first_chunk().map(|value| u32::from_be_bytes(*value))
+    }
+
+    /// Settings with this limit of streams behind what they say: the last counts.
+    fn with(&self, streams_max: u32) -> Vec<u8> {
+        let mut frame = self.0.to_vec();
+        frame.extend(MAX_CONCURRENT_STREAMS);
+        frame.extend(streams_max.to_be_bytes());
+        let len = u32::try_from(frame.len() - HEADER_LEN).unwrap_or_default();
+        for (byte, len) in frame.iter_mut().zip(len.to_be_bytes().into_iter().skip(1)) {
+            *byte = len;
+        }
+        frame
+    }
+
+    fn flags(&self) -> u8 {
+        self.0.get(4).copied().unwrap_or_default()
+    }
+
     fn kind(&self) -> u8 {
         self.0.get(3).copied().unwrap_or_default()
     }
@@ -167,9 +221,8 @@ impl Frame {
     }
 
     fn ends_stream(&self) -> bool {
-        let flags = self.0.get(4).copied().unwrap_or_default();
         match self.kind() {
-            DATA | HEADERS => flags & END_STREAM != 0,
+            DATA | HEADERS => self.flags() & END_STREAM != 0,
             RST_STREAM => true,
             _ => false,
         }

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod streams;
+
 const PRIVATE_KEY: &str = include_str!("../../../tests/keys/ec.pem");
 const PUBLIC_KEY: &str = include_str!("../../../tests/keys/ec.pub.pem");
 
