@@ -9,6 +9,8 @@
 
 #[path = "vendors/channels.rs"]
 mod channels;
+#[path = "vendors/restoring.rs"]
+mod restoring;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
