@@ -34,7 +34,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{CONTENT_TYPE, ORIGIN};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use pushtally_model::{App, AppId};
 use pushtally_store::StoreError;
 use serde::Serialize;
@@ -101,21 +101,51 @@ async fn to_the_end<T: Send + 'static>(
     }
 }
 
+/// What fits an endpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct Fit {
+    method: Method,
+    /// The names that a query may have.
+    known: Arc<[&'static str]>,
+}
+
+impl Fit {
+    pub(crate) fn of(endpoint: &Endpoint) -> Self {
+        let of_query = endpoint.parameters.iter().filter(|known| !known.in_path);
+        Self {
+            method: endpoint.method.clone(),
+            known: of_query.map(|known| known.name).collect(),
+        }
+    }
+}
+
 /// Stands before an endpoint, behind whoever asks who is calling: another method goes no further, nor what acts and comes from
-/// elsewhere than a program.
+/// elsewhere than a program, nor a parameter that is not known, so that a misspelt one does not change what is answered.
 pub(crate) async fn fit(
-    extract::State(method): extract::State<Method>,
+    extract::State(fit): extract::State<Fit>,
     request: extract::Request,
     next: Next,
 ) -> Response {
-    let fits = if method == Method::GET {
+    let fits = if fit.method == Method::GET {
         require_get(request.method())
     } else {
         require_post(request.method(), request.headers())
     };
-    match fits {
+    match fits.and_then(|()| require_known(request.uri(), &fit.known)) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
+    }
+}
+
+fn require_known(uri: &Uri, known: &[&str]) -> Result<(), Problem> {
+    let query = uri.query().unwrap_or_default();
+    let mut given = form_urlencoded::parse(query.as_bytes());
+    match given.find(|(name, _)| !known.contains(&name.as_ref())) {
+        None => Ok(()),
+        Some((name, value)) => {
+            let detail = format!("`{name}` must be left out, it is not known");
+            Err(Problem::bad_request(detail).at(name.into_owned(), &value))
+        }
     }
 }
 
@@ -218,7 +248,7 @@ fn deed(parts: &Parts, app: AppId, what: &'static str) -> Deed {
     }
 }
 
-/// What a list is asked with. Unknown parameters are errors, so that a misspelt one does not list everything.
+/// What a list is asked with.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Listed {
     app: Option<u32>,
@@ -227,7 +257,7 @@ struct Listed {
 }
 
 impl Listed {
-    fn parse(parts: &Parts, known: &[&str]) -> Result<Self, Problem> {
+    fn parse(parts: &Parts) -> Result<Self, Problem> {
         let mut listed = Self {
             limit: ROWS,
             ..Self::default()
@@ -239,7 +269,6 @@ impl Listed {
                     .at(name.clone().into_owned(), &value)
             };
             match name.as_ref() {
-                name if !known.contains(&name) => return Err(refuse("left out, it is not known")),
                 "app" => listed.app = Some(value.parse().map_err(|_| refuse("an SDKAppID"))?),
                 "before" => {
                     listed.before = Some(value.parse().map_err(|_| refuse("a place in the list"))?);

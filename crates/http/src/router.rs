@@ -84,7 +84,7 @@ pub fn operator_router(state: Arc<State>) -> Router {
         .route("/health/ready", any(health::ready_operator))
         .route("/metrics", any(metrics::handle));
     for endpoint in operator::endpoints() {
-        let fit = from_fn_with_state(endpoint.method, operator::fit);
+        let fit = from_fn_with_state(operator::Fit::of(&endpoint), operator::fit);
         let guard = from_fn_with_state((state.operators.clone(), endpoint.role), guard);
         router = router.route(endpoint.path, endpoint.route.layer(fit).layer(guard));
     }

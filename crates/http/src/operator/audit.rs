@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::request::Parts;
 use pushtally_model::AppId;
 
-use super::endpoint::{BAD_REQUEST, Endpoint, Parameter, READING, sdkappid};
+use super::endpoint::{Endpoint, Parameter, READING, sdkappid};
 use super::{Listed, answer, storage};
 use crate::State;
 use crate::operations::{AuditPage, audit_page};
@@ -23,7 +23,6 @@ pub(super) fn endpoint() -> Endpoint {
             Parameter::before(),
             Parameter::limit(),
         ])
-        .refusing(&[BAD_REQUEST])
         .refusing(&READING)
 }
 
@@ -33,7 +32,7 @@ async fn list(state: extract::State<Arc<State>>, request: extract::Request) -> R
 }
 
 async fn page(state: &State, parts: &Parts) -> Result<AuditPage, Problem> {
-    let Listed { app, before, limit } = Listed::parse(parts, &["app", "before", "limit"])?;
+    let Listed { app, before, limit } = Listed::parse(parts)?;
     audit_page(&state.audit, app.map(AppId), before, limit)
         .await
         .map_err(storage)

@@ -10,8 +10,8 @@ use pushtally_model::{AppId, Channel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter};
-use super::{Listed, answer, app, deed, read_json, to_the_end};
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter};
+use super::{answer, app, deed, read_json, to_the_end};
 use crate::State;
 use crate::audit::Deed;
 use crate::operations::{Brakes, brakes};
@@ -43,28 +43,22 @@ pub(super) fn endpoints() -> [Endpoint; 2] {
     let path = "/v1/apps/{app}/brakes";
     let list = Endpoint::get::<Brakes, _>(path, "listBrakes", what, list)
         .with([Parameter::app()])
-        .refusing(&[BAD_REQUEST, NOT_FOUND]);
+        .refusing(&[NOT_FOUND]);
     let what = "Has dead tokens dropped on the lines of a channel whose brake is on, whatever their share, for as long as is configured.";
     let path = "/v1/apps/{app}/brakes/release";
     let release = Endpoint::post::<Released, _>(path, "releaseBrakes", what, release)
         .carrying::<Wanted>()
         .with([Parameter::app()])
-        .refusing(&[BAD_REQUEST, NOT_FOUND, (413, "too-large")])
+        .refusing(&[NOT_FOUND, (413, "too-large")])
         .refusing(&[(503, "overloaded")]);
     [list, release]
 }
 
-async fn list(
-    state: extract::State<Arc<State>>,
-    Named(of): Named<String>,
-    request: extract::Request,
-) -> Response {
-    let (parts, _) = request.into_parts();
-    answer(listed(&state, &of, &parts))
+async fn list(state: extract::State<Arc<State>>, Named(of): Named<String>) -> Response {
+    answer(listed(&state, &of))
 }
 
-fn listed(state: &State, of: &str, parts: &Parts) -> Result<Brakes, Problem> {
-    Listed::parse(parts, &[])?;
+fn listed(state: &State, of: &str) -> Result<Brakes, Problem> {
     let app = app(state, of)?.id;
     Ok(brakes(&state.dispatch, app))
 }

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract;
 use axum::response::Response;
 
-use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::{answer, app, read_json, storage};
 use crate::State;
 use crate::operations::{Asked, ConditionError, EstimateError, Estimated, estimate};
@@ -19,7 +19,7 @@ pub(super) fn endpoint() -> Endpoint {
         .for_role(Role::Read)
         .carrying::<Asked>()
         .with([Parameter::app()])
-        .refusing(&[BAD_REQUEST, NOT_FOUND, (413, "too-large")])
+        .refusing(&[NOT_FOUND, (413, "too-large")])
         .refusing(&READING)
 }
 

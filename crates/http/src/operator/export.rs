@@ -12,7 +12,7 @@ use http::{HeaderValue, StatusCode};
 use pushtally_store::StoreError;
 use serde_json::json;
 
-use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::tasks::no_task;
 use super::{app, storage};
 use crate::State;
@@ -35,7 +35,7 @@ pub(super) fn endpoint() -> Endpoint {
             Parameter::task(),
             Parameter::query("format", "How it is written.", formats),
         ])
-        .refusing(&[BAD_REQUEST, NOT_FOUND, (410, "out-of-reach")])
+        .refusing(&[NOT_FOUND, (410, "out-of-reach")])
         .refusing(&READING)
 }
 

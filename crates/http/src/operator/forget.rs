@@ -10,7 +10,7 @@ use pushtally_model::{Account, AppId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING, WRITING};
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING, WRITING};
 use super::{Listed, answer, app, deed, read_json, storage, to_the_end};
 use crate::State;
 use crate::audit::Deed;
@@ -37,13 +37,13 @@ pub(super) fn endpoints() -> [Endpoint; 2] {
     let forget = Endpoint::post::<ForgetReport, _>(path, "forget", what, handle)
         .carrying::<Wanted>()
         .with([Parameter::app()])
-        .refusing(&[BAD_REQUEST, NOT_FOUND, (413, "too-large")])
+        .refusing(&[NOT_FOUND, (413, "too-large")])
         .refusing(&WRITING);
     let what = "What became of forgetting, newest first.";
     let path = "/v1/apps/{app}/forgettings";
     let listed = Endpoint::get::<ForgettingPage, _>(path, "listForgettings", what, list)
         .with([Parameter::app(), Parameter::before(), Parameter::limit()])
-        .refusing(&[BAD_REQUEST, NOT_FOUND])
+        .refusing(&[NOT_FOUND])
         .refusing(&READING);
     [forget, listed]
 }
@@ -67,7 +67,7 @@ async fn list(
 }
 
 async fn page(state: &State, of: &str, parts: &Parts) -> Result<ForgettingPage, Problem> {
-    let Listed { before, limit, .. } = Listed::parse(parts, &["before", "limit"])?;
+    let Listed { before, limit, .. } = Listed::parse(parts)?;
     let app = app(state, of)?.id;
     forgetting_page(sources(state), Some(app), before, limit)
         .await

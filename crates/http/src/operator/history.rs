@@ -10,7 +10,7 @@ use pushtally_ledger::HistoryPlace;
 use pushtally_model::{Account, RegistrationId};
 use serde_json::json;
 
-use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::span::{self, Span};
 use super::{answer, app, storage};
 use crate::State;
@@ -33,7 +33,7 @@ pub(super) fn endpoints() -> [Endpoint; 2] {
         endpoint
             .with([Parameter::app()])
             .with(parameters())
-            .refusing(&[BAD_REQUEST, NOT_FOUND])
+            .refusing(&[NOT_FOUND])
             .refusing(&READING)
     })
 }

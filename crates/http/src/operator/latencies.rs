@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::request::Parts;
 
 use super::as_of::{OUT_OF_REACH, refused};
-use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::windowed::Windowed;
 use super::{answer, app};
 use crate::State;
@@ -21,12 +21,7 @@ pub(super) fn endpoint() -> Endpoint {
     Endpoint::get::<LatencyReport, _>(path, "showLatencies", what, handle)
         .with([Parameter::app()])
         .with(Windowed::of_tasks())
-        .refusing(&[
-            BAD_REQUEST,
-            NOT_FOUND,
-            OUT_OF_REACH,
-            (422, "too-many-devices"),
-        ])
+        .refusing(&[NOT_FOUND, OUT_OF_REACH, (422, "too-many-devices")])
         .refusing(&READING)
 }
 

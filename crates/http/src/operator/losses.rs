@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::request::Parts;
 
 use super::as_of::{self, OUT_OF_REACH, numbers, refused};
-use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::windowed::Windowed;
 use super::{answer, app};
 use crate::State;
@@ -20,7 +20,7 @@ pub(super) fn endpoint() -> Endpoint {
         .with([Parameter::app()])
         .with(Windowed::parameters())
         .with([as_of::parameter()])
-        .refusing(&[BAD_REQUEST, NOT_FOUND, OUT_OF_REACH])
+        .refusing(&[NOT_FOUND, OUT_OF_REACH])
         .refusing(&READING)
 }
 

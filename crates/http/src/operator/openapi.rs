@@ -11,7 +11,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use super::endpoint::{Carried, EVENT_STREAM, Endpoint, Fault, Parameter, Reply};
+use super::endpoint::{BAD_REQUEST, Carried, EVENT_STREAM, Endpoint, Fault, Parameter, Reply};
 use super::endpoints;
 use crate::problem::Document;
 use crate::reply::json as json_reply;
@@ -77,7 +77,7 @@ fn operation(
     bodies: &mut SchemaGenerator,
 ) -> Value {
     let mut refused = endpoint.faults.clone();
-    refused.extend([(401, "unauthorized"), (403, "role")]);
+    refused.extend([BAD_REQUEST, (401, "unauthorized"), (403, "role")]);
     let mut responses = faults(&refused, problem);
     responses.insert("200".to_owned(), done(endpoint, replies));
     let mut parameters: Vec<_> = endpoint.parameters.iter().map(parameter).collect();

@@ -11,7 +11,7 @@ use pushtally_dispatch::AcceptError;
 use pushtally_model::App;
 use pushtally_wire::Code;
 
-use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, WRITING};
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, WRITING};
 use super::{answer, app, deed, read_json, storage, to_the_end};
 use crate::State;
 use crate::audit::Deed;
@@ -28,7 +28,6 @@ pub(super) fn endpoint() -> Endpoint {
         .carrying::<Order>()
         .with([Parameter::app()])
         .refusing(&[
-            BAD_REQUEST,
             (403, "disabled"),
             NOT_FOUND,
             (404, "nobody"),

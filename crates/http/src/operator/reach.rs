@@ -8,7 +8,7 @@ use http::request::Parts;
 use pushtally_model::Kind;
 use serde_json::json;
 
-use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::{answer, app, storage};
 use crate::State;
 use crate::limits::COUNTED_TASKS_MAX;
@@ -40,7 +40,7 @@ pub(super) fn endpoint() -> Endpoint {
                 families,
             ),
         ])
-        .refusing(&[BAD_REQUEST, NOT_FOUND])
+        .refusing(&[NOT_FOUND])
         .refusing(&READING)
 }
 

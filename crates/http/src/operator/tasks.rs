@@ -8,8 +8,8 @@ use http::StatusCode;
 use http::request::Parts;
 use pushtally_model::{TaskId, TaskState};
 
-use super::as_of::{self, AS_OF, OUT_OF_REACH, numbers, refused};
-use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING, WRITING};
+use super::as_of::{self, OUT_OF_REACH, numbers, refused};
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING, WRITING};
 use super::search::Search;
 use super::tagged::tagged;
 use super::{answer, app, deed, not_found, storage, to_the_end};
@@ -24,14 +24,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::get_tagged::<TaskPage, _>("/v1/apps/{app}/tasks", "listTasks", listed, list)
             .with([Parameter::app()])
             .with(Search::parameters())
-            .refusing(&[BAD_REQUEST, NOT_FOUND])
+            .refusing(&[NOT_FOUND])
             .refusing(&READING);
     let shown = "A task, its jobs, and its counts by route and channel. With `as_of` these are as they were known then, the task and \
         its jobs as they are.";
     let path = "/v1/apps/{app}/tasks/{id}";
     let show = Endpoint::get_tagged::<TaskReport, _>(path, "showTask", shown, show)
         .with([Parameter::app(), Parameter::task(), as_of::parameter()])
-        .refusing(&[BAD_REQUEST, NOT_FOUND, OUT_OF_REACH])
+        .refusing(&[NOT_FOUND, OUT_OF_REACH])
         .refusing(&READING);
     let mut endpoints = vec![list, show];
     endpoints.extend(steering());
@@ -99,15 +99,9 @@ async fn report(state: &State, of: &str, id: &str, parts: &Parts) -> Result<Task
 /// The one parameter of a task that is shown.
 fn as_of_ms(parts: &Parts) -> Result<Option<i64>, Problem> {
     let query = parts.uri.query().unwrap_or_default();
-    let mut as_of_ms = None;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if name != AS_OF {
-            let detail = format!("`{name}` must be left out, it is not known");
-            return Err(Problem::bad_request(detail).at(name.into_owned(), &value));
-        }
-        as_of_ms = Some(as_of::parse(&value)?);
-    }
-    Ok(as_of_ms)
+    let given = form_urlencoded::parse(query.as_bytes());
+    let mut moments = given.map(|(_, moment)| as_of::parse(&moment));
+    moments.try_fold(None, |_, moment| moment.map(Some))
 }
 
 async fn pause(

@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::request::Parts;
 use serde_json::json;
 
-use super::endpoint::{BAD_REQUEST, Endpoint, NOT_FOUND, Named, Parameter, READING};
+use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::{answer, app, not_found, storage};
 use crate::State;
 use crate::operations::{TaskTrace, task_trace};
@@ -23,7 +23,7 @@ pub(super) fn endpoint() -> Endpoint {
             Parameter::task(),
             Parameter::query("user", "An account or a RegistrationID.", user).required(),
         ])
-        .refusing(&[BAD_REQUEST, NOT_FOUND])
+        .refusing(&[NOT_FOUND])
         .refusing(&READING)
 }
 
@@ -48,14 +48,8 @@ async fn trace(state: &State, of: &str, id: &str, parts: &Parts) -> Result<TaskT
 /// The one parameter, once.
 fn user(parts: &Parts) -> Result<String, Problem> {
     let query = parts.uri.query().unwrap_or_default();
-    let mut users = Vec::new();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if name != "user" {
-            let detail = format!("`{name}` must be left out, it is not known");
-            return Err(Problem::bad_request(detail).at(name.into_owned(), &value));
-        }
-        users.push(value.into_owned());
-    }
+    let given = form_urlencoded::parse(query.as_bytes());
+    let users: Vec<_> = given.map(|(_, user)| user.into_owned()).collect();
     match <[String; 1]>::try_from(users) {
         Ok([user]) if !user.is_empty() => Ok(user),
         _ => {

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use pushtally_dispatch::Turn;
 use pushtally_http::openapi_document;
 use pushtally_store::Claim;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::fixture::{APP, Server, Setup, raw, send};
 use super::push::register;
@@ -68,7 +68,7 @@ async fn call(server: &Server, method: &str, path: &str, body: &str) -> (u16, Va
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_operation_of_the_document_is_routed_and_takes_its_method_only() {
+async fn every_operation_of_the_document_is_routed_and_takes_its_method_and_parameters_only() {
     let server = Server::start(Setup::default()).await;
     let documented = Documented::new();
     assert_eq!(dangling(&documented.document), [""; 0]);
@@ -84,6 +84,14 @@ async fn every_operation_of_the_document_is_routed_and_takes_its_method_only() {
         assert!(answer.starts_with("HTTP/1.1 405"), "{path}: {answer}");
         let allow = format!("allow: {}\r\n", method.to_ascii_uppercase());
         assert!(answer.contains(&allow), "{path}: {answer}");
+        // A misspelt parameter changes nothing unseen, and is named.
+        let misspelt = format!("{path}?limitt=5");
+        let (status, problem) = call(&server, &method.to_ascii_uppercase(), &misspelt, "{}").await;
+        assert_eq!(status, 400, "{path}: {problem}");
+        assert_eq!(
+            (&problem["field"], &problem["value"]),
+            (&json!("limitt"), &json!("5"))
+        );
         let id = operation["operationId"].as_str().unwrap().to_owned();
         assert!(ids.insert(id), "{operation}");
         let named: Vec<_> = operation["parameters"].as_array().unwrap().clone();
