@@ -10,6 +10,7 @@ mod webhooks;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -149,6 +150,13 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// The same with what somebody else counts.
+    #[must_use]
+    pub fn collecting(mut self, other: Box<dyn Collector>) -> Self {
+        self.registry.register_collector(other);
+        self
+    }
+
     pub(crate) fn answered(&self, command: Command, code: Code, took: Duration) {
         let command = command.name();
         self.requests

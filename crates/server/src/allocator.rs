@@ -7,8 +7,19 @@
 
 use libmimalloc_sys::{mi_option_set_default, mi_option_t};
 
+#[cfg(feature = "count-allocations")]
+mod counted;
+
+#[cfg(feature = "count-allocations")]
+pub(crate) use counted::Allocations;
+
+#[cfg(not(feature = "count-allocations"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[cfg(feature = "count-allocations")]
+#[global_allocator]
+static ALLOCATOR: counted::Counted = counted::Counted;
 
 /// `mi_option_purge_delay` of mimalloc's header; the bindings do not name it.
 const PURGE_DELAY: mi_option_t = 15;

@@ -1,4 +1,5 @@
-//! The server's own latency histogram of one command, from `GET /metrics` on its operator listener.
+//! What the server itself counts, from `GET /metrics` on its operator listener: the latency histogram of one command, and
+//! allocations, if it was built to count them.
 
 use anyhow::Context as _;
 
@@ -15,16 +16,7 @@ pub(crate) struct Histogram(Vec<(f64, u64)>);
 impl Histogram {
     /// What the server counted so far; `None` when its operator listener is not known.
     pub(crate) fn read(target: &Target) -> anyhow::Result<Option<Self>> {
-        let Some(operator) = target.operator else {
-            return Ok(None);
-        };
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: {operator}\r\n\r\n");
-        let mut connection =
-            Connection::open(operator).context("the operator listener cannot be reached")?;
-        let page = connection
-            .call(request.as_bytes())
-            .context("metrics cannot be read")?;
-        Ok(Some(Self::parse(&String::from_utf8_lossy(page))))
+        Ok(page(target)?.as_deref().map(Self::parse))
     }
 
     fn parse(page: &str) -> Self {
@@ -81,6 +73,54 @@ impl Histogram {
     }
 }
 
+/// The page; `None` when its operator listener is not known.
+fn page(target: &Target) -> anyhow::Result<Option<String>> {
+    let Some(operator) = target.operator else {
+        return Ok(None);
+    };
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {operator}\r\n\r\n");
+    let mut connection =
+        Connection::open(operator).context("the operator listener cannot be reached")?;
+    let page = connection
+        .call(request.as_bytes())
+        .context("metrics cannot be read")?;
+    Ok(Some(String::from_utf8_lossy(page).into_owned()))
+}
+
+/// How often and how much a server has allocated that counts it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Allocations {
+    calls: u64,
+    bytes: u64,
+}
+
+impl Allocations {
+    /// What the server counted so far; `None` when it does not count them.
+    pub(crate) fn read(target: &Target) -> anyhow::Result<Option<Self>> {
+        Ok(page(target)?.as_deref().and_then(Self::parse))
+    }
+
+    fn parse(page: &str) -> Option<Self> {
+        let counter = |name: &str| {
+            let mut counts = page.lines().filter_map(|line| line.strip_prefix(name));
+            counts.find_map(|count| count.trim().parse().ok())
+        };
+        Some(Self {
+            calls: counter("pushtally_allocations_total ")?,
+            bytes: counter("pushtally_allocated_bytes_total ")?,
+        })
+    }
+
+    /// Tells what was allocated since an earlier reading, by operation.
+    pub(crate) fn report(self, before: Self, operations: u64, unit: &str, report: &mut Report) {
+        let operations = operations.max(1) as f64;
+        let calls = (self.calls - before.calls) as f64 / operations;
+        let bytes = (self.bytes - before.bytes) as f64 / operations;
+        report.figure("server allocations", calls, &format!("/{unit}"));
+        report.figure("server allocated", bytes, &format!("bytes/{unit}"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +144,14 @@ mod tests {
         assert_eq!(since.quantile_s(0.99), Some((0.0001, 0.001)));
         assert_eq!(since.quantile_s(1.0), Some((0.001, f64::INFINITY)));
         assert_eq!(Histogram(Vec::new()).quantile_s(0.5), None);
+    }
+
+    #[test]
+    fn allocations_are_read_where_they_are_counted() {
+        let page = "# TYPE pushtally_allocations counter\npushtally_allocations_total 12\n\
+                    # TYPE pushtally_allocated_bytes counter\npushtally_allocated_bytes_total 640\n# EOF\n";
+        let (calls, bytes) = (12, 640);
+        assert_eq!(Allocations::parse(page), Some(Allocations { calls, bytes }));
+        assert_eq!(Allocations::parse("# EOF\n"), None);
     }
 }

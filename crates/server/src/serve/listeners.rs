@@ -168,7 +168,7 @@ fn state(parts: Parts, limits: Limits) -> State {
         turns: Turns::default(),
         throttles: Throttles::default(),
         clock,
-        metrics: Arc::new(Metrics::default()),
+        metrics: Arc::new(metrics()),
         // The ledger's own health is all there is: everything else fails the start.
         ready: Arc::new(|| Ok(())),
         limits,
@@ -193,4 +193,12 @@ fn limits(config: &Config) -> Limits {
         trusted_proxies: config.listen.trusted_proxies.clone(),
         forget_within_s: config.forget_within_s,
     }
+}
+
+/// What is counted; in a build for measurements, what is allocated, too.
+fn metrics() -> Metrics {
+    let metrics = Metrics::default();
+    #[cfg(feature = "count-allocations")]
+    let metrics = metrics.collecting(Box::new(crate::allocator::Allocations));
+    metrics
 }

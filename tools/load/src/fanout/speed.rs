@@ -10,6 +10,7 @@ use super::task;
 use crate::args::{FanoutArgs, TargetArgs};
 use crate::process::Process;
 use crate::report::Report;
+use crate::scrape::Allocations;
 use crate::target::CpuMeter;
 
 const TITLE: &str = "To everybody";
@@ -23,6 +24,7 @@ pub(super) fn run(
     let mut all = Installation::new(target, args, wanted, report)?;
     let planned = u64::from(args.devices);
     let vendors_before_s = all.vendors.process.cpu_s();
+    let allocations_before = Allocations::read(&all.target)?;
     let cpu = CpuMeter::start(&all.target);
     let (standing, time) = {
         let caller = all.caller()?;
@@ -37,6 +39,11 @@ pub(super) fn run(
     report.figure("fan-out", rate, "devices/s");
     cpu.report(planned, "device", report);
     report_vendors_cpu(&all.vendors.process, vendors_before_s, planned, report);
+    if let Some(before) = allocations_before
+        && let Some(now) = Allocations::read(&all.target)?
+    {
+        now.report(before, planned, "device", report);
+    }
     all.target.report_memory(report);
 
     let seen = all.vendors.counts()?;
