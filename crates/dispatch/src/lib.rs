@@ -13,6 +13,7 @@ mod fanout;
 mod gate;
 mod health;
 mod live;
+mod pending;
 mod plan;
 mod planning;
 mod quota_day;

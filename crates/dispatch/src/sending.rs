@@ -17,6 +17,7 @@ use pushtally_store::{Job, StoreError};
 use crate::brakes::told;
 use crate::ends::{End, Judged, Loss, is_missed, judge, kinds, sort};
 use crate::fanout::{Fanout, Fault, Loaded, Worked};
+use crate::pending::Pending;
 use crate::record::Record;
 use crate::settings::{CHANNEL_WAIT_MIN, ENDS_MAX, RETRY_WAIT, SLICE_MS};
 use crate::standing::Standing;
@@ -61,7 +62,8 @@ impl Fanout {
         if task.on_unknown() == OnUnknown::Skip {
             self.end_noted(job, &task, channel, &mut pending).await?;
         }
-        let mut left = pending.as_slice();
+        let mut left = Pending::of(&pending);
+        drop(pending);
         let mut next: Result<Next, Fault> = Ok(Next::Go);
         let mut again = None;
         let mut sending = FuturesUnordered::new();
@@ -72,9 +74,7 @@ impl Fanout {
             {
                 next = self.next(&task, began_ms).await.map_err(Fault::from);
                 if let Ok(Next::Go) = next {
-                    let (chunk, rest) = left.split_at(chunk_max.min(left.len()));
-                    left = rest;
-                    sending.push(self.send_chunk(&to, chunk));
+                    sending.push(self.send_chunk(&to, left.take(chunk_max)));
                 }
             }
             let Some(sent) = sending.next().await else {
@@ -92,7 +92,10 @@ impl Fanout {
         }
         match next {
             Next::Later(not_before_ms) => return Ok(Worked::Later(not_before_ms)),
-            Next::Lose(loss) => self.lose(&task, channel, left, loss).await?,
+            Next::Lose(loss) => {
+                self.lose(&task, channel, &left.take(usize::MAX), loss)
+                    .await?;
+            }
             Next::Go => {}
         }
         if let Some(not_before_ms) = again {
@@ -176,11 +179,17 @@ impl Fanout {
     }
 
     /// Sends one chunk and records what ended.
-    async fn send_chunk(&self, to: &Chunk<'_>, numbers: &[Number]) -> Result<Chunked, Fault> {
+    async fn send_chunk(&self, to: &Chunk<'_>, numbers: Vec<Number>) -> Result<Chunked, Fault> {
         let app = to.task.app();
         let devices = &self.parts.devices;
-        let devices = devices.find_addressees(app, numbers, to.channel).await?;
-        let sorted = sort(to.channel, to.carrier.is_some(), to.kinds, numbers, devices);
+        let devices = devices.find_addressees(app, &numbers, to.channel).await?;
+        let sorted = sort(
+            to.channel,
+            to.carrier.is_some(),
+            to.kinds,
+            &numbers,
+            devices,
+        );
         let judged = match to.carrier {
             Some(carrier) if !sorted.targets.is_empty() => {
                 self.call(to, carrier, &sorted.targets).await?

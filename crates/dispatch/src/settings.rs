@@ -62,8 +62,9 @@ pub(crate) const CHANNEL_SHARE: usize = 3;
 /// The part of that which one app may hold, as a divisor: its slow phones leave the other half to other apps.
 pub(crate) const APP_SHARE: usize = 2;
 
-/// Shards planned at once: each holds what it plans in memory, some megabytes, and the ledger folds them one by one anyway.
-pub(crate) const PLANS_AT_ONCE: usize = 2;
+/// Shards planned at once: each holds what it plans in memory, some megabytes, and the ledger folds them one by one anyway. With two,
+/// a broadcast to two million peaked at its planning.
+pub(crate) const PLANS_AT_ONCE: usize = 1;
 
 /// How long a job waits whose channel or app holds its share of the workers.
 pub(crate) const SHARE_WAIT_MS: i64 = 100;
