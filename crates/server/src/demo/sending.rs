@@ -43,7 +43,8 @@ struct Reply {
 /// One of the three.
 struct Sent {
     what: &'static str,
-    title: &'static str,
+    /// No other push's, also not of an earlier run that was killed and whose pushes go on: vendors are asked by it.
+    title: String,
     id: String,
     bound: Bound,
 }
@@ -70,9 +71,25 @@ pub(super) async fn show(
         crowd,
         vendors,
     };
+    let operator = server.operator();
+    let steer = async |to: &str| {
+        client
+            .order(operator, &format!("/v1/apps/{APP}/{to}"))
+            .await
+    };
+    // A run that was killed may have left it paused.
+    steer("resume").await?;
+    let titled = |title: &str| format!("{title} ({})", began.0);
+
     let phase = Phase::begin("a push to everybody, over sockets and through nine vendors");
     let everybody = crowd.everybody(Dead::Unknown);
-    let push = send(&client, ("push", "push", "Doors open"), None, everybody).await?;
+    let push = send(
+        &client,
+        ("push", "push", titled("Doors open")),
+        None,
+        everybody,
+    )
+    .await?;
     stage.watch(&push).await?;
     stage.drop_dead().await?;
     phase.end(&stage.said(&push));
@@ -83,7 +100,7 @@ pub(super) async fn show(
     let bound = crowd.bound(0..batch, Dead::Dropped);
     let to_some = send(
         &client,
-        ("batch", "batch", "Only for you"),
+        ("batch", "batch", titled("Only for you")),
         Some(batch),
         bound,
     )
@@ -94,21 +111,22 @@ pub(super) async fn show(
     let phase = Phase::begin("a push that is paused, then resumed");
     crowd.all_connected().await?;
     tokio::time::sleep(GAP).await;
-    let operator = server.operator();
-    client
-        .order(operator, &format!("/v1/apps/{APP}/pause"))
-        .await?;
+    steer("pause").await?;
     let everybody = crowd.everybody(Dead::Dropped);
-    let paused = send(&client, ("push", "paused push", "Later"), None, everybody).await?;
+    let paused = send(
+        &client,
+        ("push", "paused push", titled("Later")),
+        None,
+        everybody,
+    )
+    .await?;
     tokio::time::sleep(PAUSED).await;
     let planned = funnel(server, &paused.id).await?.counts()[0];
     sayln!("   paused: {planned} planned after {PAUSED:?}");
     if planned > 0 {
         bail!("a paused push has planned `{planned}` devices");
     }
-    client
-        .order(operator, &format!("/v1/apps/{APP}/resume"))
-        .await?;
+    steer("resume").await?;
     stage.watch(&paused).await?;
     phase.end(&stage.said(&paused));
 
@@ -131,11 +149,11 @@ fn body(title: &str, accounts: Option<u32>) -> String {
 
 async fn send(
     client: &Client,
-    (command, what, title): (&str, &'static str, &'static str),
+    (command, what, title): (&str, &'static str, String),
     accounts: Option<u32>,
     bound: Bound,
 ) -> anyhow::Result<Sent> {
-    let body = body(title, accounts).into_bytes();
+    let body = body(&title, accounts).into_bytes();
     let reply = client.post(&client.command_url(command), body).await?;
     let Reply {
         error_code,
@@ -175,7 +193,7 @@ impl Stage<'_> {
             let push = seen.push(&sent.id);
             let funnel = funnel(self.server, &sent.id).await?;
             let [_, _, delivered, clicked] = funnel.offline().counts;
-            let [_, _, to_deliver, to_click] = self.vendors.saw_in_all(sent.title);
+            let [_, _, to_deliver, to_click] = self.vendors.saw_in_all(&sent.title);
             let bound = &sent.bound;
             screen.draw(&Scene {
                 devices: u32::try_from(bound.planned()).unwrap_or(u32::MAX),
@@ -203,8 +221,8 @@ impl Stage<'_> {
             let offline = funnel(self.server, &sent.id).await?.offline();
             let [found, ended, delivered, clicked] = offline.counts;
             let has_ended = found == planned && ended + offline.lost == planned;
-            if has_ended && self.vendors.have_reported(sent.title) {
-                let [_, _, to_deliver, to_click] = self.vendors.saw_in_all(sent.title);
+            if has_ended && self.vendors.have_reported(&sent.title) {
+                let [_, _, to_deliver, to_click] = self.vendors.saw_in_all(&sent.title);
                 if (delivered, clicked) == (to_deliver, to_click) {
                     return Ok(true);
                 }
@@ -247,7 +265,7 @@ impl Stage<'_> {
                 push.repeats.get()
             );
         }
-        let [_, taken, delivered, clicked] = self.vendors.saw_in_all(sent.title);
+        let [_, taken, delivered, clicked] = self.vendors.saw_in_all(&sent.title);
         let _ = write!(
             out,
             "\n   vendors: {} taken, {} reported delivered, {} clicked",
@@ -271,7 +289,7 @@ impl Stage<'_> {
         counts.rows.insert((2, 0), online);
         counts.rows.insert((1, 0), [sent.bound.away, 0, 0, 0]);
         for ((channel, number), planned) in VENDORS.iter().zip(sent.bound.offline) {
-            let saw = self.vendors.saw(*channel, sent.title);
+            let saw = self.vendors.saw(*channel, &sent.title);
             let row = [planned, saw.taken - saw.repeats, saw.delivered, saw.clicked];
             let known = counts.rows.entry((1, *number)).or_default();
             *known = std::array::from_fn(|at| known[at] + row[at]);
