@@ -43,7 +43,7 @@ use serde::de::DeserializeOwned;
 use crate::State;
 use crate::audit::Deed;
 use crate::body::read;
-use crate::limits::{OPERATOR_BODY_LEN_MAX, ROWS, ROWS_MAX};
+use crate::limits::{OPERATOR_BODY_LEN_MAX, ROWS};
 use crate::listen::Peer;
 use crate::operators::Known;
 use crate::problem::{Methods, Problem};
@@ -142,10 +142,7 @@ fn require_known(uri: &Uri, known: &[&str]) -> Result<(), Problem> {
     let mut given = form_urlencoded::parse(query.as_bytes());
     match given.find(|(name, _)| !known.contains(&name.as_ref())) {
         None => Ok(()),
-        Some((name, value)) => {
-            let detail = format!("`{name}` must be left out, it is not known");
-            Err(Problem::bad_request(detail).at(name.into_owned(), &value))
-        }
+        Some((name, value)) => Err(span::unknown(&name, &value)),
     }
 }
 
@@ -264,22 +261,13 @@ impl Listed {
         };
         let query = parts.uri.query().unwrap_or_default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let refuse = |wanted: &str| {
-                Problem::bad_request(format!("`{name}` must be {wanted}"))
-                    .at(name.clone().into_owned(), &value)
-            };
+            let refuse = |wanted: &str| span::wrong(&name, &value, wanted);
             match name.as_ref() {
                 "app" => listed.app = Some(value.parse().map_err(|_| refuse("an SDKAppID"))?),
                 "before" => {
                     listed.before = Some(value.parse().map_err(|_| refuse("a place in the list"))?);
                 }
-                _ => {
-                    listed.limit = value
-                        .parse()
-                        .ok()
-                        .filter(|limit| (1..=ROWS_MAX).contains(limit))
-                        .ok_or_else(|| refuse("1 to 500"))?;
-                }
+                _ => listed.limit = span::limit(&value)?,
             }
         }
         Ok(listed)
