@@ -16,6 +16,7 @@ use pushtally_model::{OwnLoss, TaskId};
 use pushtally_store::StoreError;
 
 use self::outbox::Outbox;
+use crate::gather::Tell;
 use crate::health::count;
 use crate::limits::REPORTS_WAITING_MAX;
 use crate::link::{Link, Signal};
@@ -227,7 +228,8 @@ where
             Action::Report(seq, reports) => {
                 if let Some((app, number)) = self.link.device() {
                     self.work.push(Box::pin(async move {
-                        Done::Reported(seq, online.report(app, number, &reports).await)
+                        let tell = Tell::AfterBurst(app);
+                        Done::Reported(seq, online.record(app, number, &reports, tell).await)
                     }));
                 }
             }

@@ -1,19 +1,37 @@
 //! Gathers the events of many reports into few calls of the ledger: what waits while one call runs is the next call.
+//!
+//! When many phones of an app report at once, as after a push to all, answering them costs the server and them as much
+//! as the push did. So who can wait is answered when the burst is over: pushing and counting come first.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use pushtally_model::{Event, Source};
+use pushtally_model::{AppId, Event, Source};
 use pushtally_store::{Report, StoreError};
 use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::limits::{GATHERED_EVENTS_MAX, WAITING_EVENTS_MAX};
+use crate::limits::{
+    BURST_CALLERS_MIN, BURST_GATHER, BURST_LULL, BURST_WAIT_MAX, GATHERED_EVENTS_MAX,
+    WAITING_EVENTS_MAX,
+};
+
+/// When the caller wants to be told that its events are durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tell {
+    AtOnce,
+    /// When no burst of this app goes on.
+    AfterBurst(AppId),
+}
+
+type Outcome = Result<(), StoreError>;
 
 struct Caller {
     events: Vec<Event>,
-    answer: oneshot::Sender<Result<(), StoreError>>,
+    tell: Tell,
+    answer: oneshot::Sender<Outcome>,
 }
 
 #[derive(Default)]
@@ -45,11 +63,11 @@ impl Gatherer {
     }
 
     /// Answers after the events are durable, or says that they may not be. `Busy` when too many wait.
-    pub(crate) async fn record(&self, events: Vec<Event>) -> Result<(), StoreError> {
+    pub(crate) async fn record(&self, events: Vec<Event>, tell: Tell) -> Outcome {
         if events.is_empty() {
             return Ok(());
         }
-        let answered = self.wait(events)?;
+        let answered = self.wait(events, tell)?;
         self.more.notify_one();
         answered.await.unwrap_or_else(|_| Err(busy("reports end")))
     }
@@ -57,52 +75,136 @@ impl Gatherer {
     fn wait(
         &self,
         events: Vec<Event>,
-    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+        tell: Tell,
+    ) -> Result<oneshot::Receiver<Outcome>, StoreError> {
         let mut waiting = self.waiting.lock();
         if waiting.events + events.len() > WAITING_EVENTS_MAX {
             return Err(busy("reports wait for the ledger"));
         }
         let (answer, answered) = oneshot::channel();
         waiting.events += events.len();
-        waiting.callers.push_back(Caller { events, answer });
+        waiting.callers.push_back(Caller {
+            events,
+            tell,
+            answer,
+        });
         Ok(answered)
     }
 
     /// Calls the ledger, for ever.
     pub(crate) async fn run(&self) {
+        let mut burst = Burst::default();
         loop {
-            let (events, answers) = self.take();
-            if answers.is_empty() {
-                self.more.notified().await;
+            let (events, callers) = self.take();
+            if events.is_empty() {
+                self.idle(&mut burst).await;
                 continue;
             }
             let outcome = self.report.report(Source::Client, events).await;
-            if let Err(error) = &outcome
-                && !error.may_pass()
-            {
-                tracing::error!(%error, "the ledger refused reports");
-            }
-            for answer in answers {
-                // Who no longer listens has lost the connection, and will report again.
-                let _ = answer.send(outcome.clone());
+            match outcome {
+                Ok(()) => {
+                    burst.hold(callers);
+                    if burst.over().is_some() {
+                        sleep(BURST_GATHER).await;
+                    }
+                }
+                Err(error) => {
+                    if !error.may_pass() {
+                        tracing::error!(%error, "the ledger refused reports");
+                    }
+                    callers.tell(&Err(error));
+                }
             }
         }
     }
 
+    /// Waits until there is more, and tells who waits for the end of a burst when it is over.
+    async fn idle(&self, burst: &mut Burst) {
+        let Some(over) = burst.over() else {
+            return self.more.notified().await;
+        };
+        if timeout_at(over, self.more.notified()).await.is_err() {
+            burst.end();
+        }
+    }
+
     /// Whole callers, up to the bound of one call.
-    fn take(&self) -> (Vec<Event>, Vec<oneshot::Sender<Result<(), StoreError>>>) {
+    fn take(&self) -> (Vec<Event>, Callers) {
         let mut waiting = self.waiting.lock();
         let mut events = Vec::with_capacity(waiting.events.min(GATHERED_EVENTS_MAX));
-        let mut answers = Vec::new();
+        let mut callers = Callers::default();
         while let Some(next) = waiting.callers.front()
             && (events.is_empty() || events.len() + next.events.len() <= GATHERED_EVENTS_MAX)
             && let Some(caller) = waiting.callers.pop_front()
         {
             waiting.events -= caller.events.len();
             events.extend(caller.events);
-            answers.push(caller.answer);
+            callers.add(caller.tell, caller.answer);
         }
-        (events, answers)
+        (events, callers)
+    }
+}
+
+/// Who is to be told what came of one call of the ledger. Who no longer listens has lost the connection, and will report
+/// again.
+#[derive(Default)]
+struct Callers {
+    at_once: Vec<oneshot::Sender<Outcome>>,
+    after_burst: HashMap<AppId, Vec<oneshot::Sender<Outcome>>>,
+}
+
+impl Callers {
+    fn add(&mut self, tell: Tell, answer: oneshot::Sender<Outcome>) {
+        match tell {
+            Tell::AtOnce => self.at_once.push(answer),
+            Tell::AfterBurst(app) => self.after_burst.entry(app).or_default().push(answer),
+        }
+    }
+
+    fn tell(self, outcome: &Outcome) {
+        let patient = self.after_burst.into_values().flatten();
+        for answer in self.at_once.into_iter().chain(patient) {
+            let _ = answer.send(outcome.clone());
+        }
+    }
+}
+
+/// Whose events are durable, and who will be told when the burst is over: when for a moment nobody has reported, or it
+/// has lasted too long.
+#[derive(Default)]
+struct Burst {
+    answers: Vec<oneshot::Sender<Outcome>>,
+    since: Option<Instant>,
+    last: Option<Instant>,
+}
+
+impl Burst {
+    /// Tells those who do not wait; the apps of which many reported in this one call keep theirs waiting.
+    fn hold(&mut self, mut callers: Callers) {
+        let now = Instant::now();
+        for answers in callers.after_burst.values_mut() {
+            if answers.len() >= BURST_CALLERS_MIN {
+                self.answers.append(answers);
+                self.since.get_or_insert(now);
+                self.last = Some(now);
+            }
+        }
+        callers.tell(&Ok(()));
+        if self.over().is_some_and(|over| over <= now) {
+            self.end();
+        }
+    }
+
+    /// When it will be over unless more comes.
+    fn over(&self) -> Option<Instant> {
+        let (since, last) = (self.since?, self.last?);
+        Some((last + BURST_LULL).min(since + BURST_WAIT_MAX))
+    }
+
+    fn end(&mut self) {
+        for answer in std::mem::take(self).answers {
+            let _ = answer.send(Ok(()));
+        }
     }
 }
 
@@ -111,3 +213,6 @@ fn busy(what: &str) -> StoreError {
         what: what.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

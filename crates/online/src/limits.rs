@@ -61,6 +61,18 @@ pub(crate) const GATHERED_EVENTS_MAX: usize = 16_384;
 /// commits, some 4 MiB.
 pub(crate) const WAITING_EVENTS_MAX: usize = 8 * GATHERED_EVENTS_MAX;
 
+/// Phones of one app in one call of the ledger that are a burst: a call gathers what came in a millisecond or two.
+pub(crate) const BURST_CALLERS_MIN: usize = 32;
+
+/// How long the events of a burst gather between two calls: each call costs a commit.
+pub(crate) const BURST_GATHER: Duration = Duration::from_millis(4);
+
+/// A burst is over when no such call came for as long as this...
+pub(crate) const BURST_LULL: Duration = Duration::from_millis(25);
+
+/// ...and who is not told yet that its report is recorded waits no longer than this.
+pub(crate) const BURST_WAIT_MAX: Duration = Duration::from_millis(500);
+
 /// When a client is told to come again, in milliseconds.
 pub(crate) const BUSY_RETRY_MS: u32 = 1_000;
 

@@ -3,6 +3,7 @@
 use pushtally_model::{AppId, Channel, Event, Number, Route, Second, TaskId, What};
 use pushtally_store::StoreError;
 
+use crate::gather::Tell;
 use crate::health::count;
 use crate::recent::Known;
 use crate::{ClientReport, Online};
@@ -16,6 +17,17 @@ impl Online {
         app: AppId,
         number: Number,
         reports: &[ClientReport],
+    ) -> Result<Vec<TaskId>, StoreError> {
+        self.record(app, number, reports, Tell::AtOnce).await
+    }
+
+    /// As [`Self::report`], and says when to answer.
+    pub(crate) async fn record(
+        &self,
+        app: AppId,
+        number: Number,
+        reports: &[ClientReport],
+        tell: Tell,
     ) -> Result<Vec<TaskId>, StoreError> {
         let arrival_ms = self.parts.clock.now_ms();
         let mut unknown = Vec::new();
@@ -33,7 +45,7 @@ impl Online {
             events.extend(event(app, number, task, report, at));
         }
         let recorded = events.len() as u64;
-        if let Err(error) = self.gatherer.record(events).await {
+        if let Err(error) = self.gatherer.record(events, tell).await {
             count(&self.counters.reports_busy, reports.len() as u64);
             return Err(error);
         }
