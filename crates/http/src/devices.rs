@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use axum::extract;
 use axum::extract::rejection::PathRejection;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use pushtally_audience::RegisterError;

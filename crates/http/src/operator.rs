@@ -31,7 +31,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract;
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
@@ -75,17 +75,19 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     endpoints
 }
 
-/// A JSON answer, or the problem.
-fn answer<T: Serialize>(reply: Result<T, Problem>) -> Response {
-    match reply {
+/// What is answered as JSON.
+struct Answer<T>(T);
+
+impl<T: Serialize> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
         // Structures of numbers and texts: writing them cannot fail.
-        Ok(reply) => json(
-            StatusCode::OK,
-            serde_json::to_vec(&reply).unwrap_or_default().into(),
-        ),
-        Err(problem) => problem.into_response(),
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        json(StatusCode::OK, body.into())
     }
 }
+
+/// A JSON answer, or the problem.
+type Answered<T> = Result<Answer<T>, Problem>;
 
 /// Goes on to the end when the operator hangs up: whatever is done is in the audit.
 async fn to_the_end<T: Send + 'static>(
@@ -138,12 +140,16 @@ pub(crate) async fn fit(
 }
 
 fn require_known(uri: &Uri, known: &[&str]) -> Result<(), Problem> {
-    let query = uri.query().unwrap_or_default();
-    let mut given = form_urlencoded::parse(query.as_bytes());
-    match given.find(|(name, _)| !known.contains(&name.as_ref())) {
+    match given(uri).find(|(name, _)| !known.contains(&name.as_ref())) {
         None => Ok(()),
-        Some((name, value)) => Err(span::unknown(&name, &value)),
+        Some((name, value)) => Err(span::wrong(&name, &value, "left out, it is not known")),
     }
+}
+
+/// The parameters of a query, as they come. Behind `fit` there are none but the endpoint's own, and who reads them need not ask
+/// for others.
+fn given(uri: &Uri) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
 }
 
 fn require_get(method: &Method) -> Result<(), Problem> {
@@ -259,8 +265,7 @@ impl Listed {
             limit: ROWS,
             ..Self::default()
         };
-        let query = parts.uri.query().unwrap_or_default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        for (name, value) in given(&parts.uri) {
             let refuse = |wanted: &str| span::wrong(&name, &value, wanted);
             match name.as_ref() {
                 "app" => listed.app = Some(value.parse().map_err(|_| refuse("an SDKAppID"))?),

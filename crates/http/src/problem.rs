@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use pushtally_store::StoreError;
@@ -236,9 +236,10 @@ impl Problem {
             ..self
         }
     }
+}
 
-    /// The answer.
-    pub(crate) fn into_response(self) -> Response {
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
         let document = Document {
             r#type: urn(self.code),
             title: self.title,

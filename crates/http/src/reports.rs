@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::extract;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use pushtally_model::TaskId;

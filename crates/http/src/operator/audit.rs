@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract;
-use axum::response::Response;
 use http::request::Parts;
 use pushtally_model::AppId;
 
 use super::endpoint::{Endpoint, Parameter, READING, sdkappid};
-use super::{Listed, answer, storage};
+use super::{Answer, Answered, Listed, storage};
 use crate::State;
 use crate::operations::{AuditPage, audit_page};
 use crate::operators::Role;
-use crate::problem::Problem;
 
 pub(super) fn endpoint() -> Endpoint {
     let what = "Who did what, newest first.";
@@ -26,14 +24,8 @@ pub(super) fn endpoint() -> Endpoint {
         .refusing(&READING)
 }
 
-async fn list(state: extract::State<Arc<State>>, request: extract::Request) -> Response {
-    let (parts, _) = request.into_parts();
-    answer(page(&state, &parts).await)
-}
-
-async fn page(state: &State, parts: &Parts) -> Result<AuditPage, Problem> {
-    let Listed { app, before, limit } = Listed::parse(parts)?;
-    audit_page(&state.audit, app.map(AppId), before, limit)
-        .await
-        .map_err(storage)
+async fn list(state: extract::State<Arc<State>>, parts: Parts) -> Answered<AuditPage> {
+    let Listed { app, before, limit } = Listed::parse(&parts)?;
+    let page = audit_page(&state.audit, app.map(AppId), before, limit).await;
+    page.map(Answer).map_err(storage)
 }

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract;
-use axum::response::Response;
 use http::request::Parts;
 use pushtally_model::{AppId, Channel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter};
-use super::{answer, app, deed, read_json, to_the_end};
+use super::{Answer, Answered, app, deed, read_json, to_the_end};
 use crate::State;
 use crate::audit::Deed;
 use crate::operations::{Brakes, brakes};
@@ -54,39 +53,26 @@ pub(super) fn endpoints() -> [Endpoint; 2] {
     [list, release]
 }
 
-async fn list(state: extract::State<Arc<State>>, Named(of): Named<String>) -> Response {
-    answer(listed(&state, &of))
-}
-
-fn listed(state: &State, of: &str) -> Result<Brakes, Problem> {
-    let app = app(state, of)?.id;
-    Ok(brakes(&state.dispatch, app))
+async fn list(state: extract::State<Arc<State>>, Named(of): Named<String>) -> Answered<Brakes> {
+    let app = app(&state, &of)?.id;
+    Ok(Answer(brakes(&state.dispatch, app)))
 }
 
 async fn release(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
-    request: extract::Request,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    answer(post(&state, &of, &parts, body).await)
-}
-
-async fn post(
-    state: &Arc<State>,
-    of: &str,
-    parts: &Parts,
+    parts: Parts,
     body: Body,
-) -> Result<Released, Problem> {
-    let app = app(state, of)?.id;
-    let Wanted { channel, cert_id } = read_json(state, body, "choice of brakes").await?;
+) -> Answered<Released> {
+    let app = app(&state, &of)?.id;
+    let Wanted { channel, cert_id } = read_json(&state, body, "choice of brakes").await?;
     let vendor = Channel::vendor(&channel).ok_or_else(|| {
         let names = Channel::VENDORS.map(Channel::name).join(", ");
         Problem::bad_request(format!("`channel` must be one of {names}")).at("channel", &channel)
     })?;
-    let mut deed = deed(parts, app, "devices release");
+    let mut deed = deed(&parts, app, "devices release");
     deed.target = channel;
-    to_the_end(run(Arc::clone(state), app, (vendor, cert_id), deed)).await
+    to_the_end(run(Arc::clone(&state), app, (vendor, cert_id), deed)).await
 }
 
 async fn run(
@@ -94,11 +80,11 @@ async fn run(
     app: AppId,
     (channel, cert_id): (Channel, Option<u32>),
     deed: Deed,
-) -> Result<Released, Problem> {
+) -> Answered<Released> {
     let released = state.dispatch.release_brakes(app, channel, cert_id);
     state.audit.record(deed).await;
-    Ok(Released {
+    Ok(Answer(Released {
         app: app.0,
         released,
-    })
+    }))
 }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract;
-use axum::response::Response;
 
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
-use super::{answer, app, read_json, storage};
+use super::{Answer, Answered, app, read_json, storage};
 use crate::State;
 use crate::operations::{Asked, ConditionError, EstimateError, Estimated, estimate};
 use crate::operators::Role;
@@ -27,29 +26,27 @@ async fn handle(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
     body: Body,
-) -> Response {
-    answer(estimated(&state, &of, body).await)
-}
-
-async fn estimated(state: &State, of: &str, body: Body) -> Result<Estimated, Problem> {
-    let app = app(state, of)?;
-    let asked: Asked = read_json(state, body, "audience").await?;
+) -> Answered<Estimated> {
+    let app = app(&state, &of)?;
+    let asked: Asked = read_json(&state, body, "audience").await?;
     let _turn = state.turns.estimate()?;
     let (dispatch, audience, accounts) = (&state.dispatch, &state.audience, &*state.accounts);
-    estimate(dispatch, audience, accounts, app.id, asked)
-        .await
-        .map_err(|error| {
-            let refused = Problem::bad_request(error.to_string());
-            match error {
-                EstimateError::To { len } => refused.at("to", &len.to_string()),
-                EstimateError::Condition(ConditionError::Part { field, value, .. }) => {
-                    refused.at(format!("condition.{field}"), &value)
-                }
-                EstimateError::Both | EstimateError::Condition(ConditionError::Kinds) => {
-                    refused.of("condition")
-                }
-                EstimateError::Condition(ConditionError::Store(error))
-                | EstimateError::Store(error) => storage(error),
-            }
-        })
+    let estimated = estimate(dispatch, audience, accounts, app.id, asked).await;
+    estimated.map(Answer).map_err(refused)
+}
+
+fn refused(error: EstimateError) -> Problem {
+    let refused = Problem::bad_request(error.to_string());
+    match error {
+        EstimateError::To { len } => refused.at("to", &len.to_string()),
+        EstimateError::Condition(ConditionError::Part { field, value, .. }) => {
+            refused.at(format!("condition.{field}"), &value)
+        }
+        EstimateError::Both | EstimateError::Condition(ConditionError::Kinds) => {
+            refused.of("condition")
+        }
+        EstimateError::Condition(ConditionError::Store(error)) | EstimateError::Store(error) => {
+            storage(error)
+        }
+    }
 }

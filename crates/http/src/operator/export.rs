@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::tasks::no_task;
-use super::{app, storage};
+use super::{app, given, span, storage};
 use crate::State;
 use crate::operations::{Columns, Export, ExportError, export};
 use crate::problem::Problem;
@@ -42,26 +42,13 @@ pub(super) fn endpoint() -> Endpoint {
 async fn handle(
     state: extract::State<Arc<State>>,
     Named((of, id)): Named<(String, String)>,
-    request: extract::Request,
-) -> Response {
-    let (parts, _) = request.into_parts();
-    match begin(&state, &of, &id, &parts).await {
-        Ok((columns, export)) => respond(Arc::clone(&state), columns, export),
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn begin(
-    state: &State,
-    of: &str,
-    id: &str,
-    parts: &Parts,
-) -> Result<(Columns, Export), Problem> {
-    let columns = columns(parts)?;
-    let app = app(state, of)?;
-    let export = export(state.trace_sources(), &app, id, columns).await;
+    parts: Parts,
+) -> Result<Response, Problem> {
+    let columns = columns(&parts)?;
+    let app = app(&state, &of)?;
+    let export = export(state.trace_sources(), &app, &id, columns).await;
     let export = export.map_err(|error| match error {
-        ExportError::NoTask => no_task(id),
+        ExportError::NoTask => no_task(&id),
         ExportError::OutOfReach { .. } => Problem::new(
             StatusCode::GONE,
             "out-of-reach",
@@ -70,24 +57,18 @@ async fn begin(
         ),
         ExportError::Store(error) => storage(error),
     })?;
-    Ok((columns, export))
+    Ok(respond(Arc::clone(&state), columns, export))
 }
 
 /// The one parameter.
 fn columns(parts: &Parts) -> Result<Columns, Problem> {
-    let query = parts.uri.query().unwrap_or_default();
     let mut columns = Columns::Csv;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let refuse = |wanted: &str| {
-            let detail = format!("`{name}` must be {wanted}");
-            Problem::bad_request(detail).at(name.clone().into_owned(), &value)
-        };
-        columns = match (name.as_ref(), value.as_ref()) {
-            ("format", "csv") => Columns::Csv,
-            ("format", "ndjson") => Columns::Ndjson,
-            ("format", "parquet") => Columns::Parquet,
-            ("format", _) => return Err(refuse("csv, ndjson or parquet")),
-            _ => return Err(refuse("left out, it is not known")),
+    for (name, value) in given(&parts.uri) {
+        columns = match value.as_ref() {
+            "csv" => Columns::Csv,
+            "ndjson" => Columns::Ndjson,
+            "parquet" => Columns::Parquet,
+            _ => return Err(span::wrong(&name, &value, "csv, ndjson or parquet")),
         };
     }
     Ok(columns)

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract;
-use axum::response::Response;
 use http::request::Parts;
 use pushtally_model::{Account, AppId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING, WRITING};
-use super::{Listed, answer, app, deed, read_json, storage, to_the_end};
+use super::{Answer, Answered, Listed, app, deed, read_json, storage, to_the_end};
 use crate::State;
 use crate::audit::Deed;
 use crate::operations::{
@@ -51,41 +50,26 @@ pub(super) fn endpoints() -> [Endpoint; 2] {
 async fn handle(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
-    request: extract::Request,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    answer(post(&state, &of, &parts, body).await)
+    parts: Parts,
+    body: Body,
+) -> Answered<ForgetReport> {
+    let app = app(&state, &of)?.id;
+    let wanted: Wanted = read_json(&state, body, "list of whom to forget").await?;
+    let accounts = accounts(&wanted.accounts)?;
+    // Neither names nor the hash of a body that holds nothing else: the audit outlives them.
+    let deed = deed(&parts, app, "forget");
+    to_the_end(run(Arc::clone(&state), app, accounts, wanted.now, deed)).await
 }
 
 async fn list(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
-    request: extract::Request,
-) -> Response {
-    let (parts, _) = request.into_parts();
-    answer(page(&state, &of, &parts).await)
-}
-
-async fn page(state: &State, of: &str, parts: &Parts) -> Result<ForgettingPage, Problem> {
-    let Listed { before, limit, .. } = Listed::parse(parts)?;
-    let app = app(state, of)?.id;
-    forgetting_page(sources(state), Some(app), before, limit)
-        .await
-        .map_err(storage)
-}
-
-async fn post(
-    state: &Arc<State>,
-    of: &str,
-    parts: &Parts,
-    body: Body,
-) -> Result<ForgetReport, Problem> {
-    let app = app(state, of)?.id;
-    let wanted: Wanted = read_json(state, body, "list of whom to forget").await?;
-    let accounts = accounts(&wanted.accounts)?;
-    // Neither names nor the hash of a body that holds nothing else: the audit outlives them.
-    let deed = deed(parts, app, "forget");
-    to_the_end(run(Arc::clone(state), app, accounts, wanted.now, deed)).await
+    parts: Parts,
+) -> Answered<ForgettingPage> {
+    let Listed { before, limit, .. } = Listed::parse(&parts)?;
+    let app = app(&state, &of)?.id;
+    let page = forgetting_page(sources(&state), Some(app), before, limit).await;
+    page.map(Answer).map_err(storage)
 }
 
 fn accounts(names: &[String]) -> Result<Vec<Account>, Problem> {
@@ -109,7 +93,7 @@ async fn run(
     accounts: Vec<Account>,
     now: bool,
     mut deed: Deed,
-) -> Result<ForgetReport, Problem> {
+) -> Answered<ForgetReport> {
     let forgot = forget(sources(&state), app, &accounts, now).await;
     let (report, gone) = forgot.map_err(storage)?;
     for number in gone {
@@ -118,7 +102,7 @@ async fn run(
     let places = report.forgettings.iter().map(|row| row.place.to_string());
     deed.target = places.collect::<Vec<_>>().join(" ");
     state.audit.record(deed).await;
-    Ok(report)
+    Ok(Answer(report))
 }
 
 fn sources(state: &State) -> ForgetSources<'_> {

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use axum::extract;
-use axum::response::Response;
 use http::request::Parts;
 use pushtally_ledger::HistoryPlace;
 use pushtally_model::{Account, RegistrationId};
@@ -12,7 +11,7 @@ use serde_json::json;
 
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::span::{self, Span};
-use super::{answer, app, storage};
+use super::{Answer, Answered, app, given, storage};
 use crate::State;
 use crate::limits::ROWS;
 use crate::operations::{HistoryAsked, HistoryPage, Whose, history, read_place};
@@ -65,58 +64,47 @@ fn parameters() -> [Parameter; 4] {
 async fn of_device(
     state: extract::State<Arc<State>>,
     Named((of, id)): Named<(String, String)>,
-    request: extract::Request,
-) -> Response {
+    parts: Parts,
+) -> Answered<HistoryPage> {
     let whose = RegistrationId::new(id.clone()).map(Whose::Phone);
-    let whose = whose.map_err(|_| no_name("registration_id", "a RegistrationID", &id));
-    answer(tell(&state, &of, whose, request).await)
+    let whose = whose.map_err(|_| no_name("registration_id", "a RegistrationID", &id))?;
+    tell(&state, &of, &whose, &parts).await
 }
 
 async fn of_account(
     state: extract::State<Arc<State>>,
     Named((of, account)): Named<(String, String)>,
-    request: extract::Request,
-) -> Response {
+    parts: Parts,
+) -> Answered<HistoryPage> {
     let whose = Account::new(account.as_str()).map(Whose::Account);
-    let whose = whose.map_err(|_| no_name("account", "an account", &account));
-    answer(tell(&state, &of, whose, request).await)
+    let whose = whose.map_err(|_| no_name("account", "an account", &account))?;
+    tell(&state, &of, &whose, &parts).await
 }
 
 fn no_name(field: &'static str, what: &str, value: &str) -> Problem {
     Problem::bad_request(format!("`{field}` must be {what}")).at(field, value)
 }
 
-async fn tell(
-    state: &State,
-    of: &str,
-    whose: Result<Whose, Problem>,
-    request: extract::Request,
-) -> Result<HistoryPage, Problem> {
-    let (parts, _) = request.into_parts();
-    let (whose, asked) = (whose?, parse(&parts)?);
+async fn tell(state: &State, of: &str, whose: &Whose, parts: &Parts) -> Answered<HistoryPage> {
+    let asked = parse(parts)?;
     let app = app(state, of)?;
-    history(state.trace_sources(), &app, &whose, asked)
-        .await
-        .map_err(storage)
+    let page = history(state.trace_sources(), &app, whose, asked).await;
+    page.map(Answer).map_err(storage)
 }
 
 fn parse(parts: &Parts) -> Result<HistoryAsked, Problem> {
     let mut span = Span::default();
     let (mut before, mut limit): (Option<HistoryPlace>, _) = (None, ROWS);
-    let query = parts.uri.query().unwrap_or_default();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if span.take(&name, &value)? {
-            continue;
-        }
+    for (name, value) in given(&parts.uri) {
         match name.as_ref() {
+            _ if span.take(&name, &value)? => {}
             "before" => {
                 let place = read_place(&value);
                 let place =
                     place.map_err(|_| span::wrong(&name, &value, "`next` of the page before"));
                 before = Some(place?);
             }
-            span::LIMIT => limit = span::limit(&value)?,
-            _ => return Err(span::unknown(&name, &value)),
+            _ => limit = span::limit(&value)?,
         }
     }
     Ok(HistoryAsked {

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract;
-use axum::response::Response;
 use http::request::Parts;
 
 use super::as_of::{OUT_OF_REACH, refused};
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::windowed::Windowed;
-use super::{answer, app};
+use super::{Answer, Answered, app};
 use crate::State;
 use crate::operations::{LatencyReport, latencies};
-use crate::problem::Problem;
 
 pub(super) fn endpoint() -> Endpoint {
     let what = "How long devices took from sent to delivered and from delivered to clicked: percentiles of tasks and of all of \
@@ -29,15 +27,10 @@ async fn handle(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
     parts: Parts,
-) -> Response {
-    answer(told(&state, &of, &parts).await)
-}
-
-async fn told(state: &State, of: &str, parts: &Parts) -> Result<LatencyReport, Problem> {
-    let asked = Windowed::parse_tasks(parts)?;
+) -> Answered<LatencyReport> {
+    let asked = Windowed::parse_tasks(&parts)?;
     let window = asked.window()?;
-    let app = app(state, of)?;
-    latencies(state.trace_sources(), &app, &asked.tasks, window)
-        .await
-        .map_err(refused)
+    let app = app(&state, &of)?;
+    let told = latencies(state.trace_sources(), &app, &asked.tasks, window).await;
+    told.map(Answer).map_err(refused)
 }

@@ -68,33 +68,25 @@ enum EventName {
 async fn handle(
     state: extract::State<Arc<State>>,
     Named((of, id)): Named<(String, String)>,
-    request: extract::Request,
-) -> Response {
-    let (parts, _) = request.into_parts();
-    match watch(&state, &of, &id, &parts).await {
-        Ok(watch) => respond(watch),
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn watch(state: &Arc<State>, of: &str, id: &str, parts: &Parts) -> Result<Watch, Problem> {
-    let app = app(state, of)?.id;
-    let task = task_id(id)?;
+    parts: Parts,
+) -> Result<Response, Problem> {
+    let app = app(&state, &of)?.id;
+    let task = task_id(&id)?;
     let found = state.tasks.find_stored_task(app, &task).await;
-    found.map_err(storage)?.ok_or_else(|| no_task(id))?;
+    found.map_err(storage)?.ok_or_else(|| no_task(&id))?;
     let turn = state.turns.live()?;
     let mut ticks = interval(LIVE_TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    Ok(Watch {
-        state: Arc::clone(state),
+    Ok(respond(Watch {
+        state: Arc::clone(&state),
         app,
         task,
         told: Told::default(),
         ticks,
-        stopping: Stopping::of(parts),
+        stopping: Stopping::of(&parts),
         has_ended: false,
         _turn: turn,
-    })
+    }))
 }
 
 fn respond(watch: Watch) -> Response {

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract;
-use axum::response::Response;
 use http::request::Parts;
 
 use super::as_of::{self, OUT_OF_REACH, numbers, refused};
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::windowed::Windowed;
-use super::{answer, app};
+use super::{Answer, Answered, app};
 use crate::State;
 use crate::operations::{Losses, losses};
-use crate::problem::Problem;
 
 pub(super) fn endpoint() -> Endpoint {
     let what = "How many devices were lost, by stage, route, channel and code.";
@@ -28,17 +26,12 @@ async fn handle(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
     parts: Parts,
-) -> Response {
-    answer(lost(&state, &of, &parts).await)
-}
-
-async fn lost(state: &State, of: &str, parts: &Parts) -> Result<Losses, Problem> {
-    let asked = Windowed::parse(parts, false)?;
+) -> Answered<Losses> {
+    let asked = Windowed::parse(&parts)?;
     let window = asked.window()?;
-    let app = app(state, of)?;
-    let numbers = numbers(state, &app, asked.as_of_ms)?;
+    let app = app(&state, &of)?;
+    let numbers = numbers(&state, &app, asked.as_of_ms)?;
     let scopes = (asked.tasks.as_slice(), asked.family);
-    losses(&*state.identities, numbers, app.id, scopes, window)
-        .await
-        .map_err(refused)
+    let lost = losses(&*state.identities, numbers, app.id, scopes, window).await;
+    lost.map(Answer).map_err(refused)
 }

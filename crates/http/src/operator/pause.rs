@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract;
-use axum::response::Response;
 use http::request::Parts;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, WRITING};
-use super::{answer, app, deed, storage, to_the_end};
+use super::{Answer, Answered, app, deed, storage, to_the_end};
 use crate::State;
-use crate::problem::Problem;
 
 /// How an app is now.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -40,21 +38,17 @@ pub(super) fn endpoints() -> [Endpoint; 2] {
 async fn pause(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
-    request: extract::Request,
-) -> Response {
-    let (parts, _) = request.into_parts();
-    let work = set(Arc::clone(&state), of, parts, true, "app pause");
-    answer(to_the_end(work).await)
+    parts: Parts,
+) -> Answered<Paused> {
+    to_the_end(set(Arc::clone(&state), of, parts, true, "app pause")).await
 }
 
 async fn resume(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
-    request: extract::Request,
-) -> Response {
-    let (parts, _) = request.into_parts();
-    let work = set(Arc::clone(&state), of, parts, false, "app resume");
-    answer(to_the_end(work).await)
+    parts: Parts,
+) -> Answered<Paused> {
+    to_the_end(set(Arc::clone(&state), of, parts, false, "app resume")).await
 }
 
 async fn set(
@@ -63,10 +57,10 @@ async fn set(
     parts: Parts,
     paused: bool,
     what: &'static str,
-) -> Result<Paused, Problem> {
+) -> Answered<Paused> {
     let app = app(&state, &of)?.id;
     let done = state.dispatch.set_app_paused(app, paused).await;
     done.map_err(storage)?;
     state.audit.record(deed(&parts, app, what)).await;
-    Ok(Paused { app: app.0, paused })
+    Ok(Answer(Paused { app: app.0, paused }))
 }

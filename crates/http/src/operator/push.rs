@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract;
-use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
 use pushtally_dispatch::AcceptError;
@@ -12,7 +11,7 @@ use pushtally_model::App;
 use pushtally_wire::Code;
 
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, WRITING};
-use super::{answer, app, deed, read_json, storage, to_the_end};
+use super::{Answer, Answered, app, deed, read_json, storage, to_the_end};
 use crate::State;
 use crate::audit::Deed;
 use crate::operations::{Order, OrderError, Ordered, order};
@@ -41,17 +40,13 @@ pub(super) fn endpoint() -> Endpoint {
 async fn handle(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
-    request: extract::Request,
-) -> Response {
-    let (parts, body) = request.into_parts();
-    answer(push(&state, &of, &parts, body).await)
-}
-
-async fn push(state: &Arc<State>, of: &str, parts: &Parts, body: Body) -> Result<Ordered, Problem> {
-    let app = app(state, of)?;
-    let wanted: Order = read_json(state, body, "order").await?;
-    let deed = deed(parts, app.id, WHAT);
-    to_the_end(send(Arc::clone(state), app, wanted, deed)).await
+    parts: Parts,
+    body: Body,
+) -> Answered<Ordered> {
+    let app = app(&state, &of)?;
+    let wanted: Order = read_json(&state, body, "order").await?;
+    let deed = deed(&parts, app.id, WHAT);
+    to_the_end(send(Arc::clone(&state), app, wanted, deed)).await
 }
 
 async fn send(
@@ -59,7 +54,7 @@ async fn send(
     app: Arc<App>,
     wanted: Order,
     mut deed: Deed,
-) -> Result<Ordered, Problem> {
+) -> Answered<Ordered> {
     deed.body_hash = Some(wanted.hash());
     let sent = order(
         &state.dispatch,
@@ -74,7 +69,7 @@ async fn send(
         Ok(ordered) => {
             deed.target = ordered.task.id.clone();
             state.audit.record(deed).await;
-            Ok(ordered)
+            Ok(Answer(ordered))
         }
         Err(error) => Err(refused(error)),
     }

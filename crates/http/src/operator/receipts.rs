@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract;
-use axum::response::Response;
 
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
-use super::{answer, app, storage};
+use super::{Answer, Answered, app, storage};
 use crate::State;
 use crate::operations::{Receipts, receipts};
-use crate::problem::Problem;
 
 pub(super) fn endpoint() -> Endpoint {
     let what =
@@ -20,13 +18,8 @@ pub(super) fn endpoint() -> Endpoint {
         .refusing(&READING)
 }
 
-async fn handle(state: extract::State<Arc<State>>, Named(of): Named<String>) -> Response {
-    answer(shown(&state, &of).await)
-}
-
-async fn shown(state: &State, of: &str) -> Result<Receipts, Problem> {
-    let app = app(state, of)?;
-    receipts(&state.receipts, &state.stats, &app)
-        .await
-        .map_err(storage)
+async fn handle(state: extract::State<Arc<State>>, Named(of): Named<String>) -> Answered<Receipts> {
+    let app = app(&state, &of)?;
+    let shown = receipts(&state.receipts, &state.stats, &app).await;
+    shown.map(Answer).map_err(storage)
 }

@@ -5,6 +5,7 @@ use pushtally_model::TaskKind;
 use serde_json::json;
 
 use super::endpoint::Parameter;
+use super::given;
 use super::span::{self, Span};
 use crate::limits::ROWS;
 use crate::operations::{TaskFilter, TaskStatus};
@@ -43,7 +44,7 @@ impl Search {
         ]
     }
 
-    /// Reads a query. Unknown parameters are errors, so that a misspelt one does not list everything.
+    /// Reads a query.
     pub(super) fn parse(parts: &Parts) -> Result<Self, Problem> {
         let mut span = Span::default();
         let mut search = Self {
@@ -51,13 +52,10 @@ impl Search {
             before: None,
             limit: ROWS,
         };
-        let query = parts.uri.query().unwrap_or_default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            if span.take(&name, &value)? {
-                continue;
-            }
+        for (name, value) in given(&parts.uri) {
             let refuse = |wanted: &str| span::wrong(&name, &value, wanted);
             match name.as_ref() {
+                _ if span.take(&name, &value)? => {}
                 "kind" => {
                     let kind = kind(&value).ok_or_else(|| refuse("push, batch or message"))?;
                     search.filter.kind = Some(kind);
@@ -72,8 +70,7 @@ impl Search {
                     let place = value.parse().map_err(|_| refuse("a place in the list"))?;
                     search.before = Some(place);
                 }
-                span::LIMIT => search.limit = span::limit(&value)?,
-                _ => return Err(span::unknown(&name, &value)),
+                _ => search.limit = span::limit(&value)?,
             }
         }
         search.filter.accepted = span.window()?;

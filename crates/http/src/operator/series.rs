@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract;
-use axum::response::Response;
 use http::request::Parts;
 
 use super::as_of::{self, OUT_OF_REACH, numbers, refused};
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
 use super::windowed::Windowed;
-use super::{answer, app};
+use super::{Answer, Answered, app};
 use crate::State;
 use crate::limits::POINTS_MAX;
 use crate::operations::{Series, series};
@@ -30,12 +29,8 @@ async fn handle(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
     parts: Parts,
-) -> Response {
-    answer(counts(&state, &of, &parts).await)
-}
-
-async fn counts(state: &State, of: &str, parts: &Parts) -> Result<Series, Problem> {
-    let asked = Windowed::parse(parts, true)?;
+) -> Answered<Series> {
+    let asked = Windowed::parse(&parts)?;
     let step = asked.step.ok_or_else(|| {
         Problem::bad_request("`step` must be given, in seconds from point to point").of("step")
     })?;
@@ -46,10 +41,9 @@ async fn counts(state: &State, of: &str, parts: &Parts) -> Result<Series, Proble
         let detail = format!("that is {points} points, more than {POINTS_MAX}");
         return Err(Problem::bad_request(detail).at("step", &step.to_string()));
     }
-    let app = app(state, of)?;
-    let numbers = numbers(state, &app, asked.as_of_ms)?;
+    let app = app(&state, &of)?;
+    let numbers = numbers(&state, &app, asked.as_of_ms)?;
     let scopes = (asked.tasks.as_slice(), asked.family);
-    series(&*state.identities, numbers, app.id, scopes, (window, step))
-        .await
-        .map_err(refused)
+    let counts = series(&*state.identities, numbers, app.id, scopes, (window, step)).await;
+    counts.map(Answer).map_err(refused)
 }

@@ -10,8 +10,8 @@ use crate::problem::Problem;
 
 const START: &str = "start";
 const END: &str = "end";
-/// The name of a page's length, which not every call knows.
-pub(super) const LIMIT: &str = "limit";
+/// The name of a page's length.
+const LIMIT: &str = "limit";
 
 /// From one Unix second on and before another; always, where they are not said.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -66,9 +66,4 @@ pub(super) fn limit(value: &str) -> Result<usize, Problem> {
 /// That a parameter must be something else.
 pub(super) fn wrong(name: &str, value: &str, wanted: &str) -> Problem {
     Problem::bad_request(format!("`{name}` must be {wanted}")).at(name.to_owned(), value)
-}
-
-/// That a parameter is none of the call's: a misspelt one must not have everything told.
-pub(super) fn unknown(name: &str, value: &str) -> Problem {
-    wrong(name, value, "left out, it is not known")
 }

@@ -12,7 +12,7 @@ use super::as_of::{self, OUT_OF_REACH, numbers, refused};
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING, WRITING};
 use super::search::Search;
 use super::tagged::tagged;
-use super::{answer, app, deed, not_found, storage, to_the_end};
+use super::{Answer, Answered, app, deed, given, not_found, storage, to_the_end};
 use crate::State;
 use crate::operations::{TaskPage, TaskReport, TaskRow, is_as_wanted, search_tasks, task_report};
 use crate::operators::Role;
@@ -58,9 +58,8 @@ fn steering() -> [Endpoint; 3] {
 async fn list(
     state: extract::State<Arc<State>>,
     Named(of): Named<String>,
-    request: extract::Request,
+    parts: Parts,
 ) -> Response {
-    let (parts, _) = request.into_parts();
     tagged(&parts.headers, page(&state, &of, &parts).await)
 }
 
@@ -79,9 +78,8 @@ async fn page(state: &State, of: &str, parts: &Parts) -> Result<TaskPage, Proble
 async fn show(
     state: extract::State<Arc<State>>,
     Named((of, id)): Named<(String, String)>,
-    request: extract::Request,
+    parts: Parts,
 ) -> Response {
-    let (parts, _) = request.into_parts();
     tagged(&parts.headers, report(&state, &of, &id, &parts).await)
 }
 
@@ -98,47 +96,43 @@ async fn report(state: &State, of: &str, id: &str, parts: &Parts) -> Result<Task
 
 /// The one parameter of a task that is shown.
 fn as_of_ms(parts: &Parts) -> Result<Option<i64>, Problem> {
-    let query = parts.uri.query().unwrap_or_default();
-    let given = form_urlencoded::parse(query.as_bytes());
-    let mut moments = given.map(|(_, moment)| as_of::parse(&moment));
+    let mut moments = given(&parts.uri).map(|(_, moment)| as_of::parse(&moment));
     moments.try_fold(None, |_, moment| moment.map(Some))
 }
 
 async fn pause(
     state: extract::State<Arc<State>>,
     of: Named<(String, String)>,
-    request: extract::Request,
-) -> Response {
-    steer(state, of, request, TaskState::Paused, "task pause").await
+    parts: Parts,
+) -> Answered<TaskRow> {
+    steer(state, of, parts, TaskState::Paused, "task pause").await
 }
 
 async fn resume(
     state: extract::State<Arc<State>>,
     of: Named<(String, String)>,
-    request: extract::Request,
-) -> Response {
-    steer(state, of, request, TaskState::Running, "task resume").await
+    parts: Parts,
+) -> Answered<TaskRow> {
+    steer(state, of, parts, TaskState::Running, "task resume").await
 }
 
 async fn cancel(
     state: extract::State<Arc<State>>,
     of: Named<(String, String)>,
-    request: extract::Request,
-) -> Response {
-    steer(state, of, request, TaskState::Cancelled, "task cancel").await
+    parts: Parts,
+) -> Answered<TaskRow> {
+    steer(state, of, parts, TaskState::Cancelled, "task cancel").await
 }
 
 /// Sets what is wanted of a task; `what` is the act as the audit names it.
 async fn steer(
     state: extract::State<Arc<State>>,
     Named(of): Named<(String, String)>,
-    request: extract::Request,
+    parts: Parts,
     wanted: TaskState,
     what: &'static str,
-) -> Response {
-    let (parts, _) = request.into_parts();
-    let work = set(Arc::clone(&state), of, parts, wanted, what);
-    answer(to_the_end(work).await)
+) -> Answered<TaskRow> {
+    to_the_end(set(Arc::clone(&state), of, parts, wanted, what)).await
 }
 
 async fn set(
@@ -147,7 +141,7 @@ async fn set(
     parts: Parts,
     wanted: TaskState,
     what: &'static str,
-) -> Result<TaskRow, Problem> {
+) -> Answered<TaskRow> {
     let app = app(&state, &of)?.id;
     let task = task_id(&id)?;
     let set = state.dispatch.set_task_state(app, &task, wanted).await;
@@ -164,7 +158,7 @@ async fn set(
     let mut deed = deed(&parts, app, what);
     deed.target = id;
     state.audit.record(deed).await;
-    Ok(row)
+    Ok(Answer(row))
 }
 
 /// What cannot be a TaskId names no task.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract;
-use axum::response::Response;
 use http::request::Parts;
 use serde_json::json;
 
 use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter, READING};
-use super::{answer, app, not_found, storage};
+use super::tasks::no_task;
+use super::{Answer, Answered, app, given, storage};
 use crate::State;
 use crate::operations::{TaskTrace, task_trace};
 use crate::problem::Problem;
@@ -30,26 +30,20 @@ pub(super) fn endpoint() -> Endpoint {
 async fn handle(
     state: extract::State<Arc<State>>,
     Named((of, id)): Named<(String, String)>,
-    request: extract::Request,
-) -> Response {
-    let (parts, _) = request.into_parts();
-    answer(trace(&state, &of, &id, &parts).await)
-}
-
-async fn trace(state: &State, of: &str, id: &str, parts: &Parts) -> Result<TaskTrace, Problem> {
-    let user = user(parts)?;
-    let app = app(state, of)?;
-    task_trace(state.trace_sources(), &app, id, &user)
-        .await
-        .map_err(storage)?
-        .ok_or_else(|| not_found("the app has no such task").at("id", id))
+    parts: Parts,
+) -> Answered<TaskTrace> {
+    let user = user(&parts)?;
+    let app = app(&state, &of)?;
+    let trace = task_trace(state.trace_sources(), &app, &id, &user).await;
+    let trace = trace.map_err(storage)?.ok_or_else(|| no_task(&id))?;
+    Ok(Answer(trace))
 }
 
 /// The one parameter, once.
 fn user(parts: &Parts) -> Result<String, Problem> {
-    let query = parts.uri.query().unwrap_or_default();
-    let given = form_urlencoded::parse(query.as_bytes());
-    let users: Vec<_> = given.map(|(_, user)| user.into_owned()).collect();
+    let users: Vec<_> = given(&parts.uri)
+        .map(|(_, user)| user.into_owned())
+        .collect();
     match <[String; 1]>::try_from(users) {
         Ok([user]) if !user.is_empty() => Ok(user),
         _ => {

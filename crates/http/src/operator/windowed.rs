@@ -1,6 +1,6 @@
 //! What the calls that count in a window are asked with: `start`, `end`, `step`, `task` and `family`.
 //!
-//! Windows may be of any length. Unknown parameters are errors, as in lists.
+//! Windows may be of any length.
 
 use http::request::Parts;
 use pushtally_model::{Kind, Window};
@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::as_of::{self, AS_OF};
 use super::endpoint::Parameter;
+use super::given;
 use super::span::{self, Span};
 use crate::limits::COUNTED_TASKS_MAX;
 use crate::problem::Problem;
@@ -27,14 +28,6 @@ pub(super) struct Windowed {
     pub(super) family: Option<Kind>,
     /// Of when, in Unix milliseconds; always with tasks.
     pub(super) as_of_ms: Option<i64>,
-}
-
-/// What a call knows beside a window and tasks.
-#[derive(Debug, Clone, Copy, Default)]
-struct Knows {
-    step: bool,
-    family: bool,
-    as_of: bool,
 }
 
 impl Windowed {
@@ -80,14 +73,12 @@ impl Windowed {
         [start, end, tasks.required()]
     }
 
-    /// Reads a query; `step` is known to those calls only that have one, what was known earlier is told of tasks only.
-    pub(super) fn parse(parts: &Parts, has_step: bool) -> Result<Self, Problem> {
-        let knows = Knows {
-            step: has_step,
-            family: true,
-            as_of: true,
-        };
-        let asked = Self::read(parts, knows)?;
+    /// Reads a query; what was known earlier is told of tasks only.
+    pub(super) fn parse(parts: &Parts) -> Result<Self, Problem> {
+        let mut asked = Self::default();
+        for (name, value) in given(&parts.uri) {
+            asked.take(&name, &value)?;
+        }
         if asked.as_of_ms.is_some() && asked.tasks.is_empty() {
             let detail = "with `as_of` name tasks: as known earlier whole families cannot be told";
             return Err(Problem::bad_request(detail).of(TASK));
@@ -97,7 +88,7 @@ impl Windowed {
 
     /// The same of a call that takes a window and tasks only, at least one.
     pub(super) fn parse_tasks(parts: &Parts) -> Result<Self, Problem> {
-        let asked = Self::read(parts, Knows::default())?;
+        let asked = Self::parse(parts)?;
         if asked.tasks.is_empty() {
             let detail = "`task` must be given, a TaskId or a PushID";
             return Err(Problem::bad_request(detail).of(TASK));
@@ -105,23 +96,12 @@ impl Windowed {
         Ok(asked)
     }
 
-    fn read(parts: &Parts, knows: Knows) -> Result<Self, Problem> {
-        let mut asked = Self::default();
-        let query = parts.uri.query().unwrap_or_default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            asked.take(&name, &value, knows)?;
-        }
-        Ok(asked)
-    }
-
-    fn take(&mut self, name: &str, value: &str, knows: Knows) -> Result<(), Problem> {
-        if self.span.take(name, value)? {
-            return Ok(());
-        }
+    fn take(&mut self, name: &str, value: &str) -> Result<(), Problem> {
         let refuse = |wanted: &str| span::wrong(name, value, wanted);
         match name {
-            AS_OF if knows.as_of => self.as_of_ms = Some(as_of::parse(value)?),
-            STEP if knows.step => {
+            _ if self.span.take(name, value)? => {}
+            AS_OF => self.as_of_ms = Some(as_of::parse(value)?),
+            STEP => {
                 let step = value.parse().ok().filter(|step| *step > 0);
                 self.step = Some(step.ok_or_else(|| refuse("1 to 4294967295 seconds"))?);
             }
@@ -130,14 +110,13 @@ impl Windowed {
                 return Err(refuse("given at most 50 times"));
             }
             TASK => self.tasks.push(value.to_owned()),
-            FAMILY if knows.family => {
+            _ => {
                 self.family = Some(match value {
                     "push" => Kind::Push,
                     "message" => Kind::Message,
                     _ => return Err(refuse("push or message")),
                 });
             }
-            _ => return Err(span::unknown(name, value)),
         }
         Ok(())
     }
@@ -165,11 +144,11 @@ mod tests {
 
     fn parse(query: &str) -> Result<Windowed, Problem> {
         let request = http::Request::get(format!("/?{query}")).body(()).unwrap();
-        Windowed::parse(&request.into_parts().0, true)
+        Windowed::parse(&request.into_parts().0)
     }
 
     #[test]
-    fn what_is_asked_is_read_and_what_is_not_known_is_refused() {
+    fn what_is_asked_is_read_and_what_cannot_be_is_refused() {
         let asked = parse("start=5&end=9&step=2&task=a&task=b&family=message").unwrap();
         let window = asked.window().unwrap();
         assert_eq!((window.start(), window.end()), (Second(5), Second(9)));
@@ -182,7 +161,6 @@ mod tests {
             ("step=0", "step"),
             ("task=", "task"),
             ("family=Push", "family"),
-            ("tasks=a", "tasks"),
             ("as_of=1700000000000", "task"),
             ("task=a&as_of=1700000000", "as_of"),
             ("task=a&as_of=now", "as_of"),
