@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use pushtally_dial::{Dial, Targets, dial};
+use pushtally_dial::{Dial, Targets, dial, trusting};
 
 use crate::settings::{ANSWER_LEN_MAX, CONNECTION_IDLE_MAX};
 
@@ -49,9 +49,8 @@ impl Sender {
         timeout: Duration,
         kept_max: usize,
     ) -> Result<Self, rustls::Error> {
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
         let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(provider)?
+            .with_tls_config(trusting(&[])?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(dial(targets, timeout));
