@@ -15,6 +15,10 @@ mod closing;
 mod finishing;
 #[path = "dispatch/fuse.rs"]
 mod fuse;
+#[path = "dispatch/fused.rs"]
+mod fused;
+#[path = "dispatch/fused_devices.rs"]
+mod fused_devices;
 #[path = "dispatch/lanes.rs"]
 mod lanes;
 #[path = "dispatch/naive.rs"]

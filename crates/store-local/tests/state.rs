@@ -9,19 +9,27 @@
 
 #[path = "state/diary.rs"]
 mod diary;
+#[path = "state/fixture.rs"]
+mod fixture;
 #[path = "state/history.rs"]
 mod history;
 #[path = "state/index.rs"]
 mod index;
 #[path = "state/labelled.rs"]
 mod labelled;
+#[path = "state/pair.rs"]
+mod pair;
+#[path = "state/seen.rs"]
+mod seen;
+#[path = "state/steps.rs"]
+mod steps;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use history::{APP, draft, register, rid, secret};
+use fixture::{APP, draft, register, rid, secret};
 use pushtally_model::{
     Account, Channel, DeviceFacts, Environment, Notification, Number, Revocation, Route, Second,
     Secret, TaskState, Token, TokenKind,
@@ -33,7 +41,7 @@ use pushtally_store::{
 use pushtally_store_local::{LocalEngine, LocalOptions};
 
 fn open(dir: &Path) -> LocalEngine {
-    history::open_free(dir, LocalOptions::default())
+    fixture::open_free(dir, LocalOptions::default())
 }
 
 const NO_LIMITS: AcceptLimits = AcceptLimits {
@@ -360,7 +368,7 @@ async fn former_holders_are_forgotten_in_parts() {
     assert_eq!(forget(&engine, 11).await, u64::from(MANY));
     assert_eq!(forget(&engine, 21).await, 7);
     drop(engine);
-    let engine = history::restored(&root.path().join("backup"), &root.path().join("restored"));
+    let engine = fixture::restored(&root.path().join("backup"), &root.path().join("restored"));
     assert_eq!(forget(&engine, 30).await, u64::from(MANY) + 7);
 }
 
@@ -375,14 +383,14 @@ async fn a_backup_holds_devices_tasks_jobs_and_the_audit() {
     let engine = open(&data);
     let ports = engine.engine();
     fill(&ports).await;
-    let expected = history::look(&ports).await;
+    let expected = seen::look(&ports).await;
     let report = engine.backup(&backup).unwrap();
     assert!(report.bytes > 10_000, "{report:?}");
     register(&ports, 100, None).await;
     drop(engine);
-    let engine = history::restored(&backup, &restored);
+    let engine = fixture::restored(&backup, &restored);
     let ports = engine.engine();
-    assert_eq!(history::look(&ports).await, expected);
+    assert_eq!(seen::look(&ports).await, expected);
     for _ in 0..2 {
         let claimed = ports.tasks.claim_job(Claim::Any, 0).await.unwrap();
         assert_eq!(claimed.unwrap().state, TaskState::Revoked);

@@ -15,7 +15,8 @@ use pushtally_store::{
     Claim, Engine, Registered, Registration, SecretHash, StoreError, StoredTask, memory,
 };
 
-use crate::fuse::{Fuse, FusedTasks, fused};
+use crate::fuse::Fuse;
+use crate::fused::{FusedTasks, fused};
 use crate::phones::{Connected, Memory, Script, Scripted};
 
 pub(crate) const START: i64 = 1_764_136_800;

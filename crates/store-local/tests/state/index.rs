@@ -4,7 +4,7 @@ use pushtally_model::{Account, AccountKind, AppId, DeviceFacts, Second, Tag};
 use pushtally_store::{Engine, IndexKey, LabelChange, LabelsChanged, Registration};
 use pushtally_store_local::LocalOptions;
 
-use crate::history::{APP, register, rid, secret};
+use crate::fixture::{self, APP, register, rid, secret};
 use crate::labelled::tag;
 use crate::open;
 
@@ -52,7 +52,7 @@ async fn a_backup_has_what_moved_since_the_last_save() {
     label(&ports, "a", [tag(2)]).await;
     drop(ports);
     drop(engine);
-    let engine = crate::history::restored(&backup, &restored);
+    let engine = fixture::restored(&backup, &restored);
     let ports = engine.engine();
     assert_eq!(count(&ports, 0, IndexKey::Registered).await, 10);
     assert_eq!(count(&ports, 0, IndexKey::Tag(tag(1))).await, 10);
@@ -114,7 +114,7 @@ async fn a_bulk_of_devices_and_labels_is_in_the_index_across_shards_and_restarts
         index_cache_bytes: 10_000,
         ..LocalOptions::default()
     };
-    let open = || crate::history::open_free(root.path(), options);
+    let open = || fixture::open_free(root.path(), options);
     let devices = 140_000u32;
     let registration = |n: u32| Registration {
         registration_id: rid(n),
