@@ -19,11 +19,15 @@ mod as_of;
 mod asking;
 #[path = "server/recorded.rs"]
 mod recorded;
+#[path = "server/vendors.rs"]
+mod vendors;
 
 #[path = "server/accounts.rs"]
 mod accounts;
 #[path = "server/admission.rs"]
 mod admission;
+#[path = "server/attributes.rs"]
+mod attributes;
 #[path = "server/brakes.rs"]
 mod brakes;
 #[path = "server/conditions.rs"]
@@ -84,5 +88,7 @@ mod search;
 mod series;
 #[path = "server/statistics.rs"]
 mod statistics;
+#[path = "server/tags.rs"]
+mod tags;
 #[path = "server/traces.rs"]
 mod traces;

@@ -7,7 +7,7 @@ use pushtally_model::{Account, Device, DeviceFacts, RegistrationId, Second, Task
 use pushtally_store::{Registration, SecretHash};
 use serde_json::{Value, json};
 
-use super::fixture::{APP, Server, code, credentials};
+use super::fixture::{APP, Server, Setup, code, credentials};
 
 pub(crate) const TIMPUSH: &str = "/v4/timpush/";
 pub(crate) const LEGACY: &str = "/v4/all_member_push/im_";
@@ -42,6 +42,28 @@ pub(crate) async fn import(server: &Server, names: &[&str]) {
     let body = json!({ "AccountList": items }).to_string();
     let reply = ask(server, ACCOUNTS, "multiaccount_import", &body).await;
     assert_eq!((code(&reply), &reply["FailAccounts"]), (0, &json!([])));
+}
+
+/// A server that knows the accounts `a` and `b`.
+pub(crate) async fn accounts() -> Server {
+    let server = Server::start(Setup::default()).await;
+    import(&server, &["a", "b"]).await;
+    server
+}
+
+/// An account as a reply lists it that was refused.
+pub(crate) fn error(account: &str, code: u32, info: &str) -> Value {
+    json!({"To_Account": account, "ErrorCode": code, "ErrorInfo": info})
+}
+
+/// The same of one that is not known.
+pub(crate) fn unknown(account: &str) -> Value {
+    error(account, 70107, "the account does not exist")
+}
+
+/// What `tags` answers of an account that has these.
+pub(crate) fn texts(texts: &[&str]) -> Result<Vec<String>, u64> {
+    Ok(texts.iter().map(|text| (*text).to_owned()).collect())
 }
 
 /// A phone is registered, with somebody signed in on it or nobody.

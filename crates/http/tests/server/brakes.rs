@@ -7,7 +7,7 @@ use pushtally_store::DeadToken;
 use serde_json::{Value, json};
 
 use super::fixture::{APP, NOW_S, Server, Setup, send};
-use super::receipts::{register, token};
+use super::vendors::{register, token};
 
 async fn call(server: &Server, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let request = http::Request::builder()

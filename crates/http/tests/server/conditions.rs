@@ -24,13 +24,8 @@ async fn started() -> Server {
     phone(&server, "p1", None).await;
     let add = r#"{"UserTags":[{"To_Account":"a","Tags":["x"]},{"To_Account":"b","Tags":["x","y"]},{"To_Account":"c","Tags":["y","z"]},{"To_Account":"p1","Tags":["phone"]}]}"#;
     done(&server, TIMPUSH, "add_tag", add).await;
-    done(
-        &server,
-        TIMPUSH,
-        "set_attr_name",
-        r#"{"AttrNames":{"3":"sex","7":"city"}}"#,
-    )
-    .await;
+    let body = r#"{"AttrNames":{"3":"sex","7":"city"}}"#;
+    done(&server, TIMPUSH, "set_attr_name", body).await;
     let set = r#"{"UserAttrs":[{"To_Account":"a","Attrs":{"sex":"male","city":"深圳"}},{"To_Account":"b","Attrs":{"sex":"female","city":"深圳"}},{"To_Account":"d","Attrs":{"sex":"male"}}]}"#;
     done(&server, TIMPUSH, "set_attr", set).await;
     server
@@ -170,13 +165,8 @@ async fn a_condition_follows_phones_and_labels() {
         "a phone has the tags of who is signed in"
     );
     assert_eq!(fitting(&server, r#"{"TagsOr":["z"]}"#).await, ["a1", "c1"]);
-    done(
-        &server,
-        TIMPUSH,
-        "clear_all_tags",
-        r#"{"To_Account":["b"]}"#,
-    )
-    .await;
+    let body = r#"{"To_Account":["b"]}"#;
+    done(&server, TIMPUSH, "clear_all_tags", body).await;
     assert_eq!(x().await, ["a2"]);
     phone(&server, "p1", Some("a")).await;
     assert_eq!(

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{APP, Server, Setup, app, send};
 use super::push::register;
-use super::receipts::{Bench, carriers, register as register_with_token};
+use super::vendors::{Bench, carriers, register as register_with_token};
 
 async fn call(server: &Server, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let request = http::Request::builder()

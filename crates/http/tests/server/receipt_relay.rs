@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::events::Refusing;
 use super::fixture::{APP, send};
-use super::receipts::{Bench, KEY, SUCCESS, path, token};
+use super::vendors::{Bench, KEY, SUCCESS, path, token};
 
 const OLD: &str = "https://old.example/receipts";
 

@@ -1,7 +1,9 @@
 //! Whole sessions over sockets in memory, with a clock that stands still until it is moved.
 
 mod fixture;
+mod phones;
 mod pushes;
+mod socket;
 
 use std::sync::Arc;
 

@@ -1,14 +1,9 @@
-//! A gateway with phones, tasks and a ledger that can be held back, and sockets in memory.
+//! A gateway with phones, tasks and a ledger that can be held back.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use futures_util::{Sink, Stream};
 use parking_lot::Mutex;
 use pushtally_channel::{Message, Target};
 use pushtally_model::*;
@@ -16,7 +11,9 @@ use pushtally_store::*;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::{Frame, Online, Parts, Settings, SocketFault, secret_hash};
+use super::phones::Phones;
+use super::socket::{Client, socket};
+use crate::{Online, Parts, Settings};
 
 pub(super) const APP: AppId = AppId(1_400_000_000);
 pub(super) const OTHER_APP: AppId = AppId(1_400_000_001);
@@ -37,7 +34,7 @@ pub(super) fn hello(registration_id: &str) -> Value {
 }
 
 /// A secret of each phone's own.
-fn secret_of(registration_id: &str) -> String {
+pub(super) fn secret_of(registration_id: &str) -> String {
     if registration_id == "phone-1" {
         return SECRET.to_owned();
     }
@@ -173,11 +170,10 @@ impl World {
 
     /// A socket without a hello.
     pub(super) fn open(&self) -> Client {
-        let pipe = Arc::new(Pipe::default());
+        let (server, client) = socket();
         let online = Arc::clone(&self.online);
-        let server = ServerEnd(Arc::clone(&pipe));
         tokio::spawn(async move { online.serve(server).await });
-        Client(pipe)
+        client
     }
 
     pub(super) async fn connect(&self, registration_id: &str) -> Client {
@@ -196,161 +192,6 @@ impl World {
             (&json!(1), &json!(60))
         );
         client
-    }
-}
-
-/// Both directions of a socket.
-#[derive(Default)]
-struct Pipe {
-    state: Mutex<PipeState>,
-    changed: Notify,
-}
-
-#[derive(Default)]
-struct PipeState {
-    incoming: VecDeque<Frame>,
-    hung_up: bool,
-    buffered: Vec<Frame>,
-    outgoing: VecDeque<Frame>,
-    stuck: bool,
-    ended: bool,
-    wakers: Vec<Waker>,
-}
-
-struct ServerEnd(Arc<Pipe>);
-
-impl Drop for ServerEnd {
-    fn drop(&mut self) {
-        self.0.state.lock().ended = true;
-        self.0.changed.notify_waiters();
-    }
-}
-
-impl Stream for ServerEnd {
-    type Item = Result<Frame, SocketFault>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut state = self.0.state.lock();
-        match state.incoming.pop_front() {
-            Some(frame) => Poll::Ready(Some(Ok(frame))),
-            None if state.hung_up => Poll::Ready(None),
-            None => {
-                state.wakers.push(cx.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-}
-
-impl Sink<Frame> for ServerEnd {
-    type Error = SocketFault;
-
-    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), SocketFault>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), SocketFault> {
-        self.0.state.lock().buffered.push(frame);
-        Ok(())
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SocketFault>> {
-        let mut state = self.0.state.lock();
-        if state.stuck {
-            state.wakers.push(cx.waker().clone());
-            return Poll::Pending;
-        }
-        let buffered = std::mem::take(&mut state.buffered);
-        state.outgoing.extend(buffered);
-        drop(state);
-        self.0.changed.notify_waiters();
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SocketFault>> {
-        self.poll_flush(cx)
-    }
-}
-
-/// The phone's end.
-pub(super) struct Client(Arc<Pipe>);
-
-impl Client {
-    fn change(&self, change: impl FnOnce(&mut PipeState)) {
-        let mut state = self.0.state.lock();
-        change(&mut state);
-        let wakers = std::mem::take(&mut state.wakers);
-        drop(state);
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
-    pub(super) fn say(&self, frame: Value) {
-        let text = Bytes::from(frame.to_string());
-        self.change(|state| state.incoming.push_back(Frame::Text(text)));
-    }
-
-    pub(super) fn pong(&self) {
-        self.change(|state| state.incoming.push_back(Frame::Pong));
-    }
-
-    pub(super) fn hang_up(&self) {
-        self.change(|state| state.hung_up = true);
-    }
-
-    /// Takes nothing more, or again.
-    pub(super) fn stick(&self, stuck: bool) {
-        self.change(|state| state.stuck = stuck);
-    }
-
-    pub(super) fn heard(&self) -> usize {
-        self.0.state.lock().outgoing.len()
-    }
-
-    pub(super) fn unread(&self) -> usize {
-        self.0.state.lock().incoming.len()
-    }
-
-    async fn frame(&self) -> Option<Frame> {
-        loop {
-            let changed = self.0.changed.notified();
-            {
-                let mut state = self.0.state.lock();
-                if let Some(frame) = state.outgoing.pop_front() {
-                    return Some(frame);
-                }
-                if state.ended {
-                    return None;
-                }
-            }
-            changed.await;
-        }
-    }
-
-    /// The next text.
-    pub(super) async fn hear(&self) -> Value {
-        match self.frame().await {
-            Some(Frame::Text(text)) => serde_json::from_slice(&text).unwrap(),
-            other => panic!("not a text: {other:?}"),
-        }
-    }
-
-    pub(super) async fn pinged(&self) -> bool {
-        matches!(self.frame().await, Some(Frame::Ping))
-    }
-
-    /// The end, after any pings.
-    pub(super) async fn closed(&self) -> (u16, String) {
-        loop {
-            match self.frame().await {
-                Some(Frame::Close { code, reason }) => return (code, reason),
-                Some(Frame::Ping) => {}
-                other => panic!("not the end: {other:?}"),
-            }
-        }
-    }
-
-    pub(super) async fn ended(&self) {
-        while self.frame().await.is_some() {}
     }
 }
 
@@ -418,163 +259,5 @@ impl Report for Ledger {
             self.gate.acquire().await.unwrap().forget();
         }
         Ok(())
-    }
-}
-
-/// Phones `phone-1` to `phone-99` less one with devices of these numbers; `phone-unregistered` has none. The first
-/// three are of accounts `user1` to `user3`.
-#[derive(Default)]
-pub(super) struct Phones {
-    looks: AtomicUsize,
-    forget_after: AtomicUsize,
-}
-
-impl Phones {
-    /// The phone's device is there for so many looks.
-    pub(super) fn forget_after_looks(&self, looks: usize) {
-        self.forget_after.store(looks, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl Devices for Phones {
-    async fn find_phone(
-        &self,
-        app: AppId,
-        id: &RegistrationId,
-    ) -> Result<Option<Phone>, StoreError> {
-        let secret = secret_hash(&Secret::new(secret_of(id.as_str()))).unwrap();
-        let looks = self.looks.fetch_add(1, Ordering::SeqCst);
-        let forget_after = self.forget_after.load(Ordering::SeqCst);
-        let device = match (app, id.as_str()) {
-            (APP, "phone-unregistered") => None,
-            (OTHER_APP, "phone-other") => Some(Number(1)),
-            (APP, name) => match name.strip_prefix("phone-").map(str::parse) {
-                Some(Ok(number)) if number < 99 => Some(Number(number)),
-                _ => return Ok(None),
-            },
-            _ => return Ok(None),
-        };
-        if forget_after > 0 && looks == forget_after {
-            return Ok(Some(Phone {
-                secret,
-                device: None,
-            }));
-        }
-        Ok(Some(Phone { secret, device }))
-    }
-
-    async fn find_device(&self, _: AppId, number: Number) -> Result<Option<Device>, StoreError> {
-        Ok(Some(Device {
-            number,
-            registration_id: RegistrationId::new(format!("phone-{number}")).unwrap(),
-            account: Some(Account::new(format!("user{number}")).unwrap()),
-            facts: DeviceFacts::default(),
-            registered_at: Second(0),
-            said_at: Second(0),
-            dropped: Vec::new(),
-        }))
-    }
-
-    async fn register_device(
-        &self,
-        _: AppId,
-        _: &Registration,
-        _: u64,
-    ) -> Result<Registered, StoreError> {
-        unreachable!("the gateway registers nobody")
-    }
-
-    async fn holders(&self, _: AppId, _: &[Addressed]) -> Result<Vec<Option<Number>>, StoreError> {
-        unreachable!("the gateway asks for no token")
-    }
-
-    async fn drop_tokens(&self, _: AppId, _: &[DeadToken], _: Second) -> Result<u64, StoreError> {
-        unreachable!("the gateway drops no token")
-    }
-
-    async fn restore_tokens(
-        &self,
-        _: AppId,
-        _: &[Number],
-        _: &Restoring,
-        _: Second,
-    ) -> Result<u64, StoreError> {
-        unreachable!("the gateway restores no token")
-    }
-
-    async fn replace_tokens(
-        &self,
-        _: AppId,
-        _: &[ReplacedToken],
-        _: Second,
-    ) -> Result<u64, StoreError> {
-        unreachable!("the gateway replaces no token")
-    }
-
-    async fn forget_former_holders(&self, _: Second) -> Result<u64, StoreError> {
-        unreachable!("the gateway asks for no token")
-    }
-
-    async fn import_devices(
-        &self,
-        _: AppId,
-        _: &[Registration],
-        _: u64,
-    ) -> Result<Vec<Registered>, StoreError> {
-        unreachable!("the gateway imports nobody")
-    }
-
-    async fn update_device(
-        &self,
-        _: AppId,
-        _: &RegistrationId,
-        _: SecretHash,
-        _: &DeviceChange,
-    ) -> Result<Updated, StoreError> {
-        unreachable!("the gateway changes nobody")
-    }
-
-    async fn unregister_device(
-        &self,
-        _: AppId,
-        _: &RegistrationId,
-        _: SecretHash,
-        _: Second,
-    ) -> Result<Unregistered, StoreError> {
-        unreachable!("the gateway unregisters nobody")
-    }
-
-    async fn find_devices(&self, _: AppId, _: &[Number]) -> Result<Vec<Device>, StoreError> {
-        unreachable!("the gateway looks for one at a time")
-    }
-
-    async fn devices_of_account(&self, _: AppId, _: &Account) -> Result<Vec<Device>, StoreError> {
-        unreachable!("the gateway looks for phones")
-    }
-
-    async fn account_known(&self, _: AppId, _: &Account) -> Result<bool, StoreError> {
-        unreachable!("the gateway looks for phones")
-    }
-
-    async fn device_shards(&self, _: AppId) -> Result<Vec<u16>, StoreError> {
-        unreachable!("the gateway looks for phones")
-    }
-
-    async fn visit_shard(
-        &self,
-        _: AppId,
-        _: u16,
-        _: &mut DeviceVisitor<'_>,
-    ) -> Result<(), StoreError> {
-        unreachable!("the gateway looks for phones")
-    }
-
-    async fn count_devices(&self, _: AppId) -> Result<u64, StoreError> {
-        unreachable!("the gateway looks for phones")
-    }
-
-    async fn device_numbers_end(&self) -> Result<BTreeMap<AppId, u32>, StoreError> {
-        unreachable!("the gateway gives no numbers")
     }
 }
