@@ -136,38 +136,55 @@ fn devices(random: &mut ChaCha8Rng) -> BTreeSet<Number> {
     (first..first + len).step_by(3).map(Number).collect()
 }
 
+/// A log that grows and once loses its beginning, looked at now and then; answers how many events were seen.
+async fn at_many_moments(
+    seed: u64,
+    look: impl AsyncFn(&dyn Log, &mut ChaCha8Rng, u32) -> usize,
+) -> usize {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let dir = tempfile::tempdir().unwrap();
+    let options = LocalOptions {
+        segment_len_max: 3_000,
+        ..LocalOptions::default()
+    };
+    let engine = LocalEngine::open(&dir.path().join("d"), options, &FixedEntropy(3)).unwrap();
+    let log = engine.engine().log;
+    let mut seen = 0;
+    for at in 1..400 {
+        log.append(&batch(at, &mut random)).await.unwrap();
+        if random.random_range(0..3) == 0 {
+            seen += look(&*log, &mut random, at).await;
+        }
+        if at == 200 {
+            let before_ms = i64::from(BEGIN_S + 60) * 1000;
+            let included = Position::single(u64::MAX >> 1);
+            assert!(log.drop_before(&included, before_ms).await.unwrap() > 2);
+        }
+    }
+    seen
+}
+
+/// Of all times, or from some second on.
+fn from_ms(random: &mut ChaCha8Rng, at: u32) -> i64 {
+    let since = BEGIN_S + random.random_range(0..=at);
+    [0, i64::from(since) * 1000][random.random_range(0..2)]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn those_of_devices_are_those_of_the_whole_log_at_every_moment() {
     for seed in 0..3 {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let dir = tempfile::tempdir().unwrap();
-        let options = LocalOptions {
-            segment_len_max: 3_000,
-            ..LocalOptions::default()
+        let look = async |log: &dyn Log, random: &mut ChaCha8Rng, at: u32| {
+            let (app, wanted) = (AppId(random.random_range(1..4)), devices(random));
+            let from_ms = from_ms(random, at);
+            let mut found = Vec::new();
+            let mut visit = |recorded| found.push(recorded);
+            let visited = log.visit_devices(app, &wanted, from_ms, &mut visit);
+            visited.await.unwrap();
+            let expected = naive_of(log, (app, &wanted), from_ms).await;
+            assert_eq!(found, expected, "seed {seed}, at {at}, from {from_ms}");
+            found.len()
         };
-        let engine = LocalEngine::open(&dir.path().join("d"), options, &FixedEntropy(3)).unwrap();
-        let log = engine.engine().log;
-        let mut seen = 0;
-        for at in 1..400 {
-            log.append(&batch(at, &mut random)).await.unwrap();
-            if random.random_range(0..3) == 0 {
-                let (app, wanted) = (AppId(random.random_range(1..4)), devices(&mut random));
-                let since = BEGIN_S + random.random_range(0..=at);
-                let from_ms = [0, i64::from(since) * 1000][random.random_range(0..2)];
-                let mut found = Vec::new();
-                let mut visit = |recorded| found.push(recorded);
-                let visited = log.visit_devices(app, &wanted, from_ms, &mut visit);
-                visited.await.unwrap();
-                let expected = naive_of(&*log, (app, &wanted), from_ms).await;
-                assert_eq!(found, expected, "seed {seed}, at {at}, from {from_ms}");
-                seen += found.len();
-            }
-            if at == 200 {
-                let before_ms = i64::from(BEGIN_S + 60) * 1000;
-                let included = Position::single(u64::MAX >> 1);
-                assert!(log.drop_before(&included, before_ms).await.unwrap() > 2);
-            }
-        }
+        let seen = at_many_moments(seed, look).await;
         assert!(seen > 100, "{seen} events were looked at");
     }
 }
@@ -175,37 +192,20 @@ async fn those_of_devices_are_those_of_the_whole_log_at_every_moment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn they_are_those_of_the_whole_log_at_every_moment() {
     for seed in 0..8 {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let dir = tempfile::tempdir().unwrap();
-        let options = LocalOptions {
-            segment_len_max: 3_000,
-            ..LocalOptions::default()
+        let look = async |log: &dyn Log, random: &mut ChaCha8Rng, at: u32| {
+            let wanted = task(random.random_range(0..=at) * 9_000);
+            let from_ms = from_ms(random, at);
+            let mut found = Vec::new();
+            let mut visit = |entry| found.push(entry);
+            log.visit_task(wanted, from_ms, &mut visit).await.unwrap();
+            let expected = naive(log, wanted, from_ms).await;
+            assert_eq!(
+                found, expected,
+                "seed {seed}, at {at}, {wanted:?} from {from_ms}"
+            );
+            found.len()
         };
-        let engine = LocalEngine::open(&dir.path().join("d"), options, &FixedEntropy(3)).unwrap();
-        let log = engine.engine().log;
-        let mut seen = 0;
-        for at in 1..400 {
-            log.append(&batch(at, &mut random)).await.unwrap();
-            if random.random_range(0..3) == 0 {
-                let wanted = task(random.random_range(0..=at) * 9_000);
-                let since = BEGIN_S + random.random_range(0..=at);
-                let from_ms = [0, i64::from(since) * 1000][random.random_range(0..2)];
-                let mut found = Vec::new();
-                let mut visit = |entry| found.push(entry);
-                log.visit_task(wanted, from_ms, &mut visit).await.unwrap();
-                let expected = naive(&*log, wanted, from_ms).await;
-                assert_eq!(
-                    found, expected,
-                    "seed {seed}, at {at}, {wanted:?} from {from_ms}"
-                );
-                seen += found.len();
-            }
-            if at == 200 {
-                let before_ms = i64::from(BEGIN_S + 60) * 1000;
-                let included = Position::single(u64::MAX >> 1);
-                assert!(log.drop_before(&included, before_ms).await.unwrap() > 2);
-            }
-        }
+        let seen = at_many_moments(seed, look).await;
         assert!(seen > 500, "{seen} events were looked at");
     }
 }
