@@ -20,7 +20,7 @@ use crate::fanout::{Fanout, Parts};
 use crate::health::Health;
 use crate::live::Kept;
 use crate::revoke::may_show;
-use crate::settings::{Settings, URGENT_SHARE, WORKERS_MAX};
+use crate::settings::{LIVE_TASKS_MAX, Settings, URGENT_SHARE, WORKERS_MAX};
 use crate::worker::{Turn, run};
 
 /// The running dispatch. Dropping it ends its workers where they stand; what they had sent without recording it is
@@ -189,7 +189,7 @@ impl Redeliver for Dispatch {
     async fn missed(&self, app: AppId, number: Number) -> Vec<Missed> {
         let fanout = &self.fanout;
         let mut may_be = Vec::new();
-        for (seq, key) in fanout.live.of(app, fanout.parts.clock.now()) {
+        for (seq, key) in fanout.live.of(app, number, fanout.parts.clock.now()) {
             match fanout.parts.stats.marks_of(key, number).await {
                 Ok(marks) if may_show(&marks) => may_be.push((seq, marks)),
                 Ok(_) => {}
@@ -200,16 +200,19 @@ impl Redeliver for Dispatch {
             }
         }
         // Looked at again: who was revoked meanwhile told the connected ones already, this device perhaps among them.
-        let missed =
-            may_be
-                .into_iter()
-                .filter_map(|(seq, marks)| match fanout.live.get(app, seq)? {
-                    Kept::Live(task) => {
-                        is_missed(&marks).then(|| Missed::Push((*task.message).clone()))
-                    }
-                    Kept::Revoked(task) => Some(Missed::Revoked((*task.told).clone())),
-                });
-        missed.collect()
+        let (mut missed, mut pushes) = (Vec::new(), 0);
+        for (seq, marks) in may_be.into_iter().rev() {
+            match fanout.live.get(app, seq) {
+                Some(Kept::Live(task)) if is_missed(&marks) && pushes < LIVE_TASKS_MAX => {
+                    pushes += 1;
+                    missed.push(Missed::Push((*task.message).clone()));
+                }
+                Some(Kept::Revoked(task)) => missed.push(Missed::Revoked((*task.told).clone())),
+                Some(Kept::Live(_)) | None => {}
+            }
+        }
+        missed.reverse();
+        missed
     }
 }
 

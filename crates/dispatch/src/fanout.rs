@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, watch};
 use crate::brakes::Brakes;
 use crate::gate::Gates;
 use crate::health::Counters;
-use crate::live::{Live, LiveTask};
+use crate::live::{Live, LiveTask, Whom};
 use crate::settings::{APP_SHARE, CHANNEL_SHARE, FINISH_LOCKS, PLANS_AT_ONCE, Settings};
 use crate::shares::Shares;
 use crate::standing::{Standing, standing};
@@ -235,12 +235,12 @@ impl Fanout {
     }
 
     /// Keeps the task for devices that connect while it lives.
-    pub(crate) fn keep_live(&self, task: &Loaded) {
+    pub(crate) fn keep_live(&self, task: &Loaded, whom: Whom) {
         let live = LiveTask {
             key: task.key,
             message: Arc::new(task.message()),
         };
-        self.live.insert(task.stored.seq, live);
+        self.live.insert(task.stored.seq, live, whom);
     }
 
     /// Ends a job if nothing is pending that only it would send, and adds a job for every other channel on which

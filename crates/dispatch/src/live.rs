@@ -3,14 +3,17 @@
 //!
 //! In memory, bounded for each app, rebuilt at start from stored tasks and their marks.
 
+mod addressed;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pushtally_channel::{Message, Revoked};
-use pushtally_model::{AppId, Second, TaskKey};
+use pushtally_model::{AppId, Number, Second, TaskKey, TaskKind};
 use pushtally_store::TaskSeq;
 
+use self::addressed::Addressed;
 use crate::settings::{LIVE_TASKS_MAX, REVOKED_TASKS_MAX};
 
 /// A task that may be sent again over the socket.
@@ -36,10 +39,20 @@ pub(crate) enum Kept {
     Revoked(RevokedTask),
 }
 
-/// Invariant: a task that is among `revoked` is not among `live`, whatever comes first.
+/// Whom a live task may have been sent to over the socket.
+#[derive(Debug)]
+pub(crate) enum Whom {
+    Everybody,
+    /// These, each once.
+    Devices(Vec<Number>),
+}
+
+/// Invariant: a task that is among `revoked` is not among the others, whatever comes first.
 #[derive(Debug, Default)]
 struct OfApp {
-    live: BTreeMap<TaskSeq, LiveTask>,
+    /// To everybody.
+    broadcast: BTreeMap<TaskSeq, LiveTask>,
+    addressed: Addressed,
     revoked: BTreeMap<TaskSeq, RevokedTask>,
 }
 
@@ -48,16 +61,21 @@ struct OfApp {
 pub(crate) struct Live(Mutex<HashMap<AppId, OfApp>>);
 
 impl Live {
-    /// Adds a task, unless it was revoked; the app's oldest goes when there are too many.
-    pub(crate) fn insert(&self, seq: TaskSeq, task: LiveTask) {
+    /// Adds a task, unless it was revoked; the app's oldest of its kind goes when there are too many.
+    pub(crate) fn insert(&self, seq: TaskSeq, task: LiveTask, whom: Whom) {
         let mut apps = self.0.lock();
         let of_app = apps.entry(task.message.app).or_default();
         if of_app.revoked.contains_key(&seq) {
             return;
         }
-        of_app.live.insert(seq, task);
-        while of_app.live.len() > LIVE_TASKS_MAX {
-            of_app.live.pop_first();
+        match whom {
+            Whom::Everybody => {
+                of_app.broadcast.insert(seq, task);
+                while of_app.broadcast.len() > LIVE_TASKS_MAX {
+                    of_app.broadcast.pop_first();
+                }
+            }
+            Whom::Devices(devices) => of_app.addressed.insert(seq, task, devices),
         }
     }
 
@@ -65,38 +83,43 @@ impl Live {
     pub(crate) fn revoke(&self, seq: TaskSeq, task: RevokedTask) {
         let mut apps = self.0.lock();
         let of_app = apps.entry(task.told.app).or_default();
-        of_app.live.remove(&seq);
+        of_app.remove(seq);
         of_app.revoked.insert(seq, task);
         while of_app.revoked.len() > REVOKED_TASKS_MAX {
             of_app.revoked.pop_first();
         }
     }
 
-    /// Whether one more live task older than all of them would be kept.
-    pub(crate) fn has_room(&self, app: AppId) -> bool {
+    /// Whether one more live task older than all of its kind might be kept.
+    pub(crate) fn has_room(&self, app: AppId, kind: TaskKind) -> bool {
         let apps = self.0.lock();
-        apps.get(&app)
-            .is_none_or(|of_app| of_app.live.len() < LIVE_TASKS_MAX)
+        apps.get(&app).is_none_or(|of_app| match kind {
+            TaskKind::Broadcast => of_app.broadcast.len() < LIVE_TASKS_MAX,
+            TaskKind::Batch | TaskKind::Message => of_app.addressed.has_room(),
+        })
     }
 
     /// Takes a live task out, if it is there.
     pub(crate) fn remove(&self, app: AppId, seq: TaskSeq) {
         if let Some(of_app) = self.0.lock().get_mut(&app) {
-            of_app.live.remove(&seq);
+            of_app.remove(seq);
         }
     }
 
-    /// The app's tasks, oldest first. Those whose time is over are dropped.
-    pub(crate) fn of(&self, app: AppId, now: Second) -> Vec<(TaskSeq, TaskKey)> {
+    /// The app's tasks that a device may know or lack, oldest first. Those whose time is over are left out.
+    pub(crate) fn of(&self, app: AppId, device: Number, now: Second) -> Vec<(TaskSeq, TaskKey)> {
         let mut apps = self.0.lock();
         let Some(of_app) = apps.get_mut(&app) else {
             return Vec::new();
         };
-        of_app.live.retain(|_, task| now < task.message.deadline);
+        of_app
+            .broadcast
+            .retain(|_, task| now < task.message.deadline);
         of_app.revoked.retain(|_, task| now < task.until);
-        let live = of_app.live.iter().map(|(seq, task)| (*seq, task.key));
+        let broadcast = of_app.broadcast.iter().map(|(seq, task)| (*seq, task.key));
         let revoked = of_app.revoked.iter().map(|(seq, task)| (*seq, task.key));
-        let mut tasks: Vec<_> = live.chain(revoked).collect();
+        let addressed = of_app.addressed.of(device, now);
+        let mut tasks: Vec<_> = broadcast.chain(addressed).chain(revoked).collect();
         tasks.sort_unstable_by_key(|(seq, _)| *seq);
         tasks
     }
@@ -105,8 +128,19 @@ impl Live {
     pub(crate) fn get(&self, app: AppId, seq: TaskSeq) -> Option<Kept> {
         let apps = self.0.lock();
         let of_app = apps.get(&app)?;
-        let revoked = of_app.revoked.get(&seq).cloned().map(Kept::Revoked);
-        revoked.or_else(|| of_app.live.get(&seq).cloned().map(Kept::Live))
+        if let Some(revoked) = of_app.revoked.get(&seq) {
+            return Some(Kept::Revoked(revoked.clone()));
+        }
+        let broadcast = of_app.broadcast.get(&seq);
+        let live = broadcast.or_else(|| of_app.addressed.get(seq))?;
+        Some(Kept::Live(live.clone()))
+    }
+}
+
+impl OfApp {
+    fn remove(&mut self, seq: TaskSeq) {
+        self.broadcast.remove(&seq);
+        self.addressed.remove(seq);
     }
 }
 
@@ -116,8 +150,9 @@ mod tests {
     use pushtally_model::{Kind, Notification, Origin, TaskId, TaskNumber, Urgency};
 
     const APP: AppId = AppId(1);
+    const DEVICE: Number = Number(7);
 
-    fn task(number: u32, deadline: u32) -> LiveTask {
+    pub(super) fn task(number: u32, deadline: u32) -> LiveTask {
         LiveTask {
             key: TaskKey {
                 number: TaskNumber(number),
@@ -138,7 +173,7 @@ mod tests {
     }
 
     fn numbers(live: &Live, now: u32) -> Vec<u32> {
-        let tasks = live.of(APP, Second(now));
+        let tasks = live.of(APP, DEVICE, Second(now));
         tasks.iter().map(|(_, key)| key.number.0).collect()
     }
 
@@ -147,14 +182,14 @@ mod tests {
         let live = Live::default();
         let end = LIVE_TASKS_MAX as u32 + 3;
         for n in (0..end).rev() {
-            live.insert(TaskSeq(n.into()), task(n, 100 + n));
+            live.insert(TaskSeq(n.into()), task(n, 100 + n), Whom::Everybody);
         }
         assert_eq!(numbers(&live, 50), (3..end).collect::<Vec<_>>());
-        assert!(!live.has_room(APP));
+        assert!(!live.has_room(APP, TaskKind::Broadcast));
         live.remove(APP, TaskSeq(5));
-        assert!(live.has_room(APP));
+        assert!(live.has_room(APP, TaskKind::Broadcast));
         assert_eq!(numbers(&live, 104), (6..end).collect::<Vec<_>>());
-        assert!(live.of(AppId(2), Second(0)).is_empty());
+        assert!(live.of(AppId(2), DEVICE, Second(0)).is_empty());
     }
 
     fn revoked(number: u32, until: u32) -> RevokedTask {
@@ -174,11 +209,11 @@ mod tests {
     fn a_revoked_task_is_never_live_again_and_has_a_time_of_its_own() {
         let live = Live::default();
         for n in [1, 2, 3] {
-            live.insert(TaskSeq(n), task(n as u32, 100));
+            live.insert(TaskSeq(n), task(n as u32, 100), Whom::Everybody);
         }
         live.revoke(TaskSeq(2), revoked(2, 500));
         // Whoever planned it meanwhile comes too late.
-        live.insert(TaskSeq(2), task(2, 100));
+        live.insert(TaskSeq(2), task(2, 100), Whom::Everybody);
         live.revoke(TaskSeq(9), revoked(9, 400));
         live.remove(APP, TaskSeq(9));
         let is_revoked = |seq| match live.get(APP, TaskSeq(seq)) {
@@ -202,6 +237,6 @@ mod tests {
             live.revoke(TaskSeq(n.into()), revoked(n, 100));
         }
         assert_eq!(numbers(&live, 50), (2..end).collect::<Vec<_>>());
-        assert!(live.has_room(APP));
+        assert!(live.has_room(APP, TaskKind::Broadcast));
     }
 }

@@ -8,6 +8,7 @@ use pushtally_model::{AppId, Audience, Channel, Device, Number, Reach};
 use pushtally_store::{Job, StoreError};
 
 use crate::fanout::{Fanout, Fault, Loaded, Worked};
+use crate::live::Whom;
 use crate::plan::{channels, ways};
 use crate::record::Record;
 use crate::standing::Standing;
@@ -35,16 +36,22 @@ impl Fanout {
             None => None,
         };
         let planned = self.evaluate(job, task).await?;
-        let over_socket = planned
+        let connected: Vec<Number> = planned
             .iter()
-            .any(|(_, channel)| *channel == Channel::Online);
+            .filter(|(_, channel)| *channel == Channel::Online)
+            .map(|(number, _)| *number)
+            .collect();
         let record = Record {
             planned,
             ..Record::default()
         };
         self.record(task, Channel::Unknown, &record).await?;
-        if over_socket {
-            self.keep_live(task);
+        if !connected.is_empty() {
+            let whom = match job.shard {
+                Some(_) => Whom::Everybody,
+                None => Whom::Devices(connected),
+            };
+            self.keep_live(task, whom);
             // Whoever cancelled it meanwhile may have looked for it before it was there.
             if let Standing::End(_) = self.standing(task).await? {
                 self.live.remove(task.app(), task.stored.seq);

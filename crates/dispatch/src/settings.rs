@@ -91,8 +91,13 @@ pub(crate) const IDLE_WAIT_MAX: Duration = Duration::from_secs(60);
 /// And never sooner than this, so that no clock can make it spin.
 pub(crate) const IDLE_WAIT_MIN: Duration = Duration::from_millis(5);
 
-/// Pushes that a device may get again when it connects, for each app: the newest.
+/// Pushes to everybody that a device may get again when it connects, for each app: the newest. As many of those that it was
+/// addressed with; and as many of both together.
 pub(crate) const LIVE_TASKS_MAX: usize = 32;
+/// Newest pushes to some devices that are remembered for those, for each app: two minutes of the most that one may send.
+pub(crate) const ADDRESSED_TASKS_MAX: usize = 4_096;
+/// And devices over all of them: a hundred bytes each at most.
+pub(crate) const ADDRESSED_DEVICES_MAX: usize = 65_536;
 
 /// Revoked pushes that a device which connects is told of, for each app: the newest. At one a second a sender may revoke
 /// more, and phones that are away then keep what they show.

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use pushtally_model::{Channel, Origin, Route, Scope, Second, Stage, TaskKey, TaskState, Window};
+use pushtally_model::{
+    Channel, Origin, Route, Scope, Second, Stage, TaskKey, TaskKind, TaskState, Window,
+};
 use pushtally_store::{Job, Part, StoreError, StoredTask};
 
 use crate::fanout::{Fanout, Loaded, shard_of_job};
+use crate::live::Whom;
 use crate::settings::{REOPEN_TASKS_MAX, START_PAGE, START_TASKS_MAX};
 
 impl Fanout {
@@ -41,7 +44,8 @@ impl Fanout {
         self.note_jobs(&task.stored).await;
         let now = self.parts.clock.now();
         if self.is_live(&task, now).await? {
-            self.keep_live(&task);
+            let whom = self.addressed(&task).await?;
+            self.keep_live(&task, whom);
         }
         if task.stored.state == TaskState::Revoked
             && let Some(how) = self.parts.tasks.revocation(task.stored.seq).await?
@@ -95,11 +99,24 @@ impl Fanout {
         self.parts.tasks.reopen_task(&jobs).await
     }
 
+    /// Whom a task was sent to, or is about to be, for all that its marks know.
+    async fn addressed(&self, task: &Loaded) -> Result<Whom, StoreError> {
+        if task.stored.draft.kind == TaskKind::Broadcast {
+            return Ok(Whom::Everybody);
+        }
+        let stats = &self.parts.stats;
+        let mut devices = Vec::new();
+        for shard in stats.planned_shards(task.key).await? {
+            devices.extend(stats.sent_or_pending(task.key, shard).await?);
+        }
+        Ok(Whom::Devices(devices))
+    }
+
     /// Whether a device that connects now may have missed it.
     async fn is_live(&self, task: &Loaded, now: Second) -> Result<bool, StoreError> {
         let may_be = !task.stored.state.is_over()
             && now < task.stored.draft.deadline
-            && self.live.has_room(task.app());
+            && self.live.has_room(task.app(), task.stored.draft.kind);
         if !may_be {
             return Ok(false);
         }

@@ -25,6 +25,8 @@ mod lanes;
 mod naive;
 #[path = "dispatch/phones.rs"]
 mod phones;
+#[path = "dispatch/redelivery.rs"]
+mod redelivery;
 #[path = "dispatch/schedules.rs"]
 mod schedules;
 #[path = "dispatch/starting.rs"]

@@ -13,7 +13,7 @@ use crate::world::{World, app, facts, push};
 
 const APP: AppId = AppId(1);
 
-async fn with_devices(world: &World, count: u32) -> Vec<Number> {
+pub(crate) async fn with_devices(world: &World, count: u32) -> Vec<Number> {
     let mut numbers = Vec::new();
     for phone in 0..count {
         let name = format!("phone{phone}");
@@ -297,7 +297,7 @@ async fn what_was_planned_before_a_crash_waits_for_its_phones_to_come_back() {
     assert_eq!(count(&world, &later, Channel::Apns, Lane::Sent).await, 5);
 }
 
-fn id_of_push(missed: Missed) -> pushtally_model::TaskId {
+pub(crate) fn id_of_push(missed: Missed) -> pushtally_model::TaskId {
     match missed {
         Missed::Push(message) => message.id,
         Missed::Revoked(told) => panic!("{told:?}"),
