@@ -1,13 +1,22 @@
 //! Whether a request asks for a socket as RFC 6455 wants it, and what is answered to its key.
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use http::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::problem::{Methods, Problem};
 
-/// Characters of a key: 16 bytes in base64.
-const KEY_LEN: usize = 24;
+/// Bytes of a key.
+const KEY_LEN: usize = 16;
+
+/// The RFC's own example of a key, `AQIDBAUGBwgJCgsMDQ4PEC==`, ends in bits that stand for nothing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 /// The value of `Sec-WebSocket-Accept`.
 pub(super) fn accept(
@@ -33,13 +42,19 @@ pub(super) fn accept(
             upgrade_required("`sec-websocket-version` must be 13").of("sec-websocket-version")
         );
     }
-    let key = headers.get(SEC_WEBSOCKET_KEY);
-    let key = key.filter(|key| key.len() == KEY_LEN).ok_or_else(|| {
-        Problem::bad_request("`sec-websocket-key` must be 16 bytes in base64")
+    let key = key_of(headers).ok_or_else(|| {
+        Problem::bad_request("`sec-websocket-key` must be 16 bytes in base64, given once")
             .of("sec-websocket-key")
     })?;
     let accept = derive_accept_key(key.as_bytes());
     HeaderValue::try_from(accept).map_err(|_| Problem::bad_request("`sec-websocket-key` is wrong"))
+}
+
+fn key_of(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).into_iter();
+    let key = keys.next().filter(|_| keys.next().is_none())?;
+    let bytes = BASE64.decode(key).ok()?;
+    (bytes.len() == KEY_LEN).then_some(key)
 }
 
 fn upgrade_required(detail: &'static str) -> Problem {
@@ -109,5 +124,39 @@ mod tests {
                 Err(status),
             );
         }
+    }
+    #[test]
+    fn a_key_is_16_bytes_in_base64_and_comes_once() {
+        let with = |key: &'static str| {
+            move |request: &mut http::Request<()>| {
+                let key = HeaderValue::from_static(key);
+                request.headers_mut().insert(SEC_WEBSOCKET_KEY, key);
+            }
+        };
+        // The RFC's example of bytes 1 to 16.
+        check(
+            with("AQIDBAUGBwgJCgsMDQ4PEC=="),
+            Ok("OfS0wDaT5NoxF2gqm7Zj2YtetzM="),
+        );
+        for key in [
+            "",
+            "!!!!!!!!!!!!!!!!!!!!!!!!",
+            "eHh4eHh4eHh4eHh4eHh4eHg=",
+            "eHh4eHh4eHh4eHh4eHh4eHh4",
+            "eHh4eHh4eHh4eHh4eHh4",
+            "dGhlIHNhbXBsZSBub25jZQ",
+            "dGhlIHNhbXBsZSBub25jZQ=a",
+            "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==",
+            "-_hlIHNhbXBsZSBub25jZQ==",
+        ] {
+            check(with(key), Err(400));
+        }
+        check(
+            |request| {
+                let key = request.headers()[SEC_WEBSOCKET_KEY].clone();
+                request.headers_mut().append(SEC_WEBSOCKET_KEY, key);
+            },
+            Err(400),
+        );
     }
 }
