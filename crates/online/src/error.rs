@@ -8,15 +8,15 @@ use thiserror::Error;
 /// Why a frame, a call or a phone is refused.
 #[derive(Debug, Clone, Error)]
 pub enum OnlineError {
-    /// Not a JSON object, or one in which a field comes twice.
-    #[error("not a JSON object, or a field comes twice")]
+    /// Not a JSON object.
+    #[error("not a JSON object")]
     NotJson,
-    /// A field is missing or holds what it may not.
+    /// A field is missing, comes twice or holds what it may not.
     #[error("`{field}` {rule}")]
     Field {
         /// Which, with its place: `reports[3].age`.
         field: Cow<'static, str>,
-        /// What it held, shortened; `None` when it was missing or is a secret.
+        /// What it held, shortened; `None` when it is missing, a secret or there twice.
         value: Option<String>,
         /// What it must be.
         rule: &'static str,

@@ -28,5 +28,7 @@ pub use frame::{CloseCode, Frame, SocketFault};
 pub use health::Health;
 pub use limits::FRAME_LEN_MAX;
 pub use online::{Online, Parts, Settings};
-pub use parse::{ClientFrame, ClientReport, Hello, Proof, ReportsBody, parse, parse_reports};
+pub use parse::{
+    ClientFrame, ClientReport, Hello, Proof, ReportsBody, parse, parse_reports, repeated_field,
+};
 pub use roll::Seat;

@@ -10,6 +10,7 @@ use pushtally_model::{Account, AppId, Channel, RegistrationId, Secret, Stage, Ta
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub use self::fields::repeated_field;
 use self::fields::{Field, list, object};
 use crate::OnlineError;
 use crate::limits::{AGE_MS_MAX, REPORTS_MAX, SEQ_MAX};

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use pushtally_audience::{DeviceSecret, FieldError, Said, SaidFacts, SaidToken};
 use pushtally_model::{Account, RegistrationId, Secret};
+use pushtally_online::repeated_field;
 use serde::{Deserialize, Deserializer};
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::problem::Problem;
@@ -77,12 +77,14 @@ impl<'a> Fields<'a> {
             return Err(Problem::bad_request("body must be a JSON object"));
         }
         serde_json::from_str(text).map_err(|error| {
-            let what = match error.classify() {
-                Category::Data => "body must say each field once",
-                Category::Syntax | Category::Eof | Category::Io => "body must be JSON",
-            };
-            let (line, column) = (error.line(), error.column());
-            Problem::bad_request(format!("{what}, line `{line}`, column `{column}`"))
+            let place = format!("line `{}`, column `{}`", error.line(), error.column());
+            match repeated_field(&error) {
+                Some(field) => {
+                    let told = format!("`{field}` must be said once, {place}");
+                    Problem::bad_request(told).of(field)
+                }
+                None => Problem::bad_request(format!("body must be JSON, {place}")),
+            }
         })
     }
 

@@ -157,6 +157,41 @@ async fn every_faulty_field_is_named_with_its_value_unless_it_is_secret() {
 }
 
 #[tokio::test]
+async fn a_field_that_is_said_twice_is_named_without_what_it_held() {
+    let server = Server::open().await;
+    for field in [
+        "client_key",
+        "registration_id",
+        "secret",
+        "account",
+        "usersig",
+        "tokens",
+        "vendor",
+        "model",
+        "system",
+        "system_version",
+        "app_version",
+        "sdk_version",
+        "notifications",
+        "language",
+    ] {
+        let body = format!(r#"{{"x":1,"{field}":null,"x":2,"{field}":"hush"}}"#);
+        for request in [
+            http::Request::post(format!("/v1/devices?sdkappid={APP}")),
+            one("PATCH", APP, "phone", SECRET),
+        ] {
+            let answer = server.call(request, body.clone().into_bytes()).await;
+            assert_eq!((answer.status, answer.code()), (400, "bad-request"));
+            assert_eq!(answer.body["field"], field);
+            let detail = format!("`{field}` must be said once, line `1`, column `");
+            let told = answer.body["detail"].as_str().unwrap();
+            assert!(told.starts_with(&detail), "{told}");
+            assert!(answer.body.get("value").is_none(), "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_object_is_refused_without_repeating_it() {
     let server = Server::open().await;
     for body in [

@@ -81,6 +81,12 @@ async fn refusals_are_problems_that_tell_a_stranger_nothing() {
         (&problem["field"], &problem["value"]),
         (&json!("reports[0].age"), &json!("\"long\""))
     );
+    let twice = REPORT.replacen('{', "{\"registration_id\":\"phone\",", 1);
+    let (status, problem) = report(&server, &path, SECRET, &twice).await;
+    assert_eq!(
+        (status, &problem["field"], problem.get("value")),
+        (400, &json!("registration_id"), None)
+    );
     let id = pushtally_model::RegistrationId::new("phone").unwrap();
     let secret = pushtally_online::secret_hash(&Secret::new(SECRET)).unwrap();
     engine

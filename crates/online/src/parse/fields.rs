@@ -22,7 +22,21 @@ pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Online
     if open != Some(&b'{') {
         return Err(OnlineError::NotJson);
     }
-    serde_json::from_slice(json).map_err(|_| OnlineError::NotJson)
+    serde_json::from_slice(json).map_err(|error| match repeated_field(&error) {
+        Some(field) => OnlineError::Field {
+            field: field.into(),
+            value: None,
+            rule: "must come once",
+        },
+        None => OnlineError::NotJson,
+    })
+}
+
+/// The known field that an object has twice, if that is the error. serde tells it in words only.
+pub fn repeated_field(error: &serde_json::Error) -> Option<String> {
+    let text = error.to_string();
+    let (field, _) = text.strip_prefix("duplicate field `")?.split_once('`')?;
+    Some(field.to_owned())
 }
 
 /// A list's items, unread.

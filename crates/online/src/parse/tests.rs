@@ -168,6 +168,34 @@ fn secrets_are_named_and_never_repeated() {
 }
 
 #[test]
+fn a_field_that_comes_twice_is_named() {
+    for field in [
+        "type",
+        "version",
+        "sdkappid",
+        "registration_id",
+        "secret",
+        "account",
+        "usersig",
+        "foreground",
+        "on",
+        "seq",
+        "reports",
+    ] {
+        for value in ["null", "1"] {
+            let twice = format!(r#"{{"x":1,"{field}":{value},"x":2,"{field}":"hush"}}"#);
+            check(&twice, field, None);
+            let body = parse_reports(twice.as_bytes());
+            let named = matches!(&body, Err(OnlineError::Field { field: at, .. }) if at == field);
+            assert!(named, "{body:?}");
+        }
+    }
+    let within = r#"{"id":"a","id":"b"}"#;
+    let report = format!(r#"{{"type":"report","seq":1,"reports":[{within}]}}"#);
+    check(&report, "reports[0]", Some(within));
+}
+
+#[test]
 fn what_is_no_object_is_refused() {
     for frame in [
         "",
@@ -177,7 +205,6 @@ fn what_is_no_object_is_refused() {
         "\"ping\"",
         "{",
         "{\"type\":\"ping\"} x",
-        "{\"type\":\"ping\",\"type\":\"ping\"}",
         "\u{0}",
     ] {
         assert!(

@@ -252,6 +252,14 @@ fn too_many_frames_end_the_session() {
 }
 
 #[test]
+fn the_reason_names_a_field_that_comes_twice() {
+    let twice = text(r#"{"type":"foreground","on":true,"on":false}"#);
+    let reason = "`on` must come once".to_owned();
+    let closed = Action::Close(CloseCode::Malformed, reason);
+    assert_eq!(open().on(twice, NOW), closed);
+}
+
+#[test]
 fn a_long_value_does_not_lengthen_the_reason() {
     let frame = format!(r#"{{"type":"{}"}}"#, "é".repeat(1000));
     let Action::Close(CloseCode::Malformed, reason) = open().on(text(&frame), NOW) else {
