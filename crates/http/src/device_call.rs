@@ -14,14 +14,21 @@ use crate::refusal::Refusal;
 
 /// The app that is called.
 pub(crate) fn app_of(uri: &Uri) -> Result<AppId, Problem> {
-    let mut parameters = form_urlencoded::parse(query(uri).as_bytes());
-    let Some((_, value)) = parameters.find(|(name, _)| name == "sdkappid") else {
+    let parameters = form_urlencoded::parse(query(uri).as_bytes());
+    let mut values = parameters.filter_map(|(name, value)| (name == "sdkappid").then_some(value));
+    let Some(value) = values.next() else {
         return Err(Problem::bad_request("`sdkappid` is missing in the URL").of("sdkappid"));
     };
-    let number = value.parse().map_err(|_| {
-        Problem::bad_request("`sdkappid` must be 0 to 4294967295").at("sdkappid", &value)
-    });
-    number.map(AppId)
+    if values.next().is_some() {
+        return Err(Problem::bad_request("`sdkappid` must come once in the URL").of("sdkappid"));
+    }
+    // Rust's own parser would also take a plus sign and leading zeros.
+    let number = value.parse().ok();
+    let number = number.filter(|number: &u32| number.to_string() == value);
+    number.map(AppId).ok_or_else(|| {
+        let told = "`sdkappid` must be 0 to 4294967295, in digits without a leading zero";
+        Problem::bad_request(told).at("sdkappid", &value)
+    })
 }
 
 /// The phone's secret: `Authorization: Bearer SECRET`.
@@ -79,11 +86,21 @@ mod tests {
             app("/v1/reports?a=b&sdkappid=1400000000"),
             Ok(AppId(1_400_000_000))
         );
+        assert_eq!(
+            app("/v1/reports?sdkappid=0&SDKAppID=7&a=b&a=b"),
+            Ok(AppId(0))
+        );
         for (uri, value) in [
             ("/v1/reports", None),
             ("/v1/reports?sdkappid=-1", Some("-1")),
             ("/v1/reports?sdkappid=4294967296", Some("4294967296")),
             ("/v1/reports?sdkappid=", Some("")),
+            ("/v1/reports?sdkappid=%2B1400000001", Some("+1400000001")),
+            ("/v1/reports?sdkappid=01400000001", Some("01400000001")),
+            ("/v1/reports?sdkappid=00", Some("00")),
+            ("/v1/reports?sdkappid=1+", Some("1 ")),
+            ("/v1/reports?sdkappid=1&sdkappid=2", None),
+            ("/v1/reports?sdkappid=1&a=b&sdkappid=1", None),
         ] {
             let problem = app(uri).unwrap_err();
             assert_eq!(problem.field.as_deref(), Some("sdkappid"), "{uri}");

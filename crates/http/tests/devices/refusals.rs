@@ -218,7 +218,13 @@ async fn a_body_that_is_no_object_is_refused_without_repeating_it() {
     let request = http::Request::post(format!("/v1/devices?sdkappid={APP}"));
     let answer = server.call(request, vec![b' '; 64 * 1024 + 1]).await;
     assert_eq!((answer.status, answer.code()), (413, "too-large"));
-    for (query, value) in [("", None), ("sdkappid=x", Some("x"))] {
+    for (query, value) in [
+        ("", None),
+        ("sdkappid=x", Some("x")),
+        ("sdkappid=%2B1", Some("+1")),
+        ("sdkappid=01", Some("01")),
+        ("sdkappid=1&sdkappid=1", None),
+    ] {
         let request = http::Request::post(format!("/v1/devices?{query}"));
         let answer = server.call(request, b"{}".to_vec()).await;
         assert_eq!(
