@@ -164,7 +164,7 @@ class Phone:
         self.report(ws, reports)
 
     def take_back(self, revocation):
-        # It may come again, and of a push that this phone never had: that one is not shown when it comes.
+        # It may come again, and of a push that has not come to this phone: that one is not shown when it comes.
         if revocation["id"] in self.shown and revocation["id"] not in self.revoked:
             instead = revocation.get("instead")
             shows = f"{instead['title']} | {instead['desc']} | {instead['ext']}" if instead else "nothing"

@@ -125,6 +125,7 @@ mod tests {
             );
         }
     }
+
     #[test]
     fn a_key_is_16_bytes_in_base64_and_comes_once() {
         let with = |key: &'static str| {
