@@ -6,7 +6,7 @@ use pushtally_http::{Limits, TrustedProxies};
 use serde_json::json;
 
 use super::fixture::{
-    APP, OTHER_APP, SECRET, Server, app, no_limits, one, registration, usersig, with,
+    APP, OTHER_APP, OTHER_SECRET, SECRET, Server, app, no_limits, one, registration, usersig, with,
 };
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -50,6 +50,15 @@ async fn an_address_is_told_when_to_come_again_and_others_are_not_held_up() {
         server.call_from("192.0.2.2", post(), body()).await.status,
         200
     );
+    // Reports do not: a whole office or carrier may be behind the address.
+    let reports = json!({"registration_id": "phone", "reports": [{"id": "t", "stage": "clicked"}]});
+    for (secret, status) in [(OTHER_SECRET, 401), (SECRET, 200)] {
+        let request = http::Request::post(format!("/v1/reports?sdkappid={APP}"))
+            .header("authorization", format!("Bearer {secret}"));
+        let body = reports.to_string().into_bytes();
+        let answer = server.call_from("192.0.2.1", request, body).await;
+        assert_eq!(answer.status, status);
+    }
     server.ns.fetch_add(SECOND_NS / 10, Ordering::SeqCst);
     assert_eq!(
         server
