@@ -1,10 +1,12 @@
 //! What a registration does.
 
-use pushtally_model::{Account, Channel, Number, Permission, TokenKind};
+use pushtally_http::operations::read_device_row;
+use pushtally_model::{Account, Channel, Number, Permission, RegistrationId, Secret, TokenKind};
+use pushtally_online::{OnlineError, Proof};
 use serde_json::{Value, json};
 
 use super::fixture::{
-    APP, CLIENT_KEY, OTHER_APP, OTHER_SECRET, SECRET, Server, registration, usersig, with,
+    APP, CLIENT_KEY, OTHER_APP, OTHER_SECRET, SECRET, Server, app, registration, usersig, with,
 };
 
 #[tokio::test]
@@ -200,4 +202,31 @@ async fn the_same_phone_of_two_apps_is_two_phones() {
     );
     assert_eq!(server.register_in(OTHER_APP, &theirs).await.status, 201);
     assert_eq!(server.everything().await.len(), 2);
+}
+
+#[tokio::test]
+async fn before_an_imported_phone_is_claimed_its_accounts_usersig_opens_it_and_no_secret_does() {
+    let server = Server::open().await;
+    let row = read_device_row(r#"{"registration_id":"phone","account":"user1"}"#).unwrap();
+    let registrar = &server.state.registrar;
+    registrar.import(&app(APP), vec![row]).await.unwrap();
+    let [(APP, device)] = &server.everything().await[..] else {
+        panic!("not one device")
+    };
+    let phone = RegistrationId::new("phone").unwrap();
+    let admit = async |proof: Proof| server.state.online.admit(APP, &phone, &proof).await;
+    let signed = |account: &str| Proof::UserSig {
+        account: Account::new(account).unwrap(),
+        usersig: Secret::new(usersig(APP, account)),
+    };
+    assert_eq!(admit(signed("user1")).await.unwrap(), device.number);
+    let zeros = "0".repeat(32);
+    for stranger in [
+        signed("user2"),
+        Proof::Secret(Secret::new(SECRET)),
+        Proof::Secret(Secret::new(zeros)),
+    ] {
+        let refused = admit(stranger).await;
+        assert!(matches!(refused, Err(OnlineError::Unauthorized)));
+    }
 }

@@ -23,7 +23,7 @@ impl std::fmt::Debug for SecretHash {
 }
 
 impl SecretHash {
-    /// Of a phone that an operator imported without a secret: no secret hashes to it, so nobody can act for the phone
+    /// Of a phone that an operator imported without a secret: no secret hashes to it, so none opens the phone
     /// until it registers with a secret of its own, which claims it.
     pub const UNCLAIMED: Self = Self([0; 32]);
 }
