@@ -22,6 +22,7 @@ use crate::brakes::Brakes;
 use crate::gate::Gates;
 use crate::health::Counters;
 use crate::live::{Live, LiveTask, Whom};
+use crate::returning::Returning;
 use crate::settings::{APP_SHARE, CHANNEL_SHARE, FINISH_LOCKS, PLANS_AT_ONCE, Settings};
 use crate::shares::Shares;
 use crate::standing::{Standing, standing};
@@ -127,8 +128,8 @@ pub(crate) struct Fanout {
     finishing: Vec<Mutex<()>>,
     pub(crate) gates: Gates,
     pub(crate) brakes: Arc<Brakes>,
-    /// The last task from before this start, and the millisecond until which such tasks wait for their phones.
-    returning: OnceLock<(TaskSeq, i64)>,
+    /// Which tasks are from before this start, unless there are none.
+    pub(crate) returning: OnceLock<Returning>,
 }
 
 impl Fanout {
@@ -151,26 +152,6 @@ impl Fanout {
             parts,
             settings,
         }
-    }
-
-    /// Notes which tasks are from before this start. Nobody is connected yet.
-    pub(crate) async fn await_returns(&self) -> Result<(), StoreError> {
-        let newest = self.parts.tasks.list_tasks(None, None, 1).await?;
-        let grace_ms = i64::try_from(self.settings.return_grace.as_millis()).unwrap_or(i64::MAX);
-        if let Some(task) = newest.first() {
-            let until_ms = self.parts.clock.now_ms().saturating_add(grace_ms);
-            // Set once: there is one start.
-            let _ = self.returning.set((task.seq, until_ms));
-        }
-        Ok(())
-    }
-
-    /// Until when a job waits for phones that come back after a start.
-    pub(crate) fn returns_at_ms(&self, job: &Job) -> Option<i64> {
-        let (last, until_ms) = *self.returning.get()?;
-        let needs_phones = matches!(job.part, Part::Plan | Part::Send(Channel::Online));
-        let waits = job.task <= last && needs_phones && self.parts.clock.now_ms() < until_ms;
-        waits.then_some(until_ms)
     }
 
     /// A job may have become claimable, or a time to wait for may have changed: wakes one worker of each kind. Whoever finds

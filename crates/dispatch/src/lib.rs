@@ -18,6 +18,7 @@ mod plan;
 mod planning;
 mod quota_day;
 mod record;
+mod returning;
 mod revoke;
 mod sending;
 mod settings;

@@ -19,12 +19,13 @@ impl Fanout {
         let Some(task) = self.load(job).await? else {
             return Ok(self.abandon(job).await?);
         };
-        match self.standing(&task).await? {
-            Standing::Wait => return Ok(Worked::Later(self.parts.clock.now_ms())),
-            Standing::End(_) => {}
-            // Planned, and interrupted before the job ended: the audience may have changed since.
-            Standing::Go if self.parts.stats.has_planned(task.key, job.shard).await? => {}
-            Standing::Go => self.plan_once(job, &task).await?,
+        let standing = self.standing(&task).await?;
+        if standing == Standing::Wait {
+            return Ok(Worked::Later(self.parts.clock.now_ms()));
+        }
+        // Planned, and interrupted before the job ended: the audience may have changed since.
+        if standing.plans() && !self.parts.stats.has_planned(task.key, job.shard).await? {
+            self.plan_once(job, &task).await?;
         }
         Ok(self.finish(job, &task).await?)
     }
@@ -46,7 +47,8 @@ impl Fanout {
             ..Record::default()
         };
         self.record(task, Channel::Unknown, &record).await?;
-        if !connected.is_empty() {
+        // Past its deadline it would only take the place of one that lives.
+        if !connected.is_empty() && self.parts.clock.now() < task.stored.draft.deadline {
             let whom = match job.shard {
                 Some(_) => Whom::Everybody,
                 None => Whom::Devices(connected),

@@ -119,7 +119,7 @@ impl Fanout {
     }
 
     /// Ascending.
-    async fn pending_on(
+    pub(crate) async fn pending_on(
         &self,
         job: &Job,
         task: &Loaded,

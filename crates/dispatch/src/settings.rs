@@ -25,7 +25,7 @@ pub struct Settings {
     pub stop_grace: Duration,
     /// When dead tokens are not dropped because too many die at once.
     pub brake: BrakeLimits,
-    /// How long after a start tasks from before it wait for their phones: those come back within 30 s, and whoever is
+    /// How long after a start tasks from before it wait for their phones, at most: those come back within 30 s, and whoever is
     /// taken for gone before that is counted as lost, though it may have shown the push.
     pub return_grace: Duration,
 }

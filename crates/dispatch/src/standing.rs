@@ -9,8 +9,16 @@ pub(crate) enum Standing {
     Go,
     /// Do nothing until somebody resumes it, or the deadline.
     Wait,
-    /// Send and plan nothing more: what is pending ends so.
+    /// Send nothing more: what is pending ends so.
     End(OwnLoss),
+}
+
+impl Standing {
+    /// Whether what was not planned yet is planned: of a task past its deadline too, or what was accepted and came too late
+    /// would count nowhere. Whoever cancels or revokes a task wants no more of it.
+    pub(crate) const fn plans(self) -> bool {
+        matches!(self, Self::Go | Self::End(OwnLoss::Expired))
+    }
 }
 
 /// A cancelled task ends as cancelled, a revoked one as revoked, whatever the time; the deadline holds for paused tasks and apps too.
@@ -59,6 +67,19 @@ mod tests {
         ] {
             let found = standing(state, app_paused, Second(now), Second(100));
             assert_eq!(found, expected, "{state:?} {app_paused} {now}");
+        }
+    }
+
+    #[test]
+    fn only_who_waits_or_was_stopped_plans_nothing() {
+        for (standing, plans) in [
+            (Standing::Go, true),
+            (Standing::End(OwnLoss::Expired), true),
+            (Standing::Wait, false),
+            (Standing::End(OwnLoss::Cancelled), false),
+            (Standing::End(OwnLoss::Revoked), false),
+        ] {
+            assert_eq!(standing.plans(), plans, "{standing:?}");
         }
     }
 }

@@ -64,17 +64,7 @@ impl Fanout {
 
     async fn work(&self, claimed: &ClaimedJob) {
         let job = &claimed.job;
-        if let Some(at_ms) = self.returns_at_ms(job) {
-            return self.release(job, at_ms).await;
-        }
-        let worked = match job.part {
-            Part::Plan => self.plan(job).await,
-            Part::Send(channel) => match self.shares.take(job.app, channel, claimed.urgency) {
-                Some(_place) => self.send(job, channel).await,
-                None => Ok(Worked::Later(self.after_ms(SHARE_WAIT_MS))),
-            },
-        };
-        let not_before_ms = match worked {
+        let not_before_ms = match self.act(claimed).await {
             Ok(Worked::Finished) => return,
             Ok(Worked::Later(not_before_ms)) => not_before_ms,
             Err(Fault::Unrecorded(error)) => {
@@ -93,6 +83,20 @@ impl Fanout {
             },
         };
         self.release(job, not_before_ms).await;
+    }
+
+    async fn act(&self, claimed: &ClaimedJob) -> Result<Worked, Fault> {
+        let job = &claimed.job;
+        if let Some(at_ms) = self.returns_at_ms(claimed).await? {
+            return Ok(Worked::Later(at_ms));
+        }
+        match job.part {
+            Part::Plan => self.plan(job).await,
+            Part::Send(channel) => match self.shares.take(job.app, channel, claimed.urgency) {
+                Some(_place) => self.send(job, channel).await,
+                None => Ok(Worked::Later(self.after_ms(SHARE_WAIT_MS))),
+            },
+        }
     }
 
     async fn release(&self, job: &Job, not_before_ms: i64) {

@@ -21,12 +21,16 @@ mod fused;
 mod fused_devices;
 #[path = "dispatch/lanes.rs"]
 mod lanes;
+#[path = "dispatch/late.rs"]
+mod late;
 #[path = "dispatch/naive.rs"]
 mod naive;
 #[path = "dispatch/phones.rs"]
 mod phones;
 #[path = "dispatch/redelivery.rs"]
 mod redelivery;
+#[path = "dispatch/returning.rs"]
+mod returning;
 #[path = "dispatch/schedules.rs"]
 mod schedules;
 #[path = "dispatch/starting.rs"]

@@ -11,7 +11,7 @@ use crate::naive::cell;
 use crate::phones::Script;
 use crate::world::{World, app, facts, push};
 
-const APP: AppId = AppId(1);
+pub(crate) const APP: AppId = AppId(1);
 
 pub(crate) async fn with_devices(world: &World, count: u32) -> Vec<Number> {
     let mut numbers = Vec::new();
@@ -29,7 +29,7 @@ pub(crate) async fn with_devices(world: &World, count: u32) -> Vec<Number> {
     numbers
 }
 
-async fn count(world: &World, task: &StoredTask, channel: Channel, lane: Lane) -> u64 {
+pub(crate) async fn count(world: &World, task: &StoredTask, channel: Channel, lane: Lane) -> u64 {
     let identities = &world.inner.identities;
     let id = task.draft.id.as_str();
     let key = identities
@@ -122,13 +122,13 @@ async fn a_pause_holds_over_a_restart_and_its_end_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_planned_ends_when_a_task_is_stopped_and_nothing_else_is_planned() {
     for loss in ["cancelled", "revoked"] {
-        for restarted in [false, true] {
-            check_stopped(loss, restarted).await;
+        for (restarted, is_late) in [(false, false), (true, false), (true, true)] {
+            check_stopped(loss, restarted, is_late).await;
         }
     }
 }
 
-async fn check_stopped(loss: &'static str, restarted: bool) {
+async fn check_stopped(loss: &'static str, restarted: bool, is_late: bool) {
     let mut world = World::calm(Script::Accept).await;
     with_devices(&world, 2).await;
     let ends = [(APP, 65_536)].into();
@@ -149,6 +149,9 @@ async fn check_stopped(loss: &'static str, restarted: bool) {
     }
     if restarted {
         world.crash().await;
+        if is_late {
+            world.clock.advance_ms(i64::from(app(1).task_life_s) * 1000);
+        }
         world.start().await;
     }
     world.work(9).await;
@@ -262,39 +265,6 @@ async fn a_device_that_connects_gets_what_it_missed_oldest_first_until_it_acknow
     assert!(world.dispatch().missed(APP, Number(999)).await.is_empty());
     world.clock.advance_ms(i64::from(app(1).task_life_s) * 1000);
     assert!(world.dispatch().missed(APP, devices[1]).await.is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_planned_before_a_crash_waits_for_its_phones_to_come_back() {
-    let mut world = World::calm(Script::Accept).await;
-    let numbers = with_devices(&world, 5).await;
-    let task = world.accept(&app(APP.0), push(1, None)).await.unwrap();
-    assert_eq!(
-        world.dispatch().turn(Claim::Any).await,
-        pushtally_dispatch::Turn::Worked
-    );
-    world.crash().await;
-    world.connected.0.lock().clear();
-    world.settings.return_grace = std::time::Duration::from_secs(30);
-    world.start().await;
-    // Nobody is back yet: nobody is taken for gone.
-    world.work(20).await;
-    assert_eq!(
-        count(&world, &task, Channel::Online, Lane::LostBeforeSent).await,
-        0
-    );
-    let back = numbers
-        .iter()
-        .map(|number| ((APP, *number), Attention::Foreground));
-    world.connected.0.lock().extend(back);
-    world.clock.advance_ms(30_000);
-    world.work_to_the_end().await;
-    assert_eq!(count(&world, &task, Channel::Online, Lane::Sent).await, 5);
-    // What comes after the start waits for nobody.
-    world.connected.0.lock().clear();
-    let later = world.accept(&app(APP.0), push(2, None)).await.unwrap();
-    world.work_to_the_end().await;
-    assert_eq!(count(&world, &later, Channel::Apns, Lane::Sent).await, 5);
 }
 
 pub(crate) fn id_of_push(missed: Missed) -> pushtally_model::TaskId {
