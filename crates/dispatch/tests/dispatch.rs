@@ -25,6 +25,8 @@ mod lanes;
 mod late;
 #[path = "dispatch/naive.rs"]
 mod naive;
+#[path = "dispatch/owed.rs"]
+mod owed;
 #[path = "dispatch/phones.rs"]
 mod phones;
 #[path = "dispatch/redelivery.rs"]

@@ -42,7 +42,8 @@ impl Model {
     async fn check_planned(&mut self, task: &StoredTask, key: TaskKey, batch: &Appended) {
         let book = self.book.task(key.number);
         let of_task = || {
-            let events = batch.iter().filter(|(_, event)| event.task == key);
+            let events = batch.events.iter();
+            let events = events.filter(|(_, event)| event.task == key);
             events.map(|(source, event)| (*source, *event))
         };
         let shard = |number: Number| match task.draft.audience {
@@ -87,6 +88,7 @@ impl Model {
             if at > Some(0) {
                 self.meet("a second shard");
             }
+            self.check_waited(task, batch.recorded_ms).await;
             let mut expected = self.expected(task, at).await;
             // These may have been planned before that or after it.
             let lately = self.dropped_lately(task.draft.app).await;
@@ -170,6 +172,7 @@ impl Model {
         let book = self.book.task(key.number);
         let of_task = || {
             batch
+                .events
                 .iter()
                 .map(|(_, event)| event)
                 .filter(|event| event.task == key)
@@ -273,6 +276,7 @@ impl Model {
             }
         }
         self.check_missed().await;
+        self.note_owed().await;
     }
 
     /// Of a task that was just revoked, everybody who is connected and was sent it is told, what may still come included;
@@ -359,6 +363,7 @@ impl Model {
         }
         self.world.work_to_the_end().await;
         self.check_closed().await;
+        self.check_owed().await;
         for task in &self.tasks {
             let Some(key) = self.key(task).await else {
                 panic!("a task has no number")
@@ -376,7 +381,7 @@ impl Model {
     }
 }
 
-fn addressed(audience: &Audience, device: &Device) -> bool {
+pub(crate) fn addressed(audience: &Audience, device: &Device) -> bool {
     match audience {
         Audience::Everyone => true,
         // Whom a condition addresses is for the tests of audiences.

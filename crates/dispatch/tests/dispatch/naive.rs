@@ -91,7 +91,11 @@ pub(crate) fn cell(channel: Channel, lane: Lane) -> Cell {
 }
 
 /// A batch as it was appended.
-pub(crate) type Appended = Vec<(Source, Event)>;
+#[derive(Debug)]
+pub(crate) struct Appended {
+    pub(crate) recorded_ms: i64,
+    pub(crate) events: Vec<(Source, Event)>,
+}
 
 /// The log so far.
 #[derive(Debug, Default)]
@@ -117,12 +121,15 @@ impl Book {
                 let source = section.source;
                 section.events().iter().map(move |event| (source, *event))
             });
-            let events: Appended = events.collect();
+            let events: Vec<(Source, Event)> = events.collect();
             for (_, event) in events.iter().filter(|(_, event)| is_called(event)) {
                 let who = (event.task, event.number);
                 assert!(called.contains(&who), "sent without its call: {event:?}");
             }
-            batches.push(events);
+            batches.push(Appended {
+                recorded_ms: batch.recorded_ms,
+                events,
+            });
             ControlFlow::Continue(())
         };
         log.replay(&Position::single(self.read), &mut visit)
@@ -133,7 +140,7 @@ impl Book {
     }
 
     pub(crate) fn take(&mut self, batch: &Appended) {
-        for (_, event) in batch {
+        for (_, event) in &batch.events {
             self.tasks.entry(event.task.number).or_default().take(event);
         }
     }

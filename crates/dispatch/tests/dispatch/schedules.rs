@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use pushtally_channel::Attention;
 use pushtally_dispatch::{Push, Settings, Turn};
@@ -10,11 +11,12 @@ use pushtally_model::{
     App, AppId, Channel, Clock, Event, Lane, LossId, Notification, Number, OnUnknown,
     RegistrationId, Source, TaskState,
 };
-use pushtally_store::{Claim, Report, Revoked, SecretHash, StoredTask};
+use pushtally_store::{Claim, Report, Revoked, SecretHash, StoredTask, TaskSeq};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::naive::{Book, cell};
+use crate::owed::Started;
 use crate::phones::Script;
 use crate::world::{World, app, facts, push};
 
@@ -38,6 +40,9 @@ pub(crate) struct Model {
     pub(crate) cancelled: BTreeSet<String>,
     /// And what is shown instead.
     pub(crate) revoked: BTreeMap<String, Option<String>>,
+    /// Whom each task must have planned in the end.
+    pub(crate) owed: BTreeMap<TaskSeq, BTreeSet<Number>>,
+    pub(crate) started: Option<Started>,
     met: Met,
 }
 
@@ -45,7 +50,7 @@ pub(crate) struct Model {
 type Met = BTreeMap<String, u64>;
 
 /// What the schedules of a run must meet.
-const MUST_MEET: [&str; 22] = [
+const MUST_MEET: [&str; 24] = [
     "sent",
     "expired",
     "cancelled",
@@ -68,6 +73,8 @@ const MUST_MEET: [&str; 22] = [
     "a second shard",
     "sent again after a crash",
     "unknown_outcome",
+    "planned too late",
+    "waited for nobody",
 ];
 
 impl Model {
@@ -77,7 +84,7 @@ impl Model {
             chunks_at_once: 1 + seed as usize % 4,
             vendor_chunks_at_once: 1 + seed as usize % 3,
             broadcast_gap_ms: 0,
-            return_grace: std::time::Duration::ZERO,
+            return_grace: Duration::from_secs([0, 3, 30][seed as usize / 4 % 3]),
             ..Settings::default()
         };
         let mut world = World::new(seed, true, Script::Random, settings);
@@ -93,6 +100,8 @@ impl Model {
             tasks: Vec::new(),
             cancelled: BTreeSet::new(),
             revoked: BTreeMap::new(),
+            owed: BTreeMap::new(),
+            started: None,
             met: Met::new(),
         }
     }
@@ -210,6 +219,16 @@ impl Model {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut push = push(self.rng.random(), Some(&names));
         self.accept(&mut push).await;
+        if self.chance(2) {
+            self.world.crash().await;
+            self.restart().await;
+            if self.chance(2) {
+                let back = self.devices.iter();
+                let back = back.map(|((app, _), number)| ((*app, *number), Attention::Background));
+                self.world.connected.0.lock().extend(back);
+            }
+            self.work().await;
+        }
     }
 
     async fn accept(&mut self, push: &mut Push) {
@@ -414,6 +433,10 @@ impl Model {
         }
         self.world.crash().await;
         self.check_appended().await;
+        self.restart().await;
+    }
+
+    async fn restart(&mut self) {
         if self.chance(3) {
             let (calls, before) = (1 + self.any(12), self.chance(2));
             if !self.world.start_with_crash(calls, before).await {
@@ -422,6 +445,7 @@ impl Model {
         } else {
             self.world.start().await;
         }
+        self.note_start();
     }
 }
 
