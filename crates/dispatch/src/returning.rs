@@ -62,21 +62,23 @@ impl Fanout {
         };
         let job = &claimed.job;
         let needs_phones = matches!(job.part, Part::Plan | Part::Send(Channel::Online));
-        let (now_ms, until_ms) = (
-            self.parts.clock.now_ms(),
-            returning.until_ms(claimed.deadline),
-        );
+        let now_ms = self.parts.clock.now_ms();
+        let until_ms = returning.until_ms(claimed.deadline);
         if job.task > returning.last || !needs_phones || now_ms >= until_ms {
+            return Ok(None);
+        }
+        let Some(task) = self.load(job).await? else {
+            return Ok(None);
+        };
+        // Whoever stopped it waits for its end, and nobody is sent anything.
+        if task.stored.state.is_over() {
             return Ok(None);
         }
         // A batch's few devices can be looked at one by one; of a shard somebody is always away.
         if job.shard.is_some() {
             return Ok(Some(until_ms));
         }
-        let is_everybody_back = match self.load(job).await? {
-            Some(task) => self.is_everybody_back(job, &task).await?,
-            None => true,
-        };
+        let is_everybody_back = self.is_everybody_back(job, &task).await?;
         Ok((!is_everybody_back).then(|| returning.look_ms(now_ms).min(until_ms)))
     }
 

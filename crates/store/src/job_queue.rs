@@ -195,9 +195,18 @@ impl JobQueue {
         }
     }
 
-    /// Sets what the operator wants of a task, if it has jobs.
+    /// Sets what the operator wants of a task, if it has jobs. One that is over waits for no time: nothing of it is sent.
     pub fn set_state(&mut self, task: TaskSeq, state: TaskState) {
-        self.change(task, |known| known.task.state = state);
+        let freed = self.change(task, |known| {
+            known.task.state = state;
+            match state.is_over() {
+                true => known.end_waits(),
+                false => BTreeSet::new(),
+            }
+        });
+        for (at, place) in freed.into_iter().flatten() {
+            self.waiting.remove(&(at, task, place));
+        }
     }
 
     /// Pauses or resumes an app.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pushtally_channel::Attention;
 use pushtally_dispatch::{Push, Turn};
-use pushtally_model::{Channel, Lane, Number};
+use pushtally_model::{Channel, Lane, Number, TaskState};
 use pushtally_store::{Claim, StoredTask};
 
 use crate::phones::Script;
@@ -166,4 +166,25 @@ async fn a_resume_within_the_wait_holds_at_once_for_batches_whose_phones_are_bac
     world.clock.advance_ms(27_000);
     world.work(9).await;
     assert_eq!(sent(&world, &everyone).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_cancelled_waits_for_nobody() {
+    for names in [None, Some(&["phone0"][..])] {
+        let mut world = World::calm(Script::Accept).await;
+        with_devices(&world, 1).await;
+        let task = world.accept(&app(APP.0), push(1, names)).await.unwrap();
+        assert_eq!(world.dispatch().turn(Claim::Any).await, Turn::Worked);
+        restart(&mut world).await;
+        world.work(9).await;
+        world
+            .dispatch()
+            .set_task_state(APP, &task.draft.id, TaskState::Cancelled)
+            .await
+            .unwrap();
+        world.work(9).await;
+        let lost = count(&world, &task, Channel::Online, Lane::LostBeforeSent).await;
+        assert_eq!(lost, 1);
+        assert_eq!(world.dispatch().health().tasks_open, 0);
+    }
 }

@@ -64,6 +64,16 @@ impl TaskJobs {
         Some(state)
     }
 
+    /// Makes every job that waits ready; answers those.
+    pub(super) fn end_waits(&mut self) -> BTreeSet<(i64, Place)> {
+        let waited = std::mem::take(&mut self.waiting);
+        for (_, place) in &waited {
+            self.jobs.insert(*place, JobState::Ready);
+            self.ready.insert(*place);
+        }
+        waited
+    }
+
     /// What is left of it must be ended: nothing pauses that.
     pub(super) fn must_end(&self) -> bool {
         self.expired || self.task.state.is_over()

@@ -211,6 +211,11 @@ proptest! {
                     let seq = TaskSeq(task);
                     if naive.jobs.keys().any(|job| job.task == seq) && let Some(known) = naive.tasks.get_mut(&seq) {
                         known.0.state = state;
+                        for (_, job) in naive.jobs.iter_mut().filter(|(job, _)| job.task == seq && state.is_over()) {
+                            if let State::Waits(at) = job {
+                                *at = i64::MIN;
+                            }
+                        }
                     }
                 }
                 Act::SetAppPaused { app, paused } => {
