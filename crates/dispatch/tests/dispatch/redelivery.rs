@@ -57,7 +57,7 @@ async fn what_others_are_sent_takes_no_place_of_a_phone_in_a_tunnel() {
             newest.collect::<Vec<_>>(),
             "restarted: {restarted}"
         );
-        assert_eq!(world.missed(devices[2]).await, [all.clone()]);
+        assert_eq!(world.missed(devices[2]).await, std::slice::from_ref(&all));
     }
     world.clock.advance_ms(i64::from(app(1).task_life_s) * 1000);
     assert!(world.missed(devices[0]).await.is_empty());
