@@ -22,6 +22,7 @@ mod task_report;
 mod task_row;
 mod task_search;
 pub(crate) mod trace;
+mod whole;
 
 pub use audit_row::{AuditPage, AuditRow, audit_page};
 pub use brakes::{BrakeRow, Brakes, brakes};
@@ -47,6 +48,8 @@ pub use tallies::{ScopeRow, Tallies, tallies};
 pub use task_report::{Counts, LossRow, RouteRow, TaskReport, task_report};
 pub use task_row::{TaskPage, TaskRow, TaskStatus, is_as_wanted, task_page};
 pub use task_search::{TaskFilter, search_tasks};
+pub(crate) use whole::whole;
+
 pub use trace::{CallRow, LostRow, Sources, StepRow, TaskTrace, WayRow, task_trace};
 
 pub use crate::devices::{RowError, read_device_row, write_device_row};

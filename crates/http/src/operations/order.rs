@@ -6,11 +6,10 @@ use pushtally_model::{App, Audience as Addressed, Entropy, Notification, OnUnkno
 use pushtally_store::StoreError;
 use pushtally_wire::{ACCOUNTS_MAX, LIFE_TIME_S_MAX, NOTIFICATION_LEN_MAX};
 use schemars::JsonSchema;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::TaskRow;
+use super::{TaskRow, whole};
 use crate::audit::Deed;
 use crate::batch::{Sorted, sort};
 
@@ -212,22 +211,6 @@ pub async fn order(
         .map_err(OrderError::Accept)?;
     let task = TaskRow::from(&task);
     Ok(Ordered { task, unknown })
-}
-
-/// To JSON Schema `60.0` is an integer, and so it is here.
-fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else {
-        return Ok(None);
-    };
-    let exact = number.as_u64().or_else(|| {
-        let number = number.as_f64()?;
-        // Within these bounds the conversion changes nothing.
-        let fits = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
-        fits.then_some(number as u64)
-    });
-    let whole = exact.and_then(|number| u32::try_from(number).ok());
-    let wrong = || D::Error::custom(format!("`{number}` is not a whole number of seconds"));
-    whole.map(Some).ok_or_else(wrong)
 }
 
 pub(super) fn distinct(names: Vec<String>) -> Vec<String> {

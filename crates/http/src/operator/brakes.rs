@@ -13,7 +13,7 @@ use super::endpoint::{Endpoint, NOT_FOUND, Named, Parameter};
 use super::{Answer, Answered, app, deed, read_json, to_the_end};
 use crate::State;
 use crate::audit::Deed;
-use crate::operations::{Brakes, brakes};
+use crate::operations::{Brakes, brakes, whole};
 use crate::problem::Problem;
 
 /// Which brakes to release.
@@ -24,7 +24,7 @@ struct Wanted {
     #[schemars(extend("enum" = Channel::VENDORS.map(Channel::name)))]
     channel: String,
     /// Of this CertId; of all when it is left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     cert_id: Option<u32>,
 }
 

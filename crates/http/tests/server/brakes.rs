@@ -80,7 +80,7 @@ async fn a_brake_is_listed_while_it_is_on_and_released() {
             json!([two, vivo]),
         ),
         (
-            json!({"channel": "apns", "cert_id": 3}),
+            json!({"channel": "apns", "cert_id": 3.0}),
             0,
             json!([two, vivo]),
         ),
