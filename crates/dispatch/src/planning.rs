@@ -1,6 +1,7 @@
 //! A plan job: the audience is evaluated once, and all that is planned is recorded in one batch.
 
 use std::collections::HashMap;
+use std::iter;
 use std::ops::ControlFlow;
 
 use pushtally_channel::Attention;
@@ -37,22 +38,16 @@ impl Fanout {
             None => None,
         };
         let planned = self.evaluate(job, task).await?;
-        let connected: Vec<Number> = planned
-            .iter()
-            .filter(|(_, channel)| *channel == Channel::Online)
-            .map(|(number, _)| *number)
-            .collect();
+        let over_socket = over_socket(job, &planned);
         let record = Record {
             planned,
             ..Record::default()
         };
         self.record(task, Channel::Unknown, &record).await?;
         // Past its deadline it would only take the place of one that lives.
-        if !connected.is_empty() && self.parts.clock.now() < task.stored.draft.deadline {
-            let whom = match job.shard {
-                Some(_) => Whom::Everybody,
-                None => Whom::Devices(connected),
-            };
+        if let Some(whom) = over_socket
+            && self.parts.clock.now() < task.stored.draft.deadline
+        {
             self.keep_live(task, whom);
             // Whoever cancelled it meanwhile may have looked for it before it was there.
             if let Standing::End(_) = self.standing(task).await? {
@@ -115,4 +110,15 @@ impl Fanout {
             None => presence.attention(app, number),
         }
     }
+}
+
+/// Whom a job planned on the socket, if anybody.
+fn over_socket(job: &Job, planned: &[(Number, Channel)]) -> Option<Whom> {
+    let online = |(_, channel): &&(Number, Channel)| *channel == Channel::Online;
+    let mut devices = planned.iter().filter(online).map(|(number, _)| *number);
+    let first = devices.next()?;
+    Some(match job.shard {
+        Some(_) => Whom::Everybody,
+        None => Whom::Devices(iter::once(first).chain(devices).collect()),
+    })
 }

@@ -272,7 +272,8 @@ impl Listed {
                 "before" => {
                     listed.before = Some(value.parse().map_err(|_| refuse("a place in the list"))?);
                 }
-                _ => listed.limit = span::limit(&value)?,
+                span::LIMIT => listed.limit = span::limit(&value)?,
+                _ => {}
             }
         }
         Ok(listed)

@@ -104,7 +104,8 @@ fn parse(parts: &Parts) -> Result<HistoryAsked, Problem> {
                     place.map_err(|_| span::wrong(&name, &value, "`next` of the page before"));
                 before = Some(place?);
             }
-            _ => limit = span::limit(&value)?,
+            span::LIMIT => limit = span::limit(&value)?,
+            _ => {}
         }
     }
     Ok(HistoryAsked {

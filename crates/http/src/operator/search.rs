@@ -70,7 +70,8 @@ impl Search {
                     let place = value.parse().map_err(|_| refuse("a place in the list"))?;
                     search.before = Some(place);
                 }
-                _ => search.limit = span::limit(&value)?,
+                span::LIMIT => search.limit = span::limit(&value)?,
+                _ => {}
             }
         }
         search.filter.accepted = span.window()?;

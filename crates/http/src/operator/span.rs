@@ -11,7 +11,7 @@ use crate::problem::Problem;
 const START: &str = "start";
 const END: &str = "end";
 /// The name of a page's length.
-const LIMIT: &str = "limit";
+pub(super) const LIMIT: &str = "limit";
 
 /// From one Unix second on and before another; always, where they are not said.
 #[derive(Debug, Default, PartialEq, Eq)]

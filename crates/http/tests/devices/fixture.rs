@@ -26,6 +26,23 @@ use tower::ServiceExt as _;
 
 use super::dispatch::dispatch;
 
+/// Every field of a registration.
+pub(crate) const FIELDS: [&str; 14] = [
+    "client_key",
+    "registration_id",
+    "secret",
+    "account",
+    "usersig",
+    "tokens",
+    "vendor",
+    "model",
+    "system",
+    "system_version",
+    "app_version",
+    "sdk_version",
+    "notifications",
+    "language",
+];
 pub(crate) const APP: AppId = AppId(1_400_000_000);
 pub(crate) const OTHER_APP: AppId = AppId(1_400_000_001);
 pub(crate) const NOBODYS_APP: AppId = AppId(7);

@@ -4,8 +4,8 @@ use pushtally_model::AppId;
 use serde_json::{Value, json};
 
 use super::fixture::{
-    APP, CLIENT_KEY, NOBODYS_APP, OTHER_APP, OTHER_SECRET, SECRET, Server, app, no_limits, one,
-    registration, usersig, usersig_until, with,
+    APP, CLIENT_KEY, FIELDS, NOBODYS_APP, OTHER_APP, OTHER_SECRET, SECRET, Server, app, no_limits,
+    one, registration, usersig, usersig_until, with,
 };
 
 #[tokio::test]
@@ -159,22 +159,7 @@ async fn every_faulty_field_is_named_with_its_value_unless_it_is_secret() {
 #[tokio::test]
 async fn a_field_that_is_said_twice_is_named_without_what_it_held() {
     let server = Server::open().await;
-    for field in [
-        "client_key",
-        "registration_id",
-        "secret",
-        "account",
-        "usersig",
-        "tokens",
-        "vendor",
-        "model",
-        "system",
-        "system_version",
-        "app_version",
-        "sdk_version",
-        "notifications",
-        "language",
-    ] {
+    for field in FIELDS {
         let body = format!(r#"{{"x":1,"{field}":null,"x":2,"{field}":"hush"}}"#);
         for request in [
             http::Request::post(format!("/v1/devices?sdkappid={APP}")),
